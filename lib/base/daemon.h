@@ -1,0 +1,31 @@
+/* daemon.h - what every daemon of ours shares: signals, systemd's notify socket, listening lines.
+ *
+ *   daemon_init("crest-agent");                      // SIGPIPE ignored, core limits untouched
+ *   while (!daemon_stopping()) { ...; if (daemon_take_reload()) reload(); }
+ *
+ * SIGTERM and SIGINT set the stop flag and make daemon_wake_fd() readable; a second one ends the process at once
+ * (_exit 130). SIGHUP asks for a reload. These flags are the only globals of the programs. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/macros.h"
+
+void daemon_init(const char *program);
+bool daemon_stopping(void);
+/* The number of the signal that asked to stop, 0 before. */
+int daemon_stop_signal(void);
+/* Ask for a stop from code (tests, fatal errors). */
+void daemon_stop(void);
+bool daemon_take_reload(void);
+/* Ask for a reload from code (POST /-/reload). */
+void daemon_reload(void);
+/* Readable (level-triggered eventfd) when a stop or reload was asked for; daemon_take_reload drains it. */
+int daemon_wake_fd(void);
+/* Wait up to timeout_ms for a stop or reload; for programs whose work runs in other threads. */
+void daemon_wait(int64_t timeout_ms);
+/* Send a state ("READY=1", "STOPPING=1", "STATUS=…") to $NOTIFY_SOCKET if set (path or abstract '@'). */
+void daemon_notify(const char *state);
+/* "listening ADDR:PORT" on stdout, flushed: the contract for --listen with port 0. */
+void daemon_print_listening(const char *address, uint16_t port);
