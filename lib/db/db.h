@@ -1,0 +1,70 @@
+/* db.h - SQLite with our rules: pragmas, a statement table, transactions, migrations. The only user of sqlite3.h.
+ *
+ *   enum { SQL_PUT, SQL_GET, SQL_COUNT };
+ *   static const char *const SQL[SQL_COUNT] = {[SQL_PUT] = "INSERT INTO kv(k,v) VALUES(?1,?2)", …};   // X_sql.h
+ *   r = db_open(path, &(struct db_options){.sync = DB_SYNC_FULL, .sql = SQL, .sql_count = SQL_COUNT, .migrations = M}, &db, why, sizeof why);
+ *   r = db_begin(db);
+ *   db_bind_text(db, SQL_PUT, 1, key); db_bind_i64(db, SQL_PUT, 2, 7);
+ *   r = db_run(db, SQL_PUT);                       // one row-less statement; resets it
+ *   while ((r = db_step(db, SQL_GET)) > 0) { v = db_i64(db, SQL_GET, 0); }     // 1 row, 0 end, negative error
+ *   r = db_commit(db);
+ *
+ * One connection, one thread at a time. Every connection: WAL, secure_delete=OFF, wal_autocheckpoint=0, journal_size_limit, foreign_keys=ON,
+ * trusted_schema=OFF, cell_size_check=ON; exactly one connection per file writes and checkpoints (the WAL-reset bug of SQLite up to 3.51.2),
+ * others open with .read_only. Errors: -EIO, -ENOSPC (SQLITE_FULL), -EBUSY, -EUCLEAN (corrupt or not a database), -EROFS, -ENOMEM,
+ * -EEXIST (constraint), -EOVERFLOW (schema newer than this program); db_why() has SQLite's words. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/macros.h"
+#include "lib/base/span.h"
+
+struct db;
+enum db_sync { DB_SYNC_NORMAL, DB_SYNC_FULL };
+struct db_options {
+    enum db_sync sync;
+    bool read_only;
+    unsigned page_bytes;           /* 0: 4096; only for a new file */
+    const char *const *sql;        /* prepared on first use, kept */
+    size_t sql_count;
+    const char *const *migrations; /* [i] brings user_version i to i+1; ended by NULL; never edited once released */
+    uint32_t application_id;       /* 0: not checked; else set on a new file and required on an old one */
+    size_t cache_kib;              /* 0: SQLite's default */
+};
+/* path NULL: in memory. why (may be NULL) gets a sentence on failure. */
+MUST_USE int db_open(const char *path, const struct db_options *options, struct db **ret, char *why, size_t why_bytes);
+/* Finalises, checkpoints (TRUNCATE, unless read_only) and closes. NULL is fine. */
+void db_close(struct db *db);
+const char *db_why(const struct db *db);
+MUST_USE int db_begin(struct db *db);    /* IMMEDIATE */
+MUST_USE int db_commit(struct db *db);   /* on failure the transaction is rolled back */
+void db_rollback(struct db *db);
+bool db_in_transaction(const struct db *db);
+MUST_USE int db_exec(struct db *db, const char *sql); /* schema and pragmas; constants only */
+
+/* Parameters count from 1; text and blobs must stay until the statement is reset (db_run, or db_step returning <= 0). Errors of binding are
+ * reported by the next db_run/db_step. */
+void db_bind_i64(struct db *db, int statement, int at, int64_t v);
+void db_bind_f64(struct db *db, int statement, int at, double v);
+void db_bind_text(struct db *db, int statement, int at, struct span v); /* ptr NULL binds NULL */
+void db_bind_blob(struct db *db, int statement, int at, const void *p, size_t n);
+void db_bind_null(struct db *db, int statement, int at);
+MUST_USE int db_run(struct db *db, int statement);  /* rows, if any, are skipped; then reset */
+MUST_USE int db_step(struct db *db, int statement); /* 1 a row, 0 the end (reset), negative (reset) */
+void db_reset(struct db *db, int statement);        /* leave a walk early */
+/* Columns count from 0; text and blobs live until the next step or reset. */
+int64_t db_i64(struct db *db, int statement, int column);
+double db_f64(struct db *db, int statement, int column);
+struct span db_text(struct db *db, int statement, int column);
+struct span db_blob(struct db *db, int statement, int column);
+bool db_is_null(struct db *db, int statement, int column);
+int64_t db_last_id(const struct db *db);
+int64_t db_changes(const struct db *db);
+int64_t db_wal_bytes(const struct db *db); /* size of the WAL file now */
+/* PASSIVE (false) or TRUNCATE (true). -EBUSY when readers kept it from finishing: not a failure for PASSIVE callers. */
+MUST_USE int db_checkpoint(struct db *db, bool truncate);
+MUST_USE int db_quick_check(struct db *db); /* -EUCLEAN, db_why says where */
+/* Copy a consistent image of the whole database to a new file while it is in use (VACUUM INTO). */
+MUST_USE int db_backup(struct db *db, const char *to_path);

@@ -1,0 +1,50 @@
+/* remote_write.h - Prometheus remote write: the bytes of requests, both ways.
+ *
+ *   struct remote_write_encoder *e;                    // agent, loadgen, history import
+ *   r = remote_write_encoder_new(&e);
+ *   r = remote_write_add(e, &labels, samples, n);       // -E2BIG: encode and send what is there first
+ *   r = remote_write_metadata(e, &metadata);
+ *   r = remote_write_finish(e, &body);                  // snappy block into body; the encoder is empty again
+ *
+ *   struct write_request *w;                            // collector
+ *   r = remote_write_decode(&(struct remote_write_input){...}, &w, &problem);
+ *
+ * 1.0: prometheus.WriteRequest { repeated TimeSeries timeseries = 1; repeated MetricMetadata metadata = 3; },
+ * TimeSeries { repeated Label labels = 1 {name=1, value=2}; repeated Sample samples = 2 {value=1 double, timestamp=2 int64};
+ * exemplars = 3; histograms = 4 }. 2.0: io.prometheus.write.v2.Request with a symbol table. Snappy block format. Sources:
+ * prometheus.io/docs/specs/prw/remote_write_spec and remote_write_spec_2_0. */
+#pragma once
+
+#include "lib/base/problem.h"
+#include "lib/metric/sample.h"
+
+#define REMOTE_WRITE_CONTENT_TYPE "application/x-protobuf"
+#define REMOTE_WRITE_VERSION_HEADER "X-Prometheus-Remote-Write-Version: 0.1.0"
+
+struct remote_write_encoder;
+MUST_USE int remote_write_encoder_new(struct remote_write_encoder **ret);
+void remote_write_encoder_free(struct remote_write_encoder *e);
+/* Samples of one series; start_ms is not sent (1.0 has no place for it). -E2BIG when the body would pass ~1 MB before
+ * compression: nothing was added. */
+MUST_USE int remote_write_add(struct remote_write_encoder *e, const struct labels *labels, const struct sample *samples,
+                              size_t n);
+MUST_USE int remote_write_metadata(struct remote_write_encoder *e, const struct metadata *m);
+size_t remote_write_samples(const struct remote_write_encoder *e); /* added since the last finish */
+size_t remote_write_bytes(const struct remote_write_encoder *e);   /* uncompressed */
+/* Append the compressed body; the encoder is empty afterwards, also on failure. */
+MUST_USE int remote_write_finish(struct remote_write_encoder *e, struct buf *body);
+
+enum remote_write_protocol { REMOTE_WRITE_1, REMOTE_WRITE_2 };
+/* From Content-Type and Content-Encoding. -EPROTONOSUPPORT (415): another type or encoding than snappy; a missing
+ * Content-Encoding or Content-Type is refused too. */
+MUST_USE int remote_write_protocol_of(struct span content_type, struct span content_encoding,
+                                      enum remote_write_protocol *ret);
+/* Decompress and decode. Labels out of order are sorted. Series that break the rules of labels.h are left out and counted
+ * in *ret_rejected with the first reason in *ret_why (PROBLEM_TEXT_MAX bytes), the valid ones are kept (protocols.md).
+ * -EBADMSG: snappy or protobuf is broken; -EFBIG: decoded body over BODY_BYTES_MAX; -EOPNOTSUPP: REMOTE_WRITE_2, for now. */
+struct remote_write_report {
+    uint64_t rejected_series, rejected_samples;
+    char why[PROBLEM_TEXT_MAX];
+};
+MUST_USE int remote_write_decode(enum remote_write_protocol protocol, struct span body, struct write_request **ret,
+                                 struct remote_write_report *ret_report);
