@@ -1,0 +1,30 @@
+/* notify.h - delivers alerts: rows of a delivery table, sent by a loop of its own, retried until accepted or expired.
+ *
+ *   r = notify_new(&(struct notify_config){.state = st, .webhook_url = url, …}, &n);
+ *   rules_config.sink = notify_sink(n);
+ *   r = notify_start(n);
+ *   notify_free(n);
+ *
+ * Each accepted batch becomes delivery rows in the same transaction as the alert state (alert.h). Body: Alertmanager's webhook JSON version 4,
+ * one group per alert set that changed (groupKey {}:{alertname="…"}), resolved sent once. A 2xx deletes the row; 5xx, 429 (Retry-After
+ * honoured) and network errors are retried with backoff; other 4xx drop it, logged and counted. After a restart the rows go out
+ * where they stopped. Delivery is at least once. */
+#pragma once
+
+#include "collector/alert.h"
+#include "collector/state/state.h"
+
+struct notify;
+struct notify_config {
+    struct state *state;
+    const char *webhook_url; /* NULL: deliveries are recorded nowhere (counted as unrouted) */
+    const char *external_url;
+    int64_t timeout_ms;      /* per attempt; 0: 10 s */
+    int64_t expire_ms;       /* rows older than this are given up, counted; 0: 24 h */
+};
+extern const struct state_room NOTIFY_STATE_ROOM;
+MUST_USE int notify_new(const struct notify_config *config, struct notify **ret);
+struct alert_sink notify_sink(struct notify *n);
+MUST_USE int notify_start(struct notify *n);
+void notify_free(struct notify *n);
+void notify_stats(const struct notify *n, struct metric_writer *w);

@@ -1,0 +1,46 @@
+/* rules.h - Prometheus rule files: groups of recording and alerting rules, evaluated on time, state kept in state.db.
+ *
+ *   struct rules *ru;
+ *   r = rules_new(&(struct rules_config){.query = q, .store = s, .state = st, .sink = sink, …}, &ru);
+ *   r = rules_load(ru, paths, n, &problems);       // also for reload: a bad file keeps the old set; state of equal rules goes on
+ *   r = rules_start(ru);                            // its own thread
+ *   rules_commit_hook(ru) → store_set_commit_hook   // groups with interval <= 2 s run at the first commit with a new scrape
+ *   rules_free(ru);
+ *
+ * Semantics: reference/alerting.md 1.1-1.2. Groups with interval <= 2 s run exactly once per interval, at the first commit whose
+ * newest sample is newer than the last evaluation, at the latest on the tick; evaluation time is that newest sample's (else the tick), strictly
+ * rising. Slower groups keep Prometheus's grid. Missed evaluations are skipped and counted. */
+#pragma once
+
+#include "collector/alert.h"
+#include "collector/query/query.h"
+#include "collector/state/state.h"
+
+struct rules;
+struct rules_config {
+    struct query_engine *query;
+    struct store *store;
+    struct state *state;           /* NULL: nothing survives (test rules) */
+    struct alert_sink sink;        /* accept NULL: alerts go nowhere */
+    int64_t interval_ms;           /* default of groups; 0: 1 m */
+    int64_t resend_ms;             /* 0: 1 m */
+    const char *external_url;      /* for generator URLs and templates; may be NULL */
+    struct labels external_labels; /* borrowed */
+};
+extern const struct state_room RULES_STATE_ROOM;
+MUST_USE int rules_new(const struct rules_config *config, struct rules **ret);
+/* Paths may hold shell patterns. -EINVAL with problems: nothing changed. */
+MUST_USE int rules_load(struct rules *ru, const char *const *paths, size_t n, struct problems *problems);
+/* Validate files only (crest-collector check rules). */
+MUST_USE int rules_check(const char *const *paths, size_t n, struct problems *problems);
+MUST_USE int rules_start(struct rules *ru);
+void rules_free(struct rules *ru); /* ends the thread after the evaluation that runs */
+struct commit_hook rules_commit_hook(struct rules *ru);
+/* One turn with a given clock, for tests: runs what is due, returns ms until the next deadline. */
+int64_t rules_step(struct rules *ru, int64_t now_ms, int64_t now_mono_us);
+/* The API's answers (Prometheus's JSON "data" of /api/v1/rules and /api/v1/alerts), from a copy that evaluation never waits for.
+ * type "", "alert" or "record". */
+struct json_writer;
+void rules_write_json(const struct rules *ru, struct span type, struct json_writer *j);
+void rules_alerts_json(const struct rules *ru, struct json_writer *j);
+void rules_stats(const struct rules *ru, struct metric_writer *w);

@@ -1,0 +1,130 @@
+/* store.h - the time-series store: label set -> samples, in SQLite files, acknowledged only once committed.
+ *
+ *   struct store *s;
+ *   r = store_open(&(struct store_config){.path = "crest-data"}, &s, why, sizeof why);   // path NULL: in memory
+ *   r = store_submit(s, request, on_written, ctx);          // takes the request; the callback says what was kept
+ *
+ *   struct store_reader *rd;
+ *   r = store_reader_open(s, &rd);                            // a consistent view; never blocks the writer
+ *   r = store_select(rd, &selection, &arena, &series, &n);
+ *   for each series: r = store_read(rd, series[i].id, min_ms, max_ms, &columns);
+ *   store_reader_close(rd);
+ *   store_close(s);                                           // drains, seals, trims, truncates the WAL
+ *
+ * One writer thread owns head and hot file. It commits as soon as it is idle, taking everything queued meanwhile (no timer);
+ * callbacks run on it after the commit and must be short. Readers may be on any thread. A backend may answer -EOPNOTSUPP for
+ * native histograms and exemplars: such items are refused and counted, the rest of the request is kept.
+ *
+ * Rules of writing: any time stamp is legal; order does not matter; a sample with a known (series, time) and equal bits is silently
+ * accepted; with another value it is refused ("duplicate timestamp, different value"). A commit is visible to readers opened after its callback. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/metric_writer.h"
+#include "lib/match/matcher.h"
+#include "lib/metric/sample.h"
+
+struct store;
+enum store_durability { STORE_FULL, STORE_NORMAL }; /* survives a power cut / survives kill -9 */
+struct store_config {
+    const char *path;       /* data folder, made when missing; NULL: in memory */
+    enum store_durability durability;
+    int64_t retention_ms;   /* 0: for ever */
+    uint64_t series_max;    /* 0: 10 million; known series go on at the cap */
+    int64_t future_ms_max;  /* samples further ahead of the clock are refused; 0: 10 minutes; <0: no limit (tests) */
+    int64_t seal_interval_ms; /* 0: 10 minutes of head before it is sealed into extents */
+    int64_t (*now_ms)(void *ctx); /* NULL: unix_ms; for tests */
+    void *now_ctx;
+};
+/* -EUCLEAN: not a store or another version's (why says which and what to do); -EWOULDBLOCK: another process has it open. */
+MUST_USE int store_open(const struct store_config *config, struct store **ret, char *why, size_t why_bytes);
+void store_close(struct store *s);
+
+/* ---- writing ---- */
+enum store_refusal { /* per reason counted in crest_store_refused_samples_total{reason} */
+    STORE_REFUSED_LABELS,     /* break labels.h or its limits */
+    STORE_REFUSED_SERIES_CAP,
+    STORE_REFUSED_FUTURE,
+    STORE_REFUSED_DUPLICATE,  /* same time, other value */
+    STORE_REFUSED_UNSUPPORTED, /* native histogram, exemplar */
+    STORE_REFUSED_REASONS
+};
+struct store_written {
+    int error; /* 0; -ENOSPC disk full, -EIO: nothing of the request was kept, a retry is right */
+    uint64_t samples, histograms, exemplars; /* kept (equal duplicates count as kept) */
+    uint64_t refused[STORE_REFUSED_REASONS];
+    char why[256]; /* first refusal or the error, with the series */
+};
+typedef void (*store_done)(void *ctx, const struct store_written *written);
+/* Takes `request` in every case but -EAGAIN (queue full: 503) and -ESHUTDOWN, when it stays the caller's. */
+MUST_USE int store_submit(struct store *s, struct write_request *request, store_done done, void *ctx);
+/* The same and wait. */
+MUST_USE int store_write(struct store *s, struct write_request *request, struct store_written *ret);
+/* Called after each commit on the writer thread; set up once, before the first write. */
+struct commit_info {
+    int64_t newest_ms; /* newest sample time of this commit (not of the store); INT64_MIN when it held none */
+    uint64_t samples;
+    int64_t mono_us;   /* when the commit was done */
+};
+struct commit_hook {
+    void *ctx;
+    void (*committed)(void *ctx, const struct commit_info *info);
+};
+void store_set_commit_hook(struct store *s, struct commit_hook hook);
+/* Seal the head into extents and trim the log now (tests, before a backup). */
+MUST_USE int store_seal(struct store *s);
+
+/* ---- reading ---- */
+struct store_reader;
+MUST_USE int store_reader_open(struct store *s, struct store_reader **ret);
+void store_reader_close(struct store_reader *rd);
+struct store_selection {
+    const struct matcher *matchers; /* all must match */
+    size_t n_matchers;
+    int64_t min_ms, max_ms;         /* inclusive; series without a sample there may still be given */
+    size_t limit;                   /* 0: none; more are cut, *ret_n == limit + 1 tells */
+};
+struct store_series {
+    uint32_t id; /* dense, never reused while the process lives */
+    struct labels labels;
+};
+/* Series that match, ordered by id, in the arena. -E2BIG: a regex went over its match limit; -ENOMEM: arena limit. */
+MUST_USE int store_select(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
+                          struct store_series **ret, size_t *ret_n);
+/* Parallel columns, ascending times; reused from series to series. start_ms is NULL while every value is 0. histograms is NULL while
+ * every sample is a float; else histograms[i] is NULL for floats. */
+struct sample_columns {
+    int64_t *t_ms, *start_ms;
+    double *value;
+    const struct native_histogram **histograms;
+    size_t n, cap;
+};
+void sample_columns_init(struct sample_columns *c);
+void sample_columns_done(struct sample_columns *c);
+/* Replace the columns' content by the series' samples with min_ms <= t <= max_ms, stale markers included. */
+MUST_USE int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, struct sample_columns *columns);
+/* Sorted names, or values of one name, of the series that match any of the selections (none: all), in the arena. */
+MUST_USE int store_label_names(struct store_reader *rd, const struct store_selection *selections, size_t n, struct arena *arena,
+                               struct span **ret, size_t *ret_n);
+MUST_USE int store_label_values(struct store_reader *rd, struct span name, const struct store_selection *selections, size_t n,
+                                struct arena *arena, struct span **ret, size_t *ret_n);
+/* Metadata of one metric family, or of all with an empty name; in the arena, sorted by name. */
+MUST_USE int store_metadata(struct store_reader *rd, struct span name, struct arena *arena, struct metadata **ret, size_t *ret_n);
+/* Exemplars of the matching series in time order; -EOPNOTSUPP. */
+struct store_exemplars {
+    struct labels series;
+    struct exemplar *exemplars;
+    size_t n;
+};
+MUST_USE int store_exemplars(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
+                             struct store_exemplars **ret, size_t *ret_n);
+/* Newest sample time over all series, INT64_MIN when empty; oldest likewise INT64_MAX. */
+int64_t store_newest_ms(const struct store *s);
+int64_t store_oldest_ms(const struct store *s);
+uint64_t store_series_count(const struct store *s);
+/* Is the disk full (ingest answers 503 until a write succeeds)? */
+bool store_is_read_only(const struct store *s);
+void store_stats(const struct store *s, struct metric_writer *w);
