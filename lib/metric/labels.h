@@ -6,7 +6,7 @@
  *   struct label_builder b;                                  // or build one in any order
  *   label_builder_init(&b, &arena);
  *   label_builder_set(&b, SPAN("job"), SPAN("shop"));        // replaces; an empty value removes
- *   r = label_builder_finish(&b, &ls);                       // sorted, lives in the arena
+ *   r = label_builder_finish(&b, &ls);                       // sorted, lives in the arena, names and values copied
  *
  * Invariant of every struct labels: sorted by name (byte order), names unique and not empty, no empty value.
  * Names and values are UTF-8; the metric name is the label __name__. Plain data; the bytes belong to somebody else. */
@@ -39,7 +39,7 @@ MUST_USE int labels_copy(struct arena *a, const struct labels *ls, struct labels
 /* Does the invariant hold, within the limits of limits.h? 0, or -EINVAL with the reason in *ret_why (a constant). */
 MUST_USE int labels_check(const struct labels *ls, const char **ret_why);
 /* {a="1", b="2"} as Prometheus prints it, the metric name in front: up{job="shop"}. Names that are not plain are
- * quoted: {"my.metric", "l.x"="y"}. */
+ * quoted: {"my.metric", "l.x"="y"}; values are quoted as Go does (quote.h). No labels at all: {}. */
 void labels_format(struct buf *out, const struct labels *ls);
 /* [a-zA-Z_][a-zA-Z0-9_]* and, for metric names, ':' too. */
 bool label_name_is_plain(struct span name);
@@ -59,5 +59,5 @@ void label_builder_from(struct label_builder *b, const struct labels *ls);
 void label_builder_set(struct label_builder *b, struct span name, struct span value);
 void label_builder_remove(struct label_builder *b, struct span name);
 struct span label_builder_get(const struct label_builder *b, struct span name);
-/* -ENOMEM, -E2BIG (more than LABELS_MAX). */
+/* The first error met while building: -ENOMEM; -E2BIG: more than LABELS_MAX at the end, or many times that on the way. */
 MUST_USE int label_builder_finish(struct label_builder *b, struct labels *ret);
