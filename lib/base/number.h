@@ -21,7 +21,8 @@ MUST_USE int parse_u64(const char *text, uint64_t max, uint64_t *ret);
 MUST_USE int parse_u64_span(struct span text, uint64_t max, uint64_t *ret);
 MUST_USE int parse_i64_span(struct span text, int64_t min, int64_t max, int64_t *ret);
 /* A double as Prometheus's text format reads it: Go's ParseFloat without hex floats and underscores; NaN, Inf,
- * +Inf, -Inf, Infinity in any case. Correctly rounded; overflow gives +-Inf as Go's value does and -ERANGE. */
+ * +Inf, -Inf, Infinity in any case (NaN is the quiet 0x7ff8000000000001, Prometheus's normal NaN). Correctly rounded.
+ * Overflow is -ERANGE and, the one exception to "sets *ret only on success", sets *ret to +-Inf as Go's value is. */
 MUST_USE int parse_f64_span(struct span text, double *ret);
 /* A Prometheus duration: 1y2w3d4h5m6s7ms, units in that order, each at most once, or "0". Milliseconds. */
 MUST_USE int parse_duration_ms(struct span text, int64_t *ret_ms);
@@ -35,7 +36,7 @@ MUST_USE int parse_bool(struct span text, bool *ret);
 /* Shortest text that reads back to the same bits; layout of Go's FormatFloat(v,'f',-1,64), but 'e' form (1e-07,
  * 1e+21) when |v| < 1e-6 or >= 1e21 (Prometheus's JSON); "NaN", "+Inf", "-Inf". Returns the length. */
 size_t format_f64(char text[NUMBER_TEXT_MAX], double v);
-/* Go's %v ('g' with shortest digits, exponent < -4 || >= 21): labels and {{ $value }}. */
+/* Go's %v ('g' with shortest digits: 'e' form when the exponent is < -4 or >= 6, so 1e+06): labels and {{ $value }}. */
 size_t format_f64_g(char text[NUMBER_TEXT_MAX], double v);
 /* Shortest digits, as OpenMetrics and le/quantile labels want them: always with ".0" or an exponent ("1.0"). */
 size_t format_f64_le(char text[NUMBER_TEXT_MAX], double v);
