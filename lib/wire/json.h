@@ -20,7 +20,7 @@ struct json_writer {
     struct buf *out;
     uint32_t depth;
     bool after_key;
-    uint64_t has_items[4]; /* bit per depth */
+    uint64_t has_items[4], is_object[4]; /* a bit per depth */
 };
 void jw_init(struct json_writer *j, struct buf *out);
 void jw_object(struct json_writer *j);
