@@ -5,6 +5,7 @@
  *   struct promql_params p = {.start_ms = t, .end_ms = t, .step_ms = 0};     // instant
  *   r = promql_eval(store, e, &p, &result, &error);
  *   promql_result_free(result);
+ *   promql_expr_done(e);                                       // its regexes; the rest is the arena's
  *
  * The whole grammar is lexed and parsed; a function or feature not written yet is -EOPNOTSUPP "not yet: NAME" at its place.
  * Evaluation is vectorised: a value is series × steps; each series is read once per selector. Instant queries are one step.
@@ -16,11 +17,13 @@
 #include "collector/store/store.h"
 #include "lib/base/problem.h"
 
-struct promql_expr; /* opaque; lives in the parse's arena */
+struct promql_expr; /* opaque; lives in the parse's arena, its compiled regexes until promql_expr_done */
 enum promql_type { PROMQL_SCALAR, PROMQL_VECTOR, PROMQL_MATRIX, PROMQL_STRING };
 
 /* -EINVAL: syntax or type error; -EOPNOTSUPP: "not yet: NAME"; -ENOMEM. Messages follow Prometheus's wording where it is known. */
 MUST_USE int promql_parse(struct span text, struct arena *arena, struct promql_expr **ret, struct parse_error *ret_error);
+/* Release what the arena does not own. NULL is fine. */
+void promql_expr_done(struct promql_expr *e);
 enum promql_type promql_expr_type(const struct promql_expr *e);
 /* Print it as Prometheus's formatter would on one line. */
 void promql_format(const struct promql_expr *e, struct buf *out);

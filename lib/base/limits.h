@@ -31,6 +31,7 @@
 #define QUERY_TIMEOUT_MS 120000          /* Prometheus's default: 503 above */
 #define QUERY_POINTS_MAX 11000u          /* per series of query_range, Prometheus's bound: 400 above */
 #define QUERY_DEPTH_MAX 256u             /* nesting of an expression */
+#define QUERY_HEIGHT_MAX 2048u           /* height of an expression's tree: a + b + c ... leans to the left without nesting */
 #define LOOKBACK_MS 300000
 
 /* ---- http server ---- */
