@@ -11,8 +11,10 @@
  *
  * One connection, one thread at a time. Every connection: WAL, secure_delete=OFF, wal_autocheckpoint=0, journal_size_limit, foreign_keys=ON,
  * trusted_schema=OFF, cell_size_check=ON; exactly one connection per file writes and checkpoints (the WAL-reset bug of SQLite up to 3.51.2),
- * others open with .read_only. Errors: -EIO, -ENOSPC (SQLITE_FULL), -EBUSY, -EUCLEAN (corrupt or not a database), -EROFS, -ENOMEM,
- * -EEXIST (constraint), -EOVERFLOW (schema newer than this program); db_why() has SQLite's words. */
+ * others open with .read_only. New files get mode 0640. Errors: -EIO, -ENOSPC (SQLITE_FULL), -EBUSY, -EUCLEAN (corrupt, not a
+ * database, or another program's), -EROFS, -ENOMEM, -EEXIST (constraint), -EFBIG, -EINVAL (the statement is wrong), -EOVERFLOW (schema
+ * newer than this program), -ENODATA (read_only and older: open it for writing first), -ENOENT and other errnos of opening; db_why()
+ * has SQLite's words. After -ENOSPC, -EIO or -ENOMEM SQLite may have rolled the transaction back: roll back and begin anew. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,7 +31,8 @@ struct db_options {
     unsigned page_bytes;           /* 0: 4096; only for a new file */
     const char *const *sql;        /* prepared on first use, kept */
     size_t sql_count;
-    const char *const *migrations; /* [i] brings user_version i to i+1; ended by NULL; never edited once released */
+    const char *const *migrations; /* [i] brings user_version i to i+1; ended by NULL; never edited once released. All that are due
+                                      run in one transaction, foreign keys checked at its end. NULL: the version is not looked at */
     uint32_t application_id;       /* 0: not checked; else set on a new file and required on an old one */
     size_t cache_kib;              /* 0: SQLite's default */
 };
@@ -44,12 +47,12 @@ void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
 MUST_USE int db_exec(struct db *db, const char *sql); /* schema and pragmas; constants only */
 
-/* Parameters count from 1; text and blobs must stay until the statement is reset (db_run, or db_step returning <= 0). Errors of binding are
- * reported by the next db_run/db_step. */
+/* Parameters count from 1; text and blobs must stay until the statement is reset (db_run, or db_step returning <= 0), which also
+ * unbinds: what is not bound again is NULL. Errors of binding and preparing are reported by the next db_run/db_step. */
 void db_bind_i64(struct db *db, int statement, int at, int64_t v);
 void db_bind_f64(struct db *db, int statement, int at, double v);
 void db_bind_text(struct db *db, int statement, int at, struct span v); /* ptr NULL binds NULL */
-void db_bind_blob(struct db *db, int statement, int at, const void *p, size_t n);
+void db_bind_blob(struct db *db, int statement, int at, const void *p, size_t n); /* p NULL binds NULL */
 void db_bind_null(struct db *db, int statement, int at);
 MUST_USE int db_run(struct db *db, int statement);  /* rows, if any, are skipped; then reset */
 MUST_USE int db_step(struct db *db, int statement); /* 1 a row, 0 the end (reset), negative (reset) */
@@ -57,7 +60,7 @@ void db_reset(struct db *db, int statement);        /* leave a walk early */
 /* Columns count from 0; text and blobs live until the next step or reset. */
 int64_t db_i64(struct db *db, int statement, int column);
 double db_f64(struct db *db, int statement, int column);
-struct span db_text(struct db *db, int statement, int column);
+struct span db_text(struct db *db, int statement, int column); /* NULL gives ptr NULL */
 struct span db_blob(struct db *db, int statement, int column);
 bool db_is_null(struct db *db, int statement, int column);
 int64_t db_last_id(const struct db *db);
@@ -66,5 +69,6 @@ int64_t db_wal_bytes(const struct db *db); /* size of the WAL file now */
 /* PASSIVE (false) or TRUNCATE (true). -EBUSY when readers kept it from finishing: not a failure for PASSIVE callers. */
 MUST_USE int db_checkpoint(struct db *db, bool truncate);
 MUST_USE int db_quick_check(struct db *db); /* -EUCLEAN, db_why says where */
-/* Copy a consistent image of the whole database to a new file while it is in use (VACUUM INTO). */
+/* Copy a consistent image of the whole database to a new file while it is in use (VACUUM INTO), synced. -EEXIST. A failed copy is
+ * removed. */
 MUST_USE int db_backup(struct db *db, const char *to_path);

@@ -1,0 +1,92 @@
+/* Checkpoint, check and copy a database. */
+#include "lib/db/db_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+int64_t db_wal_bytes(const struct db *db)
+{
+    const char *name = sqlite3_db_filename(db->handle, "main");
+    const char *wal = name && *name ? sqlite3_filename_wal(name) : NULL;
+    struct stat st;
+    return wal && *wal && stat(wal, &st) == 0 ? st.st_size : 0;
+}
+
+int db_checkpoint(struct db *db, bool truncate)
+{
+    if (db->read_only)
+        return db_fail_with(db, -EROFS, "a read-only connection does not checkpoint");
+    int logged = 0, moved = 0;
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, "main",
+                                       truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+                                       &logged, &moved);
+    if (rc != SQLITE_OK)
+        return db_fail(db, rc);
+    if (moved < logged)
+        return db_fail_with(db, -EBUSY, "readers kept %d of %d pages in the log", logged - moved, logged);
+    return 0;
+}
+
+int db_quick_check(struct db *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    int r = 0;
+    if (rc != SQLITE_ROW) {
+        r = db_fail(db, rc);
+    } else {
+        const char *words = (const char *)sqlite3_column_text(stmt, 0);
+        if (!words || strcmp(words, "ok") != 0)
+            r = db_fail_with(db, -EUCLEAN, "%s", words ? words : "no answer from the check");
+    }
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+static int sync_path(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = fsync(fd) < 0 ? -errno : 0;
+    close(fd);
+    return r;
+}
+
+/* VACUUM INTO does not sync what it writes. */
+static int sync_copy(const char *path)
+{
+    int r = sync_path(path, O_RDWR);
+    char folder[PATH_MAX];
+    if (r == 0 && (size_t)snprintf(folder, sizeof folder, "%s", path) < sizeof folder)
+        r = sync_path(dirname(folder), O_RDONLY | O_DIRECTORY);
+    return r;
+}
+
+int db_backup(struct db *db, const char *to_path)
+{
+    struct stat st;
+    if (lstat(to_path, &st) == 0) /* VACUUM INTO would take an empty file */
+        return db_fail_with(db, -EEXIST, "%s exists", to_path);
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db->handle, "VACUUM INTO ?1", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(stmt, 1, to_path, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    int r = rc == SQLITE_DONE ? 0 : db_fail(db, rc);
+    sqlite3_finalize(stmt);
+    if (r == 0) {
+        r = sync_copy(to_path);
+        if (r < 0)
+            db_fail_with(db, r, "%s: %s", to_path, strerror(-r));
+    }
+    if (r < 0)
+        (void)unlink(to_path);
+    return r;
+}
