@@ -1,0 +1,195 @@
+#include "collector/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "collector/rules/rules.h"
+#include "lib/base/file.h"
+#include "lib/base/limits.h"
+#include "lib/base/number.h"
+#include "lib/wire/web_config.h"
+#include "lib/wire/yaml.h"
+
+#define RETENTION_DEFAULT_MS (30ll * 24 * 3600 * 1000)
+
+struct storage_keys {
+    const char *path, *retention, *durability;
+    const struct yaml_node *limits;
+};
+struct file_keys {
+    const char *listen, *external_url, *web_config_file, *webhook_url;
+    const struct yaml_node *storage, *rule_files;
+};
+
+static const struct yaml_field FIELDS[] = {
+    {"listen", YAML_FIELD_TEXT, offsetof(struct file_keys, listen), .help = "ADDR:PORT"},
+    {"external_url", YAML_FIELD_TEXT, offsetof(struct file_keys, external_url)},
+    {"web_config_file", YAML_FIELD_TEXT, offsetof(struct file_keys, web_config_file)},
+    {"storage", YAML_FIELD_NODE, offsetof(struct file_keys, storage)},
+    {"rule_files", YAML_FIELD_NODE, offsetof(struct file_keys, rule_files)},
+    {"webhook_url", YAML_FIELD_TEXT, offsetof(struct file_keys, webhook_url)},
+    {"signals", YAML_FIELD_REFUSED, 0, .help = "not yet: name the pack's file under rule_files"},
+    {"alertmanager_file", YAML_FIELD_REFUSED, 0, .help = "not yet: set webhook_url"},
+    {"slo_files", YAML_FIELD_REFUSED, 0, .help = "not yet: write the SLO's rules into a rule file"},
+    {"services", YAML_FIELD_REFUSED, 0, .help = "not yet: give targets the label service"},
+    {"journeys", YAML_FIELD_REFUSED, 0, .help = "not yet"},
+    {"events", YAML_FIELD_REFUSED, 0, .help = "not yet"},
+    {"remote", YAML_FIELD_REFUSED, 0, .help = "not yet: samples stay in the local store"},
+    {0},
+};
+static const struct yaml_field STORAGE_FIELDS[] = {
+    {"path", YAML_FIELD_TEXT, offsetof(struct storage_keys, path)},
+    {"retention", YAML_FIELD_TEXT, offsetof(struct storage_keys, retention)},
+    {"durability", YAML_FIELD_TEXT, offsetof(struct storage_keys, durability)},
+    {"limits", YAML_FIELD_NODE, offsetof(struct storage_keys, limits)},
+    {"retention_size", YAML_FIELD_REFUSED, 0, .help = "not yet: use retention"},
+    {0},
+};
+static const struct yaml_field LIMIT_FIELDS[] = {
+    {"series", YAML_FIELD_U64, offsetof(struct collector_config, series_max), .min = 1, .max = UINT32_MAX},
+    {0},
+};
+
+void collector_config_init(struct collector_config *c)
+{
+    *c = (struct collector_config){.retention_ms = RETENTION_DEFAULT_MS};
+}
+
+void collector_config_done(struct collector_config *c)
+{
+    for (size_t i = 0; i < c->n_rule_files; i++)
+        free(c->rule_files[i]);
+    free(c->rule_files);
+    free(c->web_config_file);
+    free(c->data);
+    yaml_free(c->doc);
+    *c = (struct collector_config){0};
+}
+
+MUST_USE static int read_storage(struct collector_config *c, const struct yaml_node *node, const char *file,
+                                 struct problems *problems)
+{
+    struct storage_keys keys = {0};
+    if (!node)
+        return 0;
+    int r = yaml_read(c->doc, node, STORAGE_FIELDS, &keys, problems);
+    if (keys.limits && yaml_read(c->doc, keys.limits, LIMIT_FIELDS, c, problems) < 0)
+        r = -EINVAL;
+    if (keys.path && !(c->data = path_beside(file, keys.path)))
+        return -ENOMEM;
+    if (keys.retention) {
+        c->retention_given = true;
+        if (parse_duration_ms(span_str(keys.retention), &c->retention_ms) < 0) {
+            yaml_problem(c->doc, yaml_get(node, "retention"), problems,
+                         "'%s' is not a duration such as 30d, or 0", keys.retention);
+            r = -EINVAL;
+        }
+    }
+    if (keys.durability) {
+        c->durability_given = true;
+        if (strcmp(keys.durability, "full") == 0) {
+            c->durability = STORE_FULL;
+        } else if (strcmp(keys.durability, "normal") == 0) {
+            c->durability = STORE_NORMAL;
+        } else {
+            yaml_problem(c->doc, yaml_get(node, "durability"), problems,
+                         "durability is full or normal, not '%s'", keys.durability);
+            r = -EINVAL;
+        }
+    }
+    return r;
+}
+
+MUST_USE static int read_rule_files(struct collector_config *c, const struct yaml_node *node,
+                                    const char *file, struct problems *problems)
+{
+    if (!node || node->kind == YAML_NULL)
+        return 0;
+    if (node->kind != YAML_LIST) {
+        yaml_problem(c->doc, node, problems, "rule_files is a list of paths");
+        return -EINVAL;
+    }
+    c->rule_files = calloc(node->n ? node->n : 1, sizeof *c->rule_files);
+    if (!c->rule_files)
+        return -ENOMEM;
+    YAML_EACH(node, item)
+    {
+        if (item->kind != YAML_SCALAR) {
+            yaml_problem(c->doc, item, problems, "a rule file is a path");
+            return -EINVAL;
+        }
+        char *path = path_beside(file, item->text.ptr);
+        if (!path)
+            return -ENOMEM;
+        c->rule_files[c->n_rule_files++] = path;
+    }
+    return 0;
+}
+
+int collector_config_load(struct collector_config *c, const char *path, struct problems *problems)
+{
+    AUTO_FREE char *text = NULL;
+    size_t len;
+    int r = file_read(path, CONFIG_BYTES_MAX, &text, &len);
+    if (r < 0) {
+        problem_add(problems, PROBLEM_ERROR, path, 0, 0, "cannot read it: %s", strerror(-r));
+        return r;
+    }
+    r = yaml_parse(path, span_of(text, len), &c->doc, problems);
+    if (r < 0)
+        return r;
+    const struct yaml_node *root = yaml_root(c->doc);
+    struct file_keys keys = {0};
+    if (root->kind == YAML_NULL)
+        return 0;
+    r = yaml_read(c->doc, root, FIELDS, &keys, problems);
+    int r2 = read_storage(c, keys.storage, path, problems);
+    int r3 = read_rule_files(c, keys.rule_files, path, problems);
+    if (keys.web_config_file && !(c->web_config_file = path_beside(path, keys.web_config_file)))
+        return -ENOMEM;
+    c->listen = keys.listen;
+    c->external_url = keys.external_url;
+    c->webhook_url = keys.webhook_url;
+    return r < 0 ? r : r2 < 0 ? r2 : r3;
+}
+
+int collector_config_check(const char *path, struct problems *problems)
+{
+    struct collector_config c;
+    collector_config_init(&c);
+    int r = collector_config_load(&c, path, problems);
+    if (c.n_rule_files && rules_check((const char *const *)c.rule_files, c.n_rule_files, problems) < 0)
+        r = -EINVAL;
+    if (c.web_config_file) {
+        struct web_config *wc = NULL;
+        if (web_config_load(c.web_config_file, &wc, problems) < 0)
+            r = -EINVAL;
+        web_config_free(wc);
+    }
+    collector_config_done(&c);
+    return r < 0 ? -EINVAL : 0;
+}
+
+bool collector_is_rule_file(struct span text)
+{
+    struct problems ignored;
+    struct yaml *doc = NULL;
+    problems_init(&ignored);
+    bool yes = yaml_parse("", text, &doc, &ignored) == 0 && yaml_get(yaml_root(doc), "groups") != NULL;
+    yaml_free(doc);
+    problems_done(&ignored);
+    return yes;
+}
+
+const char COLLECTOR_CONFIG_EXAMPLE[] =
+    "# crest-collector --config crest.yml. Every key is optional; the values here are the defaults.\n"
+    "listen: 127.0.0.1:9480      # another address than loopback needs web_config_file with credentials\n"
+    "# external_url: http://crest.example:9480   # how people reach it: links in pages, allowed Host\n"
+    "# web_config_file: web.yml  # Prometheus's format: tls_server_config, basic_auth_users\n"
+    "storage:\n"
+    "  path: crest-data          # relative to this file\n"
+    "  retention: 30d            # 0 keeps for ever\n"
+    "  durability: full          # a 2xx survives a power cut; normal: it survives kill -9\n"
+    "  # limits: {series: 10000000}\n"
+    "rule_files: []              # Prometheus rule files; shell patterns are fine\n"
+    "# webhook_url: http://127.0.0.1:9499/page   # Alertmanager's webhook JSON, version 4\n";

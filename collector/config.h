@@ -1,0 +1,38 @@
+/* config.h - crest.yml: the collector's configuration, every key optional.
+ *
+ *   struct collector_config c;
+ *   collector_config_init(&c);
+ *   r = collector_config_load(&c, "crest.yml", &problems);      // -EINVAL: problems says where
+ *   collector_config_done(&c);
+ *
+ * Paths in the file are relative to the file. Texts live as long as the config. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collector/store/store.h"
+#include "lib/base/problem.h"
+#include "lib/base/span.h"
+
+struct yaml;
+struct collector_config {
+    struct yaml *doc; /* owns the texts */
+    const char *listen, *external_url, *webhook_url;
+    char *web_config_file, *data; /* resolved paths; NULL when not given */
+    char **rule_files;
+    size_t n_rule_files;
+    int64_t retention_ms;
+    enum store_durability durability;
+    uint64_t series_max;
+    bool retention_given, durability_given;
+};
+void collector_config_init(struct collector_config *c);
+void collector_config_done(struct collector_config *c);
+MUST_USE int collector_config_load(struct collector_config *c, const char *path, struct problems *problems);
+/* Load and follow every reference: rule files, web config. For `crest-collector check`. */
+MUST_USE int collector_config_check(const char *path, struct problems *problems);
+/* Is it a rule file (a map with `groups` and none of our keys)? What `check` without a kind goes by. */
+bool collector_is_rule_file(struct span text);
+/* A commented crest.yml for `crest-collector init`. */
+extern const char COLLECTOR_CONFIG_EXAMPLE[];

@@ -1,0 +1,300 @@
+#include "collector/http/api.h"
+
+#include <errno.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+#include "lib/base/number.h"
+
+#define JSON_TYPE "application/json"
+
+/* Seconds since the epoch (a float) or RFC 3339, as Prometheus takes them. */
+MUST_USE static int parse_time_ms(struct span text, int64_t *ret_ms)
+{
+    double seconds;
+    if (parse_f64_span(text, &seconds) == 0) {
+        if (!(seconds >= -9e15 && seconds <= 9e15))
+            return -ERANGE;
+        *ret_ms = (int64_t)(seconds * 1000.0 + (seconds < 0 ? -0.5 : 0.5));
+        return 0;
+    }
+    return parse_rfc3339_ms(text, ret_ms);
+}
+
+bool api_time(struct httpd_request *r, const char *name, int64_t fallback_ms, int64_t *ret_ms)
+{
+    struct span text = httpd_param(r, name);
+    if (text.len == 0) {
+        *ret_ms = fallback_ms;
+        return true;
+    }
+    if (parse_time_ms(text, ret_ms) == 0)
+        return true;
+    httpd_reply_error(r, 400, "bad_data",
+                      "invalid parameter \"%s\": cannot parse \"" SPAN_FMT "\" to a valid timestamp", name,
+                      SPAN_ARG(text));
+    return false;
+}
+
+bool api_duration(struct httpd_request *r, const char *name, int64_t fallback_ms, int64_t *ret_ms)
+{
+    struct span text = httpd_param(r, name);
+    double seconds;
+    if (text.len == 0) {
+        *ret_ms = fallback_ms;
+        return true;
+    }
+    if (parse_f64_span(text, &seconds) == 0 && seconds >= -9e12 && seconds <= 9e12) {
+        *ret_ms = (int64_t)(seconds * 1000.0);
+        return true;
+    }
+    if (parse_duration_ms(text, ret_ms) == 0)
+        return true;
+    httpd_reply_error(r, 400, "bad_data",
+                      "invalid parameter \"%s\": cannot parse \"" SPAN_FMT "\" to a valid duration", name,
+                      SPAN_ARG(text));
+    return false;
+}
+
+bool api_limit(struct httpd_request *r, size_t *ret_limit)
+{
+    struct span text = httpd_param(r, "limit");
+    uint64_t n = 0;
+    if (text.len > 0 && parse_u64_span(text, SIZE_MAX / 2, &n) < 0) {
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"limit\": \"" SPAN_FMT "\" is not a count",
+                          SPAN_ARG(text));
+        return false;
+    }
+    *ret_limit = (size_t)n;
+    return true;
+}
+
+void api_success_begin(struct json_writer *j, struct buf *out)
+{
+    buf_init(out, BODY_BYTES_MAX * 8ul); /* an answer of 11,000 points for thousands of series */
+    jw_init(j, out);
+    jw_object(j);
+    jw_key(j, "status");
+    jw_str(j, "success");
+    jw_key(j, "data");
+}
+
+static void texts(struct json_writer *j, const char *key, const char *const *list)
+{
+    if (!list || !list[0])
+        return;
+    jw_key(j, key);
+    jw_array(j);
+    for (; *list; list++)
+        jw_str(j, *list);
+    jw_end(j);
+}
+
+void api_success_end(struct httpd_request *r, struct json_writer *j, const char *const *warnings,
+                     const char *const *infos)
+{
+    texts(j, "warnings", warnings);
+    texts(j, "infos", infos);
+    jw_end(j);
+    httpd_reply(r, 200, JSON_TYPE, j->out);
+    buf_done(j->out);
+}
+
+void api_query_error(struct httpd_request *r, const struct promql_error *error)
+{
+    static const struct {
+        int status;
+        const char *type;
+    } KINDS[] = {
+        [PROMQL_OK] = {500, "internal"},         [PROMQL_BAD_DATA] = {400, "bad_data"},
+        [PROMQL_EXECUTION] = {422, "execution"}, [PROMQL_TIMEOUT] = {503, "timeout"},
+        [PROMQL_CANCELED] = {503, "canceled"},   [PROMQL_INTERNAL] = {500, "internal"},
+    };
+    if (error->kind == PROMQL_BAD_DATA && error->line > 0)
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s",
+                          error->line, error->column, error->text);
+    else
+        httpd_reply_error(r, KINDS[error->kind].status, KINDS[error->kind].type, "%s", error->text);
+}
+
+void api_labels(struct json_writer *j, const struct labels *labels)
+{
+    jw_object(j);
+    for (size_t i = 0; i < labels->n; i++) {
+        jw_key_span(j, labels->pairs[i].name);
+        jw_text(j, labels->pairs[i].value);
+    }
+    jw_end(j);
+}
+
+static void stamp(struct json_writer *j, int64_t t_ms)
+{
+    char text[NUMBER_TEXT_MAX];
+    size_t n = format_seconds_ms(text, t_ms);
+    jw_raw(j, span_of(text, n));
+}
+
+static void point(struct json_writer *j, int64_t t_ms, double v)
+{
+    jw_array(j);
+    stamp(j, t_ms);
+    jw_f64_quoted(j, v);
+    jw_end(j);
+}
+
+static void instant_result(struct json_writer *j, const struct promql_result *result)
+{
+    int64_t t = result->start_ms;
+    if (result->type == PROMQL_SCALAR) {
+        point(j, t, result->series[0].values[0]);
+        return;
+    }
+    jw_array(j);
+    if (result->type == PROMQL_STRING) {
+        stamp(j, t);
+        jw_text(j, result->string);
+    }
+    for (size_t i = 0; result->type == PROMQL_VECTOR && i < result->n_series; i++) {
+        const struct promql_series *s = &result->series[i];
+        if (!s->present[0])
+            continue;
+        jw_object(j);
+        jw_key(j, "metric");
+        api_labels(j, &s->labels);
+        jw_key(j, "value");
+        point(j, t, s->values[0]);
+        jw_end(j);
+    }
+    for (size_t i = 0; result->type == PROMQL_MATRIX && i < result->n_matrix; i++) {
+        const struct promql_matrix_series *s = &result->matrix[i];
+        jw_object(j);
+        jw_key(j, "metric");
+        api_labels(j, &s->labels);
+        jw_key(j, "values");
+        jw_array(j);
+        for (size_t k = 0; k < s->n; k++)
+            point(j, s->t_ms[k], s->values[k]);
+        jw_end(j);
+        jw_end(j);
+    }
+    jw_end(j);
+}
+
+static void range_result(struct json_writer *j, const struct promql_result *result)
+{
+    jw_array(j);
+    for (size_t i = 0; i < result->n_series; i++) {
+        const struct promql_series *s = &result->series[i];
+        size_t k = 0;
+        while (k < result->n_steps && !s->present[k])
+            k++;
+        if (k == result->n_steps)
+            continue;
+        jw_object(j);
+        jw_key(j, "metric");
+        api_labels(j, &s->labels);
+        jw_key(j, "values");
+        jw_array(j);
+        for (; k < result->n_steps; k++)
+            if (s->present[k])
+                point(j, result->start_ms + (int64_t)k * result->step_ms, s->values[k]);
+        jw_end(j);
+        jw_end(j);
+    }
+    jw_end(j);
+}
+
+void api_result(struct json_writer *j, const struct promql_result *result, bool instant)
+{
+    static const char *const TYPES[] = {[PROMQL_SCALAR] = "scalar",
+                                        [PROMQL_VECTOR] = "vector",
+                                        [PROMQL_MATRIX] = "matrix",
+                                        [PROMQL_STRING] = "string"};
+    jw_object(j);
+    jw_key(j, "resultType");
+    jw_str(j, instant ? TYPES[result->type] : "matrix");
+    jw_key(j, "result");
+    if (instant)
+        instant_result(j, result);
+    else
+        range_result(j, result);
+    jw_end(j);
+}
+
+struct work {
+    struct httpd_request *request;
+    struct http_room *room;
+    void (*fn)(struct httpd_request *r, struct http_room *room);
+};
+
+static void run_work(void *ctx, bool cancelled)
+{
+    AUTO_FREE struct work *w = ctx;
+    if (cancelled)
+        httpd_reply_error(w->request, 503, "canceled", "the collector is stopping");
+    else
+        w->fn(w->request, w->room);
+}
+
+void api_work(struct httpd_request *r, struct http_room *room,
+              void (*fn)(struct httpd_request *r, struct http_room *room))
+{
+    struct work *w = malloc(sizeof *w);
+    if (!w) {
+        httpd_reply_error(r, 500, "internal", "out of memory");
+        return;
+    }
+    *w = (struct work){r, room, fn};
+    httpd_defer(r);
+    if (query_submit_work(room->query, span_str(httpd_peer(r)), run_work, w) < 0) {
+        free(w);
+        httpd_reply_header(r, "Retry-After", "1");
+        httpd_reply_error(r, 503, "unavailable", "too many queries are waiting");
+    }
+}
+
+bool api_selections(struct httpd_request *r, size_t limit, struct api_selections *ret)
+{
+    int64_t min_ms, max_ms;
+    struct span text;
+    size_t n = 0;
+    *ret = (struct api_selections){0};
+    if (!api_time(r, "start", INT64_MIN, &min_ms) || !api_time(r, "end", INT64_MAX, &max_ms))
+        return false;
+    if (min_ms > max_ms) {
+        httpd_reply_error(r, 400, "bad_data", "end timestamp must not be before start time");
+        return false;
+    }
+    while (httpd_param_at(r, "match[]", n, &text))
+        n++;
+    ret->list = n ? arena_array(httpd_arena(r), n, sizeof *ret->list) : NULL;
+    for (size_t i = 0; i < n && ret->list; i++) {
+        struct parse_error error = {0};
+        struct matcher *matchers = NULL;
+        size_t n_matchers = 0;
+        if (!httpd_param_at(r, "match[]", i, &text))
+            break;
+        if (promql_parse_selector(text, httpd_arena(r), &matchers, &n_matchers, &error) < 0) {
+            httpd_reply_error(r, 400, "bad_data", "invalid parameter \"match[]\": %u:%u: parse error: %s",
+                              error.line, error.column, error.text);
+            api_selections_done(ret);
+            return false;
+        }
+        ret->list[i] = (struct store_selection){matchers, n_matchers, min_ms, max_ms, limit};
+        ret->n++;
+    }
+    if (n && ret->n < n) {
+        httpd_reply_error(r, 500, "internal", "out of memory");
+        api_selections_done(ret);
+        return false;
+    }
+    return true;
+}
+
+void api_selections_done(struct api_selections *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t k = 0; k < s->list[i].n_matchers; k++)
+            matcher_done((struct matcher *)&s->list[i].matchers[k]);
+    *s = (struct api_selections){0};
+}

@@ -1,0 +1,48 @@
+/* api.h - what the route handlers of this room share: parameters with Prometheus's error texts, and answers. Private to the room. */
+#pragma once
+
+#include "collector/http/http.h"
+#include "lib/wire/json.h"
+
+/* Each parses a parameter, or answers 400 bad_data itself and returns false. An absent one gives the fallback. */
+bool api_time(struct httpd_request *r, const char *name, int64_t fallback_ms, int64_t *ret_ms);
+bool api_duration(struct httpd_request *r, const char *name, int64_t fallback_ms, int64_t *ret_ms);
+bool api_limit(struct httpd_request *r, size_t *ret_limit); /* 0: none */
+
+/* {"status":"success","data": … : the caller writes the value, then api_success_end. */
+void api_success_begin(struct json_writer *j, struct buf *out);
+/* warnings and infos are ended by NULL and may be NULL. Sends 200. */
+void api_success_end(struct httpd_request *r, struct json_writer *j, const char *const *warnings, const char *const *infos);
+/* The error with its Prometheus type and status code. */
+void api_query_error(struct httpd_request *r, const struct promql_error *error);
+void api_labels(struct json_writer *j, const struct labels *labels);
+void api_result(struct json_writer *j, const struct promql_result *result, bool instant);
+
+/* Run fn on a query worker with the request deferred; 503 when the queue is full. */
+void api_work(struct httpd_request *r, struct http_room *room, void (*fn)(struct httpd_request *r, struct http_room *room));
+
+/* Selections from the match[] parameters, start and end; false: answered. */
+struct api_selections {
+    struct store_selection *list;
+    size_t n;
+};
+bool api_selections(struct httpd_request *r, size_t limit, struct api_selections *ret);
+void api_selections_done(struct api_selections *s);
+
+void on_write(struct httpd_request *r, void *ctx);
+void on_query(struct httpd_request *r, void *ctx);
+void on_query_range(struct httpd_request *r, void *ctx);
+void on_format_query(struct httpd_request *r, void *ctx);
+void on_series(struct httpd_request *r, void *ctx);
+void on_labels(struct httpd_request *r, void *ctx);
+void on_label_values(struct httpd_request *r, void *ctx);
+void on_metadata(struct httpd_request *r, void *ctx);
+void on_rules(struct httpd_request *r, void *ctx);
+void on_alerts(struct httpd_request *r, void *ctx);
+void on_targets(struct httpd_request *r, void *ctx);
+void on_buildinfo(struct httpd_request *r, void *ctx);
+void on_healthy(struct httpd_request *r, void *ctx);
+void on_ready(struct httpd_request *r, void *ctx);
+void on_reload(struct httpd_request *r, void *ctx);
+void on_metrics(struct httpd_request *r, void *ctx);
+void on_root(struct httpd_request *r, void *ctx);

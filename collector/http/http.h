@@ -1,0 +1,32 @@
+/* http.h - the collector's HTTP face: routes, parameters, JSON in Prometheus's shapes.
+ *
+ *   struct http_room room = {.store = s, .query = q, .rules = ru, .notify = n, .state = st, .config_ok = &ok};
+ *   r = http_start(&room, &server_config, &h, why, sizeof why);
+ *   httpd_stop(h, 10000);
+ *
+ * Handlers never block: writes are answered from the store's commit callback, queries from a query worker.
+ * Source of the shapes: prometheus.io/docs/prometheus/latest/querying/api. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "collector/notify/notify.h"
+#include "collector/query/query.h"
+#include "collector/rules/rules.h"
+#include "collector/state/state.h"
+#include "collector/store/store.h"
+#include "lib/httpd/httpd.h"
+
+struct http_room { /* borrowed parts; must outlive the server */
+    struct store *store;
+    struct query_engine *query;
+    struct rules *rules;
+    struct notify *notify;
+    struct state *state;
+    struct httpd *server;          /* set by http_start */
+    atomic_bool ready;             /* /-/ready answers 503 before */
+    atomic_bool config_ok;         /* did the last (re)load succeed? */
+    atomic_llong config_loaded_ms; /* time of the last successful one */
+    atomic_ulong writes_decoded_bytes, writes_refused_busy, writes_refused_bad;
+};
+MUST_USE int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why, size_t why_bytes);

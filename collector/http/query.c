@@ -1,0 +1,123 @@
+/* query, query_range, format_query: answered from a query worker. */
+#include "collector/http/api.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+
+struct pending_query {
+    struct httpd_request *request;
+    bool instant;
+};
+
+static void on_result(void *ctx, struct promql_result *result, const struct promql_error *error)
+{
+    AUTO_FREE struct pending_query *p = ctx;
+    if (!result) {
+        api_query_error(p->request, error);
+        return;
+    }
+    struct json_writer j;
+    struct buf out;
+    api_success_begin(&j, &out);
+    api_result(&j, result, p->instant);
+    api_success_end(p->request, &j, result->warnings, result->infos);
+    promql_result_free(result);
+}
+
+static void submit(struct httpd_request *r, struct http_room *room, struct query_request *q, bool instant)
+{
+    q->text = httpd_param(r, "query");
+    q->origin = span_str(httpd_peer(r));
+    if (q->text.len > QUERY_TEXT_BYTES_MAX) {
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": longer than %u bytes",
+                          QUERY_TEXT_BYTES_MAX);
+        return;
+    }
+    if (!api_duration(r, "timeout", 0, &q->timeout_ms) ||
+        !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
+        return;
+    if (q->timeout_ms < 0 || q->lookback_ms < 0) {
+        httpd_reply_error(r, 400, "bad_data",
+                          "invalid parameter: timeout and lookback_delta must be positive");
+        return;
+    }
+    struct pending_query *p = malloc(sizeof *p);
+    struct query_job *job;
+    if (!p) {
+        httpd_reply_error(r, 500, "internal", "out of memory");
+        return;
+    }
+    *p = (struct pending_query){r, instant};
+    httpd_defer(r);
+    if (query_submit(room->query, q, on_result, p, &job) < 0) {
+        free(p);
+        httpd_reply_header(r, "Retry-After", "1");
+        httpd_reply_error(r, 503, "unavailable", "too many queries are waiting");
+    }
+}
+
+void on_query(struct httpd_request *r, void *ctx)
+{
+    struct query_request q = {0};
+    if (!api_time(r, "time", unix_ms(), &q.start_ms))
+        return;
+    q.end_ms = q.start_ms;
+    submit(r, ctx, &q, true);
+}
+
+void on_query_range(struct httpd_request *r, void *ctx)
+{
+    struct query_request q = {0};
+    static const char *const NEEDED[] = {"start", "end", "step"};
+    for (size_t i = 0; i < ARRAY_LEN(NEEDED); i++)
+        if (httpd_param(r, NEEDED[i]).len == 0) {
+            httpd_reply_error(r, 400, "bad_data", "invalid parameter \"%s\": cannot parse \"\" to a valid %s",
+                              NEEDED[i], i < 2 ? "timestamp" : "duration");
+            return;
+        }
+    if (!api_time(r, "start", 0, &q.start_ms) || !api_time(r, "end", 0, &q.end_ms) ||
+        !api_duration(r, "step", 0, &q.step_ms))
+        return;
+    if (q.end_ms < q.start_ms) {
+        httpd_reply_error(r, 400, "bad_data",
+                          "invalid parameter \"end\": end timestamp must not be before start time");
+        return;
+    }
+    if (q.step_ms <= 0) {
+        httpd_reply_error(r, 400, "bad_data",
+                          "invalid parameter \"step\": zero or negative query resolution step widths are not "
+                          "accepted. Try a positive "
+                          "integer");
+        return;
+    }
+    if ((q.end_ms - q.start_ms) / q.step_ms > QUERY_POINTS_MAX) {
+        httpd_reply_error(r, 400, "bad_data",
+                          "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
+                          "query resolution "
+                          "(?step=XX)");
+        return;
+    }
+    submit(r, ctx, &q, false);
+}
+
+void on_format_query(struct httpd_request *r, void *ctx UNUSED)
+{
+    struct promql_expr *e = NULL;
+    struct parse_error error = {0};
+    struct arena arena;
+    arena_init(&arena, QUERY_BYTES_MAX);
+    if (promql_parse(httpd_param(r, "query"), &arena, &e, &error) < 0) {
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s",
+                          error.line, error.column, error.text);
+    } else {
+        struct json_writer j;
+        struct buf out, text;
+        buf_init(&text, QUERY_TEXT_BYTES_MAX * 8ul);
+        promql_format(e, &text);
+        api_success_begin(&j, &out);
+        jw_text(&j, buf_view(&text));
+        api_success_end(r, &j, NULL, NULL);
+        buf_done(&text);
+    }
+    arena_done(&arena);
+}

@@ -1,0 +1,180 @@
+/* series, labels, label values, metadata: blocking reads, on a query worker. */
+#include "collector/http/api.h"
+
+#include <errno.h>
+
+#include "lib/base/limits.h"
+
+static void read_failed(struct httpd_request *r, int e)
+{
+    if (e == -E2BIG)
+        httpd_reply_error(r, 422, "execution", "a regular expression took too many steps to match");
+    else if (e == -ENOMEM)
+        httpd_reply_error(r, 422, "execution", "the answer needs more than %lu bytes of memory",
+                          QUERY_BYTES_MAX);
+    else
+        httpd_reply_error(r, 500, "internal", "reading the store failed: %s", strerror(-e));
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    return labels_compare(&((const struct store_series *)a)->labels,
+                          &((const struct store_series *)b)->labels);
+}
+
+/* The union of the selections, sorted by labels, each series once. */
+MUST_USE static int select_all(struct store_reader *rd, const struct api_selections *sel, struct arena *arena,
+                               struct store_series **ret, size_t *ret_n)
+{
+    struct store_series **parts = arena_array(arena, sel->n, sizeof *parts);
+    size_t *counts = arena_array(arena, sel->n, sizeof *counts), total = 0;
+    if (!parts || !counts)
+        return -ENOMEM;
+    for (size_t i = 0; i < sel->n; i++) {
+        int r = store_select(rd, &sel->list[i], arena, &parts[i], &counts[i]);
+        if (r < 0)
+            return r;
+        total += counts[i];
+    }
+    struct store_series *all = arena_array(arena, total, sizeof *all);
+    if (!all)
+        return -ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < sel->n; i++)
+        for (size_t k = 0; k < counts[i]; k++)
+            all[n++] = parts[i][k];
+    if (n)
+        qsort(all, n, sizeof *all, by_labels);
+    size_t unique = 0;
+    for (size_t i = 0; i < n; i++)
+        if (unique == 0 || all[unique - 1].id != all[i].id)
+            all[unique++] = all[i];
+    *ret = all;
+    *ret_n = unique;
+    return 0;
+}
+
+static const char *const CUT[] = {"results truncated due to limit", NULL};
+
+static void work_series(struct httpd_request *r, struct http_room *room)
+{
+    struct api_selections sel;
+    size_t limit, n = 0;
+    if (!api_limit(r, &limit) || !api_selections(r, 0, &sel))
+        return;
+    if (sel.n == 0) {
+        httpd_reply_error(r, 400, "bad_data", "no match[] parameter provided");
+        return;
+    }
+    struct arena arena;
+    arena_init(&arena, QUERY_BYTES_MAX);
+    struct store_reader *rd = NULL;
+    struct store_series *series = NULL;
+    int e = store_reader_open(room->store, &rd);
+    if (e == 0)
+        e = select_all(rd, &sel, &arena, &series, &n);
+    if (e < 0) {
+        read_failed(r, e);
+    } else {
+        struct json_writer j;
+        struct buf out;
+        bool cut = limit && n > limit;
+        api_success_begin(&j, &out);
+        jw_array(&j);
+        for (size_t i = 0; i < (cut ? limit : n); i++)
+            api_labels(&j, &series[i].labels);
+        jw_end(&j);
+        api_success_end(r, &j, cut ? CUT : NULL, NULL);
+    }
+    store_reader_close(rd);
+    arena_done(&arena);
+    api_selections_done(&sel);
+}
+
+static void work_names_or_values(struct httpd_request *r, struct http_room *room)
+{
+    struct api_selections sel;
+    struct span name = httpd_segment(r, "name"), *texts = NULL;
+    size_t limit, n = 0;
+    if (!api_limit(r, &limit) || !api_selections(r, 0, &sel))
+        return;
+    struct arena arena;
+    arena_init(&arena, QUERY_BYTES_MAX);
+    struct store_reader *rd = NULL;
+    int e = store_reader_open(room->store, &rd);
+    if (e == 0)
+        e = name.len ? store_label_values(rd, name, sel.list, sel.n, &arena, &texts, &n)
+                     : store_label_names(rd, sel.list, sel.n, &arena, &texts, &n);
+    if (e < 0) {
+        read_failed(r, e);
+    } else {
+        struct json_writer j;
+        struct buf out;
+        bool cut = limit && n > limit;
+        api_success_begin(&j, &out);
+        jw_array(&j);
+        for (size_t i = 0; i < (cut ? limit : n); i++)
+            jw_text(&j, texts[i]);
+        jw_end(&j);
+        api_success_end(r, &j, cut ? CUT : NULL, NULL);
+    }
+    store_reader_close(rd);
+    arena_done(&arena);
+    api_selections_done(&sel);
+}
+
+static void work_metadata(struct httpd_request *r, struct http_room *room)
+{
+    struct arena arena;
+    size_t limit, n = 0;
+    if (!api_limit(r, &limit))
+        return;
+    arena_init(&arena, QUERY_BYTES_MAX);
+    struct store_reader *rd = NULL;
+    struct metadata *list = NULL;
+    int e = store_reader_open(room->store, &rd);
+    if (e == 0)
+        e = store_metadata(rd, httpd_param(r, "metric"), &arena, &list, &n);
+    if (e < 0) {
+        read_failed(r, e);
+    } else {
+        struct json_writer j;
+        struct buf out;
+        api_success_begin(&j, &out);
+        jw_object(&j);
+        for (size_t i = 0; i < n && (!limit || i < limit); i++) {
+            jw_key_span(&j, list[i].name);
+            jw_array(&j);
+            jw_object(&j);
+            jw_key(&j, "type");
+            jw_str(&j, metric_type_name(list[i].type));
+            jw_key(&j, "help");
+            jw_text(&j, list[i].help);
+            jw_key(&j, "unit");
+            jw_text(&j, list[i].unit);
+            jw_end(&j);
+            jw_end(&j);
+        }
+        jw_end(&j);
+        api_success_end(r, &j, NULL, NULL);
+    }
+    store_reader_close(rd);
+    arena_done(&arena);
+}
+
+void on_series(struct httpd_request *r, void *ctx)
+{
+    api_work(r, ctx, work_series);
+}
+void on_labels(struct httpd_request *r, void *ctx)
+{
+    api_work(r, ctx, work_names_or_values);
+}
+void on_label_values(struct httpd_request *r, void *ctx)
+{
+    api_work(r, ctx, work_names_or_values);
+}
+void on_metadata(struct httpd_request *r, void *ctx)
+{
+    api_work(r, ctx, work_metadata);
+}

@@ -1,0 +1,122 @@
+/* Rules, alerts, build information, health, reload, our own metrics. */
+#include "collector/http/api.h"
+
+#include "lib/base/daemon.h"
+#include "lib/base/limits.h"
+#include "lib/base/options.h"
+
+/* The Prometheus whose language and API we speak: clients such as Grafana switch features by it. */
+#define PROMETHEUS_API_VERSION "3.5.0"
+
+void on_rules(struct httpd_request *r, void *ctx)
+{
+    struct http_room *room = ctx;
+    struct span type = httpd_param(r, "type");
+    if (type.len && !span_equal(type, SPAN("alert")) && !span_equal(type, SPAN("record"))) {
+        httpd_reply_error(r, 400, "bad_data",
+                          "invalid parameter \"type\": not supported value \"" SPAN_FMT "\"", SPAN_ARG(type));
+        return;
+    }
+    struct json_writer j;
+    struct buf out;
+    api_success_begin(&j, &out);
+    rules_write_json(room->rules, type, &j);
+    api_success_end(r, &j, NULL, NULL);
+}
+
+void on_alerts(struct httpd_request *r, void *ctx)
+{
+    struct http_room *room = ctx;
+    struct json_writer j;
+    struct buf out;
+    api_success_begin(&j, &out);
+    rules_alerts_json(room->rules, &j);
+    api_success_end(r, &j, NULL, NULL);
+}
+
+void on_buildinfo(struct httpd_request *r, void *ctx UNUSED)
+{
+    struct json_writer j;
+    struct buf out;
+    api_success_begin(&j, &out);
+    jw_object(&j);
+    jw_key(&j, "version");
+    jw_str(&j, PROMETHEUS_API_VERSION);
+    jw_key(&j, "revision");
+    jw_str(&j, crest_version());
+    jw_key(&j, "branch");
+    jw_str(&j, "crest");
+    jw_key(&j, "buildUser");
+    jw_str(&j, "");
+    jw_key(&j, "buildDate");
+    jw_str(&j, "");
+    jw_key(&j, "goVersion");
+    jw_str(&j, "");
+    jw_end(&j);
+    api_success_end(r, &j, NULL, NULL);
+}
+
+void on_healthy(struct httpd_request *r, void *ctx UNUSED)
+{
+    httpd_reply_text(r, 200, "crest-collector is healthy.\n");
+}
+
+void on_ready(struct httpd_request *r, void *ctx)
+{
+    struct http_room *room = ctx;
+    if (atomic_load(&room->ready))
+        httpd_reply_text(r, 200, "crest-collector is ready.\n");
+    else
+        httpd_reply_text(r, 503, "crest-collector is not ready.\n");
+}
+
+void on_reload(struct httpd_request *r, void *ctx UNUSED)
+{
+    daemon_reload();
+    httpd_reply_text(r, 202, "reloading; crest_config_last_reload_successful tells how it went\n");
+}
+
+void on_metrics(struct httpd_request *r, void *ctx)
+{
+    struct http_room *room = ctx;
+    struct metric_writer w;
+    struct buf out;
+    enum metric_format format = metric_format_accepted(httpd_header(r, "Accept"));
+    buf_init(&out, BODY_BYTES_MAX);
+    metric_writer_init(&w, &out, format);
+    metric_process(&w, "crest-collector");
+    metric_family(&w, "crest_config_last_reload_successful", METRIC_GAUGE,
+                  "Was the last configuration (re)load good?");
+    metric_value(&w, atomic_load(&room->config_ok), NULL);
+    metric_family(&w, "crest_config_last_reload_success_timestamp_seconds", METRIC_GAUGE,
+                  "When configuration was last loaded well.");
+    metric_value(&w, (double)atomic_load(&room->config_loaded_ms) / 1000.0, NULL);
+    metric_family(&w, "crest_write_body_bytes_total", METRIC_COUNTER,
+                  "Compressed bytes of remote-write bodies decoded.");
+    metric_value(&w, (double)atomic_load(&room->writes_decoded_bytes), NULL);
+    metric_family(&w, "crest_write_refused_total", METRIC_COUNTER,
+                  "Remote-write requests answered with 4xx or 503, by reason.");
+    metric_value(&w, (double)atomic_load(&room->writes_refused_bad), "reason", "invalid", NULL);
+    metric_value(&w, (double)atomic_load(&room->writes_refused_busy), "reason", "queue_full", NULL);
+    httpd_stats(room->server, &w);
+    store_stats(room->store, &w);
+    query_stats(room->query, &w);
+    rules_stats(room->rules, &w);
+    notify_stats(room->notify, &w);
+    state_stats(room->state, &w);
+    metric_writer_end(&w);
+    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT,
+                &out);
+    buf_done(&out);
+}
+
+void on_root(struct httpd_request *r, void *ctx UNUSED)
+{
+    httpd_reply_text(r, 200,
+                     "crest-collector %s\n\n"
+                     "  /api/v1/query?query=up     Prometheus's query API\n"
+                     "  /api/v1/write              remote write\n"
+                     "  /api/v1/rules  /api/v1/alerts  /api/v1/targets\n"
+                     "  /metrics  /-/healthy  /-/ready\n",
+                     crest_version());
+}

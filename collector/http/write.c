@@ -1,0 +1,89 @@
+/* Remote write: decode on the server's thread (bounded CPU, no wait), answer from the store's commit. */
+#include "collector/http/api.h"
+
+#include <errno.h>
+
+#include "lib/base/limits.h"
+#include "lib/wire/remote_write.h"
+
+struct pending_write {
+    struct httpd_request *request;
+    struct http_room *room;
+    struct remote_write_report report;
+};
+
+static void written_header(struct httpd_request *r, const char *name, uint64_t n)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+    httpd_reply_header(r, name, text);
+}
+
+static void on_written(void *ctx, const struct store_written *w)
+{
+    AUTO_FREE struct pending_write *p = ctx;
+    struct httpd_request *r = p->request;
+    uint64_t refused = p->report.rejected_samples + p->report.rejected_series;
+    for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
+        refused += w->refused[i];
+    written_header(r, "X-Prometheus-Remote-Write-Samples-Written", w->samples);
+    written_header(r, "X-Prometheus-Remote-Write-Histograms-Written", w->histograms);
+    written_header(r, "X-Prometheus-Remote-Write-Exemplars-Written", w->exemplars);
+    if (w->error) {
+        httpd_reply_header(r, "Retry-After", "1");
+        httpd_reply_text(r, 503, "nothing was stored: %s\n", w->why);
+    } else if (refused) {
+        atomic_fetch_add_explicit(&p->room->writes_refused_bad, 1, memory_order_relaxed);
+        httpd_reply_text(r, 400, "%llu refused, the rest was stored: %s\n", (unsigned long long)refused,
+                         p->report.why[0] ? p->report.why : w->why);
+    } else {
+        httpd_reply_empty(r, 204);
+    }
+}
+
+void on_write(struct httpd_request *r, void *ctx)
+{
+    struct http_room *room = ctx;
+    enum remote_write_protocol protocol;
+    struct write_request *request = NULL;
+    if (remote_write_protocol_of(httpd_header(r, "Content-Type"), httpd_header(r, "Content-Encoding"),
+                                 &protocol) < 0) {
+        httpd_reply_text(
+            r, 415, "remote write needs Content-Type: application/x-protobuf and Content-Encoding: snappy\n");
+        return;
+    }
+    struct pending_write *p = calloc(1, sizeof *p);
+    if (!p) {
+        httpd_reply_text(r, 503, "out of memory\n");
+        return;
+    }
+    p->request = r;
+    p->room = room;
+    int e = remote_write_decode(protocol, httpd_body(r), &request, &p->report);
+    if (e < 0) {
+        atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
+        if (e == -EOPNOTSUPP)
+            httpd_reply_text(
+                r, 415, "this remote write protocol is not supported: send prometheus.WriteRequest (1.0)\n");
+        else if (e == -EFBIG)
+            httpd_reply_text(r, 413, "the decoded body is larger than %u bytes\n", BODY_BYTES_MAX);
+        else if (e == -ENOMEM)
+            httpd_reply_text(r, 503, "out of memory\n");
+        else
+            httpd_reply_text(r, 400, "cannot decode the body: %s\n",
+                             p->report.why[0] ? p->report.why : "broken snappy or protobuf");
+        free(p);
+        return;
+    }
+    atomic_fetch_add_explicit(&room->writes_decoded_bytes, httpd_body(r).len, memory_order_relaxed);
+    httpd_defer(r);
+    e = store_submit(room->store, request, on_written, p);
+    if (e < 0) {
+        atomic_fetch_add_explicit(&room->writes_refused_busy, 1, memory_order_relaxed);
+        write_request_free(request);
+        httpd_reply_header(r, "Retry-After", "1");
+        httpd_reply_text(
+            r, 503, e == -EAGAIN ? "the write queue is full, try again\n" : "the collector is stopping\n");
+        free(p);
+    }
+}

@@ -1,0 +1,351 @@
+/* crest-collector: receives samples, answers queries, runs rules, pages. */
+#include <errno.h>
+
+#include "collector/config.h"
+#include "collector/http/http.h"
+#include "lib/base/clock.h"
+#include "lib/base/daemon.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/options.h"
+#include "lib/wire/web_config.h"
+
+static const struct command_def COMMANDS[] = {
+    {"", NULL, 0, 0, "run the collector"},
+    {"check", "[config|rules] FILE…", 1, 10000,
+     "validate files and what they refer to; errors as file:line:col"},
+    {"init", NULL, 0, 0, "print a commented crest.yml"},
+    {0},
+};
+static const struct option_def OPTIONS[] = {
+    {.name = "config",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_CONFIG",
+     .help = "crest.yml; without it the defaults are useful",
+     .commands = ""},
+    {.name = "data",
+     .type = OPT_TEXT,
+     .arg = "DIR",
+     .fallback = "crest-data",
+     .env = "CREST_DATA",
+     .help = "data folder",
+     .commands = ""},
+    {.name = "listen",
+     .type = OPT_TEXT,
+     .arg = "ADDR:PORT",
+     .fallback = "127.0.0.1:9480",
+     .env = "CREST_LISTEN",
+     .help = "address to listen on; port 0 picks one and prints it",
+     .commands = ""},
+    {.name = "retention",
+     .type = OPT_DURATION,
+     .arg = "30d|0",
+     .fallback = "30d",
+     .env = "CREST_RETENTION",
+     .help = "how long samples are kept; 0 is for ever",
+     .commands = ""},
+    {.name = "durability",
+     .type = OPT_CHOICE,
+     .arg = "full|normal",
+     .choices = "full|normal",
+     .fallback = "full",
+     .env = "CREST_DURABILITY",
+     .help = "what a 2xx survives: a power cut, or kill -9 only",
+     .commands = ""},
+    {.name = "web-config",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_WEB_CONFIG",
+     .help = "credentials and TLS, Prometheus's web-config file",
+     .commands = ""},
+    {.name = "webhook-url",
+     .type = OPT_TEXT,
+     .arg = "URL",
+     .env = "CREST_WEBHOOK_URL",
+     .help = "where alerts are sent",
+     .commands = ""},
+    {.name = "rule-file",
+     .type = OPT_LIST,
+     .arg = "FILE",
+     .help = "Prometheus rule file; adds to the configuration's",
+     .commands = ""},
+    {.name = "log-level",
+     .type = OPT_CHOICE,
+     .arg = "LEVEL",
+     .choices = "debug|info|warn|error",
+     .fallback = "info",
+     .env = "CREST_LOG_LEVEL",
+     .help = "least level that is logged"},
+    {0},
+};
+static const struct program_def PROGRAM = {
+    .name = "crest-collector",
+    .summary = "receives samples, answers PromQL, runs rules, pages",
+    .examples = "  crest-collector                                 # 127.0.0.1:9480, data in ./crest-data\n"
+                "  crest-collector --config crest.yml\n"
+                "  crest-collector init > crest.yml                # a commented start\n"
+                "  crest-collector check crest.yml                 # and every file it names\n",
+    .commands = COMMANDS,
+    .options = OPTIONS,
+};
+
+struct collector {
+    const struct options *options;
+    struct collector_config config;
+    struct web_config *web_config;
+    struct state *state;
+    struct store *store;
+    struct query_engine *query;
+    struct notify *notify;
+    struct rules *rules;
+    struct httpd *httpd;
+    struct http_room room;
+};
+
+static const char *setting(const struct collector *c, const char *option, const char *from_file)
+{
+    return !options_given(c->options, option) && from_file ? from_file : options_text(c->options, option);
+}
+
+static int report(struct problems *problems, int r)
+{
+    problems_print(problems, stderr);
+    problems_done(problems);
+    return r;
+}
+
+/* Rule files of the configuration and of --rule-file. */
+MUST_USE static int load_rules(struct collector *c, const struct collector_config *config,
+                               struct problems *problems)
+{
+    size_t more = options_list_count(c->options, "rule-file"), n = config->n_rule_files + more;
+    AUTO_FREE const char **paths = calloc(n ? n : 1, sizeof *paths);
+    if (!paths)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->n_rule_files; i++)
+        paths[i] = config->rule_files[i];
+    for (size_t i = 0; i < more; i++)
+        paths[config->n_rule_files + i] = options_list(c->options, "rule-file", i);
+    return rules_load(c->rules, paths, n, problems);
+}
+
+static void loaded(struct collector *c, bool ok)
+{
+    atomic_store(&c->room.config_ok, ok);
+    if (ok)
+        atomic_store(&c->room.config_loaded_ms, unix_ms());
+}
+
+MUST_USE static int load_config(struct collector *c)
+{
+    struct problems problems;
+    problems_init(&problems);
+    collector_config_init(&c->config);
+    const char *path = options_text(c->options, "config");
+    int r = path ? collector_config_load(&c->config, path, &problems) : 0;
+    const char *web = setting(c, "web-config", c->config.web_config_file);
+    if (r == 0 && web)
+        r = web_config_load(web, &c->web_config, &problems);
+    return report(&problems, r);
+}
+
+MUST_USE static int open_rooms(struct collector *c)
+{
+    char why[512] = "";
+    const char *dir = setting(c, "data", c->config.data);
+    int r = dir_make(dir);
+    if (r < 0) {
+        log_error("cannot make the data folder", "path", "%s", dir, "error", "%s", strerror(-r));
+        return r;
+    }
+    bool durability = options_given(c->options, "durability") || !c->config.durability_given;
+    struct store_config store = {
+        .path = dir,
+        .durability = !durability                                                   ? c->config.durability
+                      : strcmp(options_text(c->options, "durability"), "full") == 0 ? STORE_FULL
+                                                                                    : STORE_NORMAL,
+        .retention_ms = !options_given(c->options, "retention") && c->config.retention_given
+                            ? c->config.retention_ms
+                            : options_duration_ms(c->options, "retention"),
+        .series_max = c->config.series_max,
+    };
+    r = store_open(&store, &c->store, why, sizeof why);
+    if (r < 0) {
+        log_error("cannot open the store", "path", "%s", dir, "error", "%s", why);
+        return r;
+    }
+    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM};
+    r = state_open(dir, rooms, ARRAY_LEN(rooms), &c->state, why, sizeof why);
+    if (r < 0) {
+        log_error("cannot open state.db", "path", "%s", dir, "error", "%s", why);
+        return r;
+    }
+    r = query_local_new(c->store, NULL, &c->query);
+    if (r < 0)
+        return r;
+    struct notify_config notify = {.state = c->state,
+                                   .webhook_url = setting(c, "webhook-url", c->config.webhook_url),
+                                   .external_url = c->config.external_url};
+    r = notify_new(&notify, &c->notify);
+    if (r < 0)
+        return r;
+    struct rules_config rules = {.query = c->query,
+                                 .store = c->store,
+                                 .state = c->state,
+                                 .sink = notify_sink(c->notify),
+                                 .external_url = c->config.external_url};
+    r = rules_new(&rules, &c->rules);
+    if (r < 0)
+        return r;
+    struct problems problems;
+    problems_init(&problems);
+    r = report(&problems, load_rules(c, &c->config, &problems));
+    return r;
+}
+
+MUST_USE static int start(struct collector *c)
+{
+    char why[512] = "";
+    char external_host[256] = "";
+    const char *hosts[] = {external_host, NULL};
+    struct span host = span_str(c->config.external_url);
+    size_t at = span_search(host, SPAN("://"));
+    if (at < host.len) { /* scheme://HOST[:PORT][/…] */
+        host = span_from(host, at + 3);
+        size_t end = 0;
+        while (end < host.len && host.ptr[end] != '/' && host.ptr[end] != ':')
+            end++;
+        snprintf(external_host, sizeof external_host, SPAN_FMT, SPAN_ARG(span_of(host.ptr, end)));
+    }
+    c->room.store = c->store;
+    c->room.query = c->query;
+    c->room.rules = c->rules;
+    c->room.notify = c->notify;
+    c->room.state = c->state;
+    store_set_commit_hook(c->store, rules_commit_hook(c->rules));
+    int r = notify_start(c->notify);
+    if (r == 0)
+        r = rules_start(c->rules);
+    if (r < 0)
+        return r;
+    struct httpd_config config = {.listen = setting(c, "listen", c->config.listen),
+                                  .web_config = c->web_config,
+                                  .allowed_hosts = external_host[0] ? hosts : NULL};
+    r = http_start(&c->room, &config, &c->httpd, why, sizeof why);
+    if (r < 0) {
+        log_error("cannot listen", "address", "%s", config.listen, "error", "%s", why);
+        return r;
+    }
+    loaded(c, true);
+    atomic_store(&c->room.ready, true);
+    daemon_print_listening(httpd_address(c->httpd), httpd_port(c->httpd));
+    daemon_notify("READY=1");
+    return 0;
+}
+
+/* Rule files are read again; the listen address and storage need a restart. A bad file keeps the old set. */
+static void reload(struct collector *c)
+{
+    struct problems problems;
+    struct collector_config config;
+    problems_init(&problems);
+    collector_config_init(&config);
+    const char *path = options_text(c->options, "config");
+    int r = path ? collector_config_load(&config, path, &problems) : 0;
+    if (r == 0)
+        r = load_rules(c, &config, &problems);
+    collector_config_done(&config);
+    loaded(c, report(&problems, r) == 0);
+    if (r < 0)
+        log_error("reload refused, the old configuration stays", "error", "%s", strerror(-r));
+    else
+        log_info("configuration reloaded");
+}
+
+static void stop(struct collector *c)
+{
+    daemon_notify("STOPPING=1");
+    httpd_stop(c->httpd, 5000);
+    rules_free(c->rules);
+    notify_free(c->notify);
+    query_free(c->query);
+    store_close(c->store);
+    state_close(c->state);
+    web_config_free(c->web_config);
+    collector_config_done(&c->config);
+}
+
+static int run(const struct options *options)
+{
+    struct collector c = {.options = options};
+    enum log_level level = LOG_LEVEL_INFO;
+    log_level_parse(options_text(options, "log-level"), &level);
+    log_init("crest-collector", level);
+    daemon_init("crest-collector");
+    int r = load_config(&c);
+    int code = r < 0 ? EXIT_USAGE : EXIT_OK;
+    if (r == 0) {
+        r = open_rooms(&c);
+        if (r == 0)
+            r = start(&c);
+        code = r == -EINVAL ? EXIT_USAGE : r < 0 ? EXIT_FAILED : EXIT_OK;
+    }
+    while (r == 0 && !daemon_stopping()) {
+        daemon_wait(60000);
+        if (daemon_take_reload())
+            reload(&c);
+    }
+    stop(&c);
+    return code;
+}
+
+/* The KIND word, or what the file's top-level keys say. */
+static int check(const struct options *options)
+{
+    struct problems problems;
+    problems_init(&problems);
+    const char *kind = NULL;
+    size_t first = 0, n = options_operand_count(options);
+    if (strcmp(options_operand(options, 0), "config") == 0 ||
+        strcmp(options_operand(options, 0), "rules") == 0) {
+        kind = options_operand(options, 0);
+        first = 1;
+    }
+    if (first == n) {
+        fprintf(stderr, "crest-collector check: name the files\n");
+        return EXIT_USAGE;
+    }
+    for (size_t i = first; i < n; i++) {
+        const char *path = options_operand(options, i);
+        AUTO_FREE char *text = NULL;
+        size_t len = 0, bad = problems_errors(&problems);
+        bool is_rules =
+            kind ? strcmp(kind, "rules") == 0
+                 : file_read(path, 64u << 20, &text, &len) == 0 && collector_is_rule_file(span_of(text, len));
+        int r = is_rules ? rules_check(&path, 1, &problems) : collector_config_check(path, &problems);
+        if (r == 0 && problems_errors(&problems) == bad)
+            printf("%s: ok (%s)\n", path, is_rules ? "rules" : "config");
+    }
+    int code = problems_errors(&problems) ? EXIT_USAGE : EXIT_OK;
+    return report(&problems, code);
+}
+
+int main(int argc, char **argv)
+{
+    struct options *options = NULL;
+    int code = options_parse(&PROGRAM, argc, argv, &options);
+    if (code != OPTIONS_RUN)
+        return code;
+    const char *command = options_command(options);
+    if (strcmp(command, "check") == 0) {
+        code = check(options);
+    } else if (strcmp(command, "init") == 0) {
+        fputs(COLLECTOR_CONFIG_EXAMPLE, stdout);
+        code = EXIT_OK;
+    } else {
+        code = run(options);
+    }
+    options_free(options);
+    return code;
+}
