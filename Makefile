@@ -3,6 +3,7 @@
 # MODE=release|asan|tsan picks flags and folder (build/<mode>/); BUILD moves the whole build folder.
 # WERROR=1 (lint, CI) turns warnings into errors. A room is a folder; each room becomes one archive, and the
 # INCLUDES table below says which rooms it may include: it is the link order and what `make layers` checks.
+VERSION := 0.1.0
 MODE ?= release
 BUILD ?= build
 OUT := $(BUILD)/$(MODE)
@@ -36,10 +37,22 @@ LOADGEN_ROOMS := loadgen/import loadgen/engine loadgen/hurl
 ROOMS := $(LIB_ROOMS) agent $(COLLECTOR_ROOMS) collector $(LOADGEN_ROOMS) loadgen tui shop
 PROGRAMS := agent collector loadgen tui shop
 
+# ---- version: one object of its own, so that a commit relinks the programs and rebuilds nothing else ----
+VERSION_SOURCE := lib/base/version.c
+VERSION_OBJECT := $(OUT)/obj/lib/base/version.o
+VERSION_TEXT := $(VERSION)$(patsubst %, (%),$(shell git describe --always --dirty --abbrev=7 --match 'v*' 2>/dev/null))
+$(OUT)/gen/crest_version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define CREST_VERSION "$(VERSION_TEXT)"' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(VERSION_OBJECT): $(OUT)/gen/crest_version.h
+.PHONY: FORCE
+FORCE:
+
 # ---- objects, archives, programs ----------------------------------------------------------------
 # A room's own sources; main.c and a program's other entry points stay out of the archive.
 subtree_rooms = $(filter $(1)/%,$(ROOMS))
-sources_of = $(filter-out %/main.c $(foreach r,$(call subtree_rooms,$(1)),$(wildcard $(r)/*.c $(r)/*/*.c)),$(wildcard $(1)/*.c $(1)/*/*.c))
+sources_of = $(filter-out %/main.c $(VERSION_SOURCE) $(foreach r,$(call subtree_rooms,$(1)),$(wildcard $(r)/*.c $(r)/*/*.c)),$(wildcard $(1)/*.c $(1)/*/*.c))
 archive = $(OUT)/lib$(subst /,-,$(1)).a
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
@@ -55,10 +68,10 @@ program_archives = $(foreach r,$(1) $(call subtree_rooms,$(1)),$(call archive,$(
 BINARIES := $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(OUT)/crest-$(p)))
 
 define program_rules
-$(OUT)/crest-$(1): $(OUT)/obj/$(1)/main.o $(call program_archives,$(1))
+$(OUT)/crest-$(1): $(OUT)/obj/$(1)/main.o $(VERSION_OBJECT) $(call program_archives,$(1))
 	@mkdir -p $$(@D)
 	@echo "  LINK $$@"
-	@$(CC) $$(LDFLAGS_ALL) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(PKG_LIBS)
+	@$(CC) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(PKG_LIBS)
 	@$(if $(filter release,$(MODE)),ln -f $$@ $(BUILD)/crest-$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
@@ -82,15 +95,15 @@ TEST_SUPPORT := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out $(E2E_SOURCES),$(wild
 test_program = $(firstword $(subst /, ,$(patsubst tests/unit/%,%,$(1))))
 define unit_rule
 $(OUT)/$(patsubst %.c,%,$(1)): $(OUT)/obj/$(patsubst %.c,%.o,$(1)) $(TEST_SUPPORT) \
-	$(if $(filter lib,$(call test_program,$(1))),$(LIB_ARCHIVES),$(call program_archives,$(call test_program,$(1))))
+	$(if $(filter lib,$(call test_program,$(1))),$(LIB_ARCHIVES),$(call program_archives,$(call test_program,$(1)))) | $(VERSION_OBJECT)
 	@mkdir -p $$(@D)
-	@$(CC) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(PKG_LIBS) -lcmocka
+	@$(CC) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) $(VERSION_OBJECT) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(PKG_LIBS) -lcmocka
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 
-$(E2E_BINARIES): $(OUT)/%: $(OUT)/obj/%.o $(TEST_SUPPORT) $(LIB_ARCHIVES)
+$(E2E_BINARIES): $(OUT)/%: $(OUT)/obj/%.o $(TEST_SUPPORT) $(LIB_ARCHIVES) | $(VERSION_OBJECT)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lcmocka
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(VERSION_OBJECT) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
 # make unit T=lib/base runs the unit tests below tests/unit/lib/base only
 .PHONY: unit

@@ -27,8 +27,7 @@ int file_read(const char *path, size_t max_bytes, char **ret_data, size_t *ret_l
     buf_init(&b, max_bytes < SIZE_MAX - 1 ? max_bytes + 1 : max_bytes); /* one more tells "too large" */
     int r = 0;
     for (;;) {
-        size_t want =
-            S_ISREG(st.st_mode) && (size_t)st.st_size > b.len ? (size_t)st.st_size - b.len + 1 : 4096;
+        size_t want = S_ISREG(st.st_mode) && (size_t)st.st_size > b.len ? (size_t)st.st_size - b.len + 1 : 4096;
         if (want > b.max - b.len)
             want = b.max - b.len;
         if (want == 0) {

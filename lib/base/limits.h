@@ -4,44 +4,44 @@
 #pragma once
 
 /* ---- bodies and texts ---- */
-#define BODY_BYTES_MAX (32u << 20)       /* decoded request or response body; Prometheus's remote write sends < 1 MB */
-#define WRITE_BODY_BYTES_MAX (16u << 20) /* compressed remote-write body: 413 above */
-#define API_BODY_BYTES_MAX (1u << 20)    /* form and JSON bodies of the API: 413 above */
+#define BODY_BYTES_MAX (32u << 20)        /* decoded request or response body; Prometheus's remote write sends < 1 MB */
+#define WRITE_BODY_BYTES_MAX (16u << 20)  /* compressed remote-write body: 413 above */
+#define API_BODY_BYTES_MAX (1u << 20)     /* form and JSON bodies of the API: 413 above */
 #define SCRAPE_BODY_BYTES_MAX (64u << 20) /* decoded exposition page (body_size_limit lowers it): scrape fails above */
-#define CONFIG_BYTES_MAX (16u << 20)     /* any configuration file */
-#define QUERY_TEXT_BYTES_MAX (1u << 20)  /* a PromQL expression */
-#define YAML_NODES_MAX 1000000u          /* nodes after expanding aliases: stops billion-laughs files */
+#define CONFIG_BYTES_MAX (16u << 20)      /* any configuration file */
+#define QUERY_TEXT_BYTES_MAX (1u << 20)   /* a PromQL expression */
+#define YAML_NODES_MAX 1000000u           /* nodes after expanding aliases: stops billion-laughs files */
 #define JSON_DEPTH_MAX 128u
-#define PROBLEMS_MAX 200u                /* problems kept per check; the rest is counted */
+#define PROBLEMS_MAX 200u /* problems kept per check; the rest is counted */
 
 /* ---- labels ---- */
-#define LABELS_MAX 128u                  /* per series */
+#define LABELS_MAX 128u /* per series */
 #define LABEL_NAME_BYTES_MAX 1024u
 #define LABEL_VALUE_BYTES_MAX 65535u
 
 /* ---- queues of the collector: full means 503 with Retry-After, counted ---- */
-#define WRITE_QUEUE_MAX 256u             /* write requests waiting for the writer: ~1 s of a full core */
+#define WRITE_QUEUE_MAX 256u /* write requests waiting for the writer: ~1 s of a full core */
 #define WRITE_QUEUE_BYTES_MAX (256u << 20)
-#define QUERY_QUEUE_MAX 256u             /* queries waiting for a worker */
-#define STATE_QUEUE_MAX 1024u            /* state changes waiting for the state writer; rules wait (they must not lose) */
+#define QUERY_QUEUE_MAX 256u  /* queries waiting for a worker */
+#define STATE_QUEUE_MAX 1024u /* state changes waiting for the state writer; rules wait (they must not lose) */
 
 /* ---- queries ---- */
-#define QUERY_BYTES_MAX (512ul << 20)    /* memory of one query: 422 above */
-#define QUERY_SAMPLES_MAX 50000000ul     /* samples of one query, Prometheus's default: 422 above */
-#define QUERY_TIMEOUT_MS 120000          /* Prometheus's default: 503 above */
-#define QUERY_POINTS_MAX 11000u          /* per series of query_range, Prometheus's bound: 400 above */
-#define QUERY_DEPTH_MAX 256u             /* nesting of an expression */
-#define QUERY_HEIGHT_MAX 2048u           /* height of an expression's tree: a + b + c ... leans to the left without nesting */
+#define QUERY_BYTES_MAX (512ul << 20) /* memory of one query: 422 above */
+#define QUERY_SAMPLES_MAX 50000000ul  /* samples of one query, Prometheus's default: 422 above */
+#define QUERY_TIMEOUT_MS 120000       /* Prometheus's default: 503 above */
+#define QUERY_POINTS_MAX 11000u       /* per series of query_range, Prometheus's bound: 400 above */
+#define QUERY_DEPTH_MAX 256u          /* nesting of an expression */
+#define QUERY_HEIGHT_MAX 2048u /* height of an expression's tree: a + b + c ... leans to the left without nesting */
 #define LOOKBACK_MS 300000
 
 /* ---- http server ---- */
 #define HTTP_CONNECTIONS_MAX 4096u
 #define HTTP_CONNECTIONS_PER_ADDRESS_MAX 1024u
-#define HTTP_HEADER_DEADLINE_MS 10000    /* first byte to end of headers */
-#define HTTP_BODY_DEADLINE_MS 30000      /* or 64 KB/s, whichever is later */
+#define HTTP_HEADER_DEADLINE_MS 10000 /* first byte to end of headers */
+#define HTTP_BODY_DEADLINE_MS 30000   /* or 64 KB/s, whichever is later */
 #define HTTP_BODY_BYTES_PER_S_MIN 65536
 #define HTTP_MEMORY_PER_CONNECTION 131072u /* libmicrohttpd's pool, see docs/http.md */
 
 /* ---- agent ---- */
-#define SPOOL_BYTES_MAX (512ull << 20)   /* default of --spool-size: oldest segment dropped, samples counted */
+#define SPOOL_BYTES_MAX (512ull << 20) /* default of --spool-size: oldest segment dropped, samples counted */
 #define TARGETS_MAX 10000u

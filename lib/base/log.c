@@ -114,9 +114,9 @@ static void put_formatted(struct buf *b, const char *format, va_list *args)
         int w = 0;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-#define PUT(arg)                                                                                             \
-    (stars == 0   ? snprintf(to, room, spec, arg)                                                            \
-     : stars == 1 ? snprintf(to, room, spec, star[0], arg)                                                   \
+#define PUT(arg)                                                                                                       \
+    (stars == 0   ? snprintf(to, room, spec, arg)                                                                      \
+     : stars == 1 ? snprintf(to, room, spec, star[0], arg)                                                             \
                   : snprintf(to, room, spec, star[0], star[1], arg))
         switch (kind) {
         case 'd':

@@ -129,8 +129,7 @@ static void shortest(double v, struct decimal *d)
     uint64_t c = biased ? fraction | UINT64_C(1) << 52 : fraction;
     int q = (biased ? biased : 1) - 1075;
 
-    if (q <= 0 && q > -53 &&
-        (c & ((UINT64_C(1) << -q) - 1)) == 0) { /* an integer below 2^53: its digits are short */
+    if (q <= 0 && q > -53 && (c & ((UINT64_C(1) << -q) - 1)) == 0) { /* an integer below 2^53: its digits are short */
         decimal_set(d, c >> -q, 0);
         return;
     }
@@ -292,9 +291,8 @@ size_t format_duration_ms(char text[NUMBER_TEXT_MAX], int64_t ms)
         const char *unit;
         uint64_t ms;
         bool exact;
-    } UNITS[] = {{"y", 31536000000, true}, {"w", 604800000, true}, {"d", 86400000, false},
-                 {"h", 3600000, false},    {"m", 60000, false},    {"s", 1000, false},
-                 {"ms", 1, false}};
+    } UNITS[] = {{"y", 31536000000, true}, {"w", 604800000, true}, {"d", 86400000, false}, {"h", 3600000, false},
+                 {"m", 60000, false},      {"s", 1000, false},     {"ms", 1, false}};
     char *at = text;
     uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
     if (left == 0)
@@ -346,8 +344,11 @@ static void civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month
 
 size_t format_rfc3339_ms(char text[NUMBER_TEXT_MAX], int64_t ms)
 {
-    int64_t days = (ms >= 0 ? ms : ms - 86399999) / 86400000;
-    uint64_t in_day = (uint64_t)(ms - days * 86400000);
+    int64_t days = ms / 86400000, in_day = ms % 86400000;
+    if (in_day < 0) {
+        in_day += 86400000;
+        days--;
+    }
     int64_t year;
     unsigned month, day;
     civil_from_days(days, &year, &month, &day);
@@ -365,13 +366,13 @@ size_t format_rfc3339_ms(char text[NUMBER_TEXT_MAX], int64_t ms)
     *at++ = '-';
     at = put_digits(at, day, 2);
     *at++ = 'T';
-    at = put_digits(at, in_day / 3600000, 2);
+    at = put_digits(at, (uint64_t)in_day / 3600000, 2);
     *at++ = ':';
-    at = put_digits(at, in_day / 60000 % 60, 2);
+    at = put_digits(at, (uint64_t)in_day / 60000 % 60, 2);
     *at++ = ':';
-    at = put_digits(at, in_day / 1000 % 60, 2);
+    at = put_digits(at, (uint64_t)in_day / 1000 % 60, 2);
     *at++ = '.';
-    at = put_digits(at, in_day % 1000, 3);
+    at = put_digits(at, (uint64_t)in_day % 1000, 3);
     *at++ = 'Z';
     *at = '\0';
     return (size_t)(at - text);

@@ -48,8 +48,7 @@ int parse_i64_span(struct span text, int64_t min, int64_t max, int64_t *ret)
 
 /* ---- doubles ---- */
 
-#define DIGITS_MAX                                                                                           \
-    800 /* 767 significant digits decide any rounding; one more non-zero digit stands for the rest */
+#define DIGITS_MAX 800 /* 767 significant digits decide any rounding; one more non-zero digit stands for the rest */
 
 struct scanned {
     bool negative, sticky;       /* sticky: a dropped digit was not zero */
@@ -215,8 +214,7 @@ int parse_duration_ms(struct span text, int64_t *ret_ms)
         size_t digits = 0, letters = 0;
         while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
             digits++;
-        while (digits + letters < text.len &&
-               (text.ptr[digits + letters] < '0' || text.ptr[digits + letters] > '9'))
+        while (digits + letters < text.len && (text.ptr[digits + letters] < '0' || text.ptr[digits + letters] > '9'))
             letters++;
         struct span unit = span_of(text.ptr + digits, letters);
         while (next < ARRAY_LEN(UNITS) && !span_equal(unit, UNITS[next].unit))
@@ -305,10 +303,9 @@ int parse_rfc3339_ms(struct span text, int64_t *ret_ms)
 {
     struct span s = text;
     int64_t year, month, day, hour, minute, second, ms = 0, offset_minutes = 0;
-    if (!take_digits(&s, 4, &year) || !take_char(&s, '-') || !take_digits(&s, 2, &month) ||
-        !take_char(&s, '-') || !take_digits(&s, 2, &day) || !(take_char(&s, 'T') || take_char(&s, 't')) ||
-        !take_digits(&s, 2, &hour) || !take_char(&s, ':') || !take_digits(&s, 2, &minute) ||
-        !take_char(&s, ':') || !take_digits(&s, 2, &second))
+    if (!take_digits(&s, 4, &year) || !take_char(&s, '-') || !take_digits(&s, 2, &month) || !take_char(&s, '-') ||
+        !take_digits(&s, 2, &day) || !(take_char(&s, 'T') || take_char(&s, 't')) || !take_digits(&s, 2, &hour) ||
+        !take_char(&s, ':') || !take_digits(&s, 2, &minute) || !take_char(&s, ':') || !take_digits(&s, 2, &second))
         return -EINVAL;
     if (take_char(&s, '.')) { /* finer than a millisecond is cut */
         int64_t scale = 100, digit;

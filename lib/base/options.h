@@ -20,7 +20,15 @@
 
 #include "lib/base/macros.h"
 
-enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_LINT = 3, EXIT_THRESHOLD = 4, EXIT_VOID = 5, EXIT_INTERRUPTED = 130 };
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_LINT = 3,
+    EXIT_THRESHOLD = 4,
+    EXIT_VOID = 5,
+    EXIT_INTERRUPTED = 130
+};
 
 enum option_type {
     OPT_END = 0,
@@ -44,14 +52,14 @@ struct option_def {
     const char *commands; /* "run|check": only with these; NULL: with all */
 };
 struct command_def {
-    const char *name; /* "" is the command when none is given */
+    const char *name;     /* "" is the command when none is given */
     const char *operands; /* "FILE…" for --help; NULL: takes none */
     size_t operands_min, operands_max;
     const char *help;
 };
 struct program_def {
     const char *name, *summary;
-    const char *examples; /* lines of "  command   # words" */
+    const char *examples;               /* lines of "  command   # words" */
     const struct command_def *commands; /* ended by {0}; NULL: only "" without operands */
     const struct option_def *options;   /* ended by {0} */
 };
@@ -67,7 +75,8 @@ size_t options_operand_count(const struct options *o);
 const char *options_operand(const struct options *o, size_t i);
 /* Was it given by flag or environment? */
 bool options_given(const struct options *o, const char *name);
-/* The value: given, else fallback; NULL when neither. Asking for an unknown name or a wrong type is a bug (assert). */
+/* The value: given, else fallback; NULL when neither. Asking for an unknown name or a wrong type is a bug (assert).
+ * options_text answers for every type that has a value, as it was typed; the others give 0 when there is none. */
 const char *options_text(const struct options *o, const char *name);
 uint64_t options_count(const struct options *o, const char *name);
 double options_number(const struct options *o, const char *name);

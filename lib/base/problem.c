@@ -35,8 +35,8 @@ static struct problem *next_place(struct problems *ps)
     return &ps->list[ps->n];
 }
 
-void problem_add(struct problems *ps, enum problem_level level, const char *file, uint32_t line,
-                 uint32_t column, const char *format, ...)
+void problem_add(struct problems *ps, enum problem_level level, const char *file, uint32_t line, uint32_t column,
+                 const char *format, ...)
 {
     if (level == PROBLEM_ERROR)
         ps->errors++;
@@ -103,8 +103,8 @@ void problems_print(const struct problems *ps, FILE *to)
         fprintf(to, "... and %zu more\n", ps->hidden);
 }
 
-void parse_error_set(struct parse_error *e, int code, const char *text, size_t start, size_t end,
-                     const char *format, ...)
+void parse_error_set(struct parse_error *e, int code, const char *text, size_t start, size_t end, const char *format,
+                     ...)
 {
     e->code = code;
     e->start = start;

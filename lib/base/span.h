@@ -17,7 +17,10 @@ struct span {
 };
 
 #define SPAN(literal) ((struct span){"" literal, sizeof(literal) - 1})
-#define SPAN_INIT(literal) {"" literal, sizeof(literal) - 1} /* for static initialisers */
+#define SPAN_INIT(literal)                                                                                             \
+    {                                                                                                                  \
+        "" literal, sizeof(literal) - 1                                                                                \
+    } /* for static initialisers */
 #define SPAN_FMT "%.*s"
 #define SPAN_ARG(s) (int)(s).len, (s).ptr ? (s).ptr : ""
 

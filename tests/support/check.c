@@ -29,8 +29,8 @@ void check_fail(const char *file, int line, const char *format, ...)
 void check_double_bits_at(double actual, double expected, const char *file, int line)
 {
     if (bits_of(actual) != bits_of(expected))
-        check_fail(file, line, "%.17g (0x%016llx) != %.17g (0x%016llx)", actual,
-                   (unsigned long long)bits_of(actual), expected, (unsigned long long)bits_of(expected));
+        check_fail(file, line, "%.17g (0x%016llx) != %.17g (0x%016llx)", actual, (unsigned long long)bits_of(actual),
+                   expected, (unsigned long long)bits_of(expected));
 }
 
 /* Doubles as integers in their own order, -0 and 0 the same. */
@@ -47,8 +47,8 @@ void check_double_ulps_at(double actual, double expected, uint64_t ulps, const c
     int64_t a = place_of(actual), b = place_of(expected);
     uint64_t apart = a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
     if (isnan(actual) || isnan(expected) || apart > ulps)
-        check_fail(file, line, "%.17g is %llu ulps from %.17g, at most %llu allowed", actual,
-                   (unsigned long long)apart, expected, (unsigned long long)ulps);
+        check_fail(file, line, "%.17g is %llu ulps from %.17g, at most %llu allowed", actual, (unsigned long long)apart,
+                   expected, (unsigned long long)ulps);
 }
 
 void check_span_at(struct span actual, const char *expected, const char *file, int line)
@@ -66,8 +66,8 @@ void check_contains_at(const char *hay, const char *needle, const char *file, in
 void check_errno_at(int actual, int expected, const char *what, const char *file, int line)
 {
     if (actual != expected)
-        check_fail(file, line, "%s is %d (%s), expected %d (%s)", what, actual, strerror(abs(actual)),
-                   expected, strerror(abs(expected)));
+        check_fail(file, line, "%s is %d (%s), expected %d (%s)", what, actual, strerror(abs(actual)), expected,
+                   strerror(abs(expected)));
 }
 
 struct check_random check_random_new(const char *test)

@@ -20,8 +20,7 @@
 #include "lib/base/span.h"
 
 #define check_double_bits(actual, expected) check_double_bits_at(actual, expected, __FILE__, __LINE__)
-#define check_double_ulps(actual, expected, ulps)                                                            \
-    check_double_ulps_at(actual, expected, ulps, __FILE__, __LINE__)
+#define check_double_ulps(actual, expected, ulps) check_double_ulps_at(actual, expected, ulps, __FILE__, __LINE__)
 #define check_span(actual, expected_text) check_span_at(actual, expected_text, __FILE__, __LINE__)
 #define check_contains(hay, needle) check_contains_at(hay, needle, __FILE__, __LINE__)
 #define check_errno(actual, expected) check_errno_at(actual, expected, #actual, __FILE__, __LINE__)
