@@ -25,7 +25,9 @@ struct rules_config {
     int64_t interval_ms;           /* default of groups; 0: 1 m */
     int64_t resend_ms;             /* 0: 1 m */
     const char *external_url;      /* for generator URLs and templates; may be NULL */
-    struct labels external_labels; /* borrowed */
+    struct labels external_labels; /* borrowed; added to alerts as they leave, never to series */
+    int64_t (*now_ms)(void *ctx);  /* the clock that tells live samples from old ones; NULL: unix_ms; for tests */
+    void *now_ctx;
 };
 extern const struct state_room RULES_STATE_ROOM;
 MUST_USE int rules_new(const struct rules_config *config, struct rules **ret);

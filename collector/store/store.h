@@ -65,7 +65,7 @@ MUST_USE int store_submit(struct store *s, struct write_request *request, store_
 MUST_USE int store_write(struct store *s, struct write_request *request, struct store_written *ret);
 /* Called after each commit on the writer thread; set up once, before the first write. */
 struct commit_info {
-    int64_t newest_ms; /* newest sample time of this commit (not of the store); INT64_MIN when it held none */
+    int64_t newest_ms; /* newest sample time of this commit (not of the store), derived requests left out; INT64_MIN: none */
     uint64_t samples;
     int64_t mono_us;   /* when the commit was done */
 };

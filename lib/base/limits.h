@@ -25,6 +25,16 @@
 #define QUERY_QUEUE_MAX 256u  /* queries waiting for a worker */
 #define STATE_QUEUE_MAX 1024u /* state changes waiting for the state writer; rules wait (they must not lose) */
 
+/* ---- rules and deliveries ---- */
+#define RULES_PER_FILE_MAX 100000u       /* groups' rules together; above, the file is refused */
+#define RULE_SERIES_MAX 100000u          /* results of one rule: its evaluation fails above (Prometheus has no bound) */
+#define RULE_WRITE_BYTES_MAX (256u << 20) /* what one group's evaluation writes; it fails above */
+#define TEMPLATE_BYTES_MAX 65536u        /* one expanded label or annotation: <error expanding template> above */
+#define TEMPLATE_DEPTH_MAX 64u           /* nesting of actions and parentheses */
+#define DELIVERY_ROWS_MAX 10000u         /* Prometheus's notification queue; the oldest is dropped, counted */
+#define DELIVERY_ALERTS_MAX 500u         /* alerts in one body; more go into further bodies, none is left out */
+#define DELIVERY_INFLIGHT_MAX 16u        /* requests at once to a receiver */
+
 /* ---- queries ---- */
 #define QUERY_BYTES_MAX (512ul << 20) /* memory of one query: 422 above */
 #define QUERY_SAMPLES_MAX 50000000ul  /* samples of one query, Prometheus's default: 422 above */

@@ -102,6 +102,7 @@ struct write_series {
 };
 struct write_request {
     struct arena arena; /* owns everything below */
+    bool derived;       /* computed from samples that are here already (rules): wakes no rule */
     struct write_series *series;
     struct metadata *metadata;
     size_t n_series, n_metadata;
