@@ -7,9 +7,10 @@
  *   r = state_run(st, change_fn, arg);                    // the same and wait
  *   state_close(st);
  *
- * Rooms own their tables and SQL: each gives its statement table and its migrations, and its change functions get the db handle
- * opened with that room's table through state_db(). Changes queued together are committed together, in order; one that fails
- * rolls back alone (savepoint). */
+ * Rooms own their tables and SQL: each gives its statement table and its migrations; all tables are joined into the one of the
+ * connection, and state_base() says where a room's begins. Changes queued together are committed together, in order; one that
+ * fails rolls back alone (savepoint). A change that only reads costs no sync. Never wait for the state writer on its own thread:
+ * neither a change nor a done function may call state_submit or state_run. */
 #pragma once
 
 #include <stdint.h>
@@ -19,13 +20,14 @@
 
 struct state;
 struct state_room {
-    const char *name;              /* "rules", "notify": key of its row in schema_version(room, version) */
-    const char *const *sql;        /* its statements: numbered from the base that state_base gives */
+    const char *name;       /* "rules", "notify": key of its row in schema_version(room, version) */
+    const char *const *sql; /* its statements: numbered from the base that state_base gives */
     size_t sql_count;
     const char *const *migrations; /* ended by NULL */
 };
-/* path NULL: in memory. Rooms are migrated in order. */
-MUST_USE int state_open(const char *dir, const struct state_room *const *rooms, size_t n, struct state **ret, char *why, size_t why_bytes);
+/* dir NULL: in memory. Rooms are migrated in order. -EUCLEAN, -EOVERFLOW (a newer program's), -errno: why has a sentence. */
+MUST_USE int state_open(const char *dir, const struct state_room *const *rooms, size_t n, struct state **ret, char *why,
+                        size_t why_bytes);
 void state_close(struct state *st); /* drains */
 /* First statement number of a room: db_run(db, base + SQL_X). */
 int state_base(const struct state *st, const struct state_room *room);
