@@ -52,6 +52,11 @@
 #define HTTP_BODY_BYTES_PER_S_MIN 65536
 #define HTTP_MEMORY_PER_CONNECTION 131072u /* libmicrohttpd's pool, see docs/http.md */
 
+/* ---- http client ---- */
+#define HTTP_REQUESTS_MAX 20000u         /* of one client at once: twice TARGETS_MAX; -EAGAIN above, the caller counts */
+#define HTTP_IDLE_CONNECTIONS_MAX 10000u /* one per target; libcurl's own rule closes them when the count moves */
+#define HTTP_RESPONSE_HEADER_BYTES_MAX (256u << 10)
+
 /* ---- agent ---- */
 #define SPOOL_BYTES_MAX (512ull << 20) /* default of --spool-size: oldest segment dropped, samples counted */
 #define TARGETS_MAX 10000u

@@ -45,7 +45,8 @@ struct http_request {
 };
 struct http_response {
     int error;                        /* 0, or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH (name), -EPROTO (TLS,
-                                         malformed), -EFBIG (over body_bytes_max), -ECANCELED, -EINVAL (URL) */
+                                         malformed), -EFBIG (over body_bytes_max), -ECANCELED, -EINVAL (URL, header),
+                                         -errno of a credentials file that cannot be read */
     char error_text[256];             /* one sentence for people; never a secret */
     int status;                       /* 0 when no response came */
     struct buf headers;               /* "name: value\n" lines, names lower-cased */
@@ -62,6 +63,8 @@ int http_client_fd(const struct http_client *c); /* an epoll descriptor */
 int64_t http_client_timeout_ms(const struct http_client *c); /* until step wants to be called; -1: no need */
 void http_client_step(struct http_client *c);
 size_t http_client_pending(const struct http_client *c);
+/* Everything that is wrong with a request is told through its callback. Only these are returned, and then there is none:
+ * -ENOMEM; -EAGAIN: HTTP_REQUESTS_MAX are on their way; -ESHUTDOWN: called back from http_client_free. ret_id may be NULL. */
 MUST_USE int http_send(struct http_client *c, const struct http_request *request, http_done done, void *ctx, uint64_t *ret_id);
 /* Ends it with -ECANCELED (its callback runs at once). Unknown ids are ignored. */
 void http_cancel(struct http_client *c, uint64_t id);
