@@ -177,7 +177,9 @@ void log_write(enum log_level level, const char *message, ...)
     char when[NUMBER_TEXT_MAX];
     format_rfc3339_ms(when, unix_ms());
     buf_printf(&b, "ts=%s level=%s program=%s msg=", when, LEVELS[level], program_name);
-    put_value(&b, message);
+    char cut[VALUE_BYTES_MAX];
+    snprintf(cut, sizeof cut, "%s", message);
+    put_value(&b, cut);
     va_list args;
     va_start(args, message);
     const char *key;
@@ -190,7 +192,7 @@ void log_write(enum log_level level, const char *message, ...)
     }
     va_end(args);
     if (b.error == -ENOSPC)
-        b.error = 0; /* too long: what fitted is better than nothing */
+        b.error = 0; /* too long: the pairs that fitted are better than nothing */
     buf_char(&b, '\n');
     if (b.len) {
         if (b.data[b.len - 1] != '\n')

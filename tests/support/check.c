@@ -94,6 +94,35 @@ uint64_t check_random_below(struct check_random *r, uint64_t n)
     return check_random_u64(r) % n;
 }
 
+#define CAPTURE_BYTES_MAX (4u << 20)
+static struct {
+    FILE *file;
+    int saved;
+} captures[3];
+
+void check_capture_start(int fd)
+{
+    fflush(NULL);
+    captures[fd].file = tmpfile();
+    captures[fd].saved = dup(fd);
+    if (!captures[fd].file || captures[fd].saved < 0 || dup2(fileno(captures[fd].file), fd) < 0)
+        check_failed("cannot capture descriptor %d: %s", fd, strerror(errno));
+}
+
+char *check_capture_end(int fd)
+{
+    fflush(NULL);
+    (void)dup2(captures[fd].saved, fd);
+    close(captures[fd].saved);
+    char *text = calloc(1, CAPTURE_BYTES_MAX + 1);
+    if (!text)
+        check_failed("out of memory");
+    rewind(captures[fd].file);
+    (void)!fread(text, 1, CAPTURE_BYTES_MAX, captures[fd].file);
+    fclose(captures[fd].file);
+    return text;
+}
+
 unsigned check_slowness(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

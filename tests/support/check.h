@@ -44,6 +44,11 @@ struct check_random check_random_new(const char *test);
 uint64_t check_random_u64(struct check_random *r);
 uint64_t check_random_below(struct check_random *r, uint64_t n); /* n > 0 */
 
+/* What is written to a descriptor (1 or 2) between the two calls, NUL-terminated from malloc. One at a time per
+ * descriptor. */
+void check_capture_start(int fd);
+char *check_capture_end(int fd);
+
 /* Sanitized builds are slower: loops are divided by this (1 in release builds). */
 unsigned check_slowness(void);
 
