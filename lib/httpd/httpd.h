@@ -12,11 +12,12 @@
  * Handlers run on the server's own threads (2 by default) and must never block: no SQL, no query, no wait. A handler either
  * answers before it returns, or calls httpd_defer and answers later, exactly once, from any thread. A HEAD request runs the GET
  * handler and sends no body. Unknown path 404, known path with another method 405 with Allow, body over the limit 413 before it
- * is read.
+ * is read. A path without {names} wins over one with names, which wins over "…*"; order matters only among equals.
  *
  * Security (DESIGN §2.8): loopback unless web_config has credentials (-EPERM with reason and cure); a Host that is neither a
- * loopback name, the listen address, nor in allowed_hosts: 403; a changing request (not GET/HEAD) with an Origin whose host differs from
- * Host: 403; credentials checked before any handler (401), /-/healthy excepted.
+ * loopback name, the listen address (for 0.0.0.0 and [::] the one the client reached), nor in allowed_hosts: 403; a changing request (not
+ * GET/HEAD) with an Origin whose host and port differ from Host and that is not in allowed_hosts: 403; credentials checked before any
+ * handler (401), /-/healthy excepted.
  *
  * Deadlines: headers HTTP_HEADER_DEADLINE_MS, body HTTP_BODY_DEADLINE_MS or 64 KB/s; a sweeper shuts slow ones down, counted. */
 #pragma once
@@ -41,7 +42,7 @@ struct httpd_route {
     httpd_handler handler;
     const char *help;
 };
-struct httpd_config {
+struct httpd_config { /* what it points to must live until httpd_stop */
     const char *listen; /* "ADDR:PORT", "[::1]:PORT"; port 0 picks one */
     const struct httpd_route *routes;
     void *ctx; /* given to handlers */
@@ -54,7 +55,8 @@ struct httpd_config {
 };
 /* -EPERM: not loopback without credentials; -EADDRINUSE; -EINVAL: listen text. why gets a sentence with the cure. */
 MUST_USE int httpd_start(const struct httpd_config *config, struct httpd **ret, char *why, size_t why_bytes);
-/* Answers new requests with 503, waits up to grace_ms for deferred ones, closes streams, ends. NULL is fine. */
+/* Answers new requests with 503, waits up to grace_ms for deferred ones (those left get 503; their owners may still answer into the
+ * void, with nothing but httpd_reply_* and the request's own accessors), ends streams, ends. NULL is fine. */
 void httpd_stop(struct httpd *h, int64_t grace_ms);
 uint16_t httpd_port(const struct httpd *h);
 const char *httpd_address(const struct httpd *h);
@@ -83,7 +85,8 @@ int64_t httpd_started_us(const struct httpd_request *r); /* mono_us at the first
 struct arena *httpd_arena(struct httpd_request *r);    /* lives with the request */
 
 /* ---- the answer ---- */
-/* Before the reply; repeated names are repeated headers (Set-Cookie). */
+/* Before the reply; repeated names are repeated headers (Set-Cookie). A value with a line break makes the reply a 500. Set by default:
+ * X-Content-Type-Options: nosniff; with text/html also X-Frame-Options: DENY and Referrer-Policy: same-origin. */
 void httpd_reply_header(struct httpd_request *r, const char *name, const char *value);
 /* Takes the body's bytes (the buf is empty afterwards). content_type NULL: none. gzip when the client accepts it and the body is
  * large enough to gain. A body with an error set becomes a 500. */
@@ -99,7 +102,10 @@ bool httpd_is_gone(struct httpd_request *r);
 
 /* ---- long answers ---- */
 /* Status and headers now, body by chunks from `read`, called on a server thread: returns bytes written into at (>0), 0 for "nothing yet" (then
- * httpd_stream_wake continues), -1 for the end, -2 to cut the connection. `done` runs exactly once. */
+ * httpd_stream_wake continues), -1 for the end, -2 to cut the connection. `done` runs exactly once; *ret_stream is NULL when it has
+ * run already (no memory, a header that cannot be sent, the server stopped). From a handler nothing is read before it returns; from
+ * another thread the stream may be read, and be over, before this returns. Neither read nor done may take a lock that is held here or
+ * around httpd_stop. A client that is gone is only noticed by sending to it: send something (a comment) every 10 s. */
 struct httpd_stream;
 struct httpd_stream_ops {
     ssize_t (*read)(void *ctx, char *at, size_t max);

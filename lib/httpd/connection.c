@@ -1,0 +1,221 @@
+/* Connections: who is let in, what each is doing, and the sweeper that ends those that take too long. */
+#include <errno.h>
+#include <linux/tcp.h> /* tcpi_bytes_received, which netinet/tcp.h lacks */
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/httpd/httpd_internal.h"
+
+/* ---- admission ---- */
+static uintptr_t address_count(struct httpd *h, const char *peer)
+{
+    return (uintptr_t)strmap_get(&h->per_address, span_str(peer));
+}
+
+enum MHD_Result connection_admit(void *ctx, const struct sockaddr *addr, socklen_t len)
+{
+    (void)len;
+    struct httpd *h = ctx;
+    char peer[INET6_ADDRSTRLEN];
+    address_text(addr, peer, sizeof peer);
+    enum refusal why = REFUSED_COUNT;
+    if (atomic_load(&h->connections_open) >= (long)h->config.connections_max) {
+        why = REFUSED_CONNECTIONS;
+    } else {
+        pthread_mutex_lock(&h->connections_lock);
+        if (address_count(h, peer) >= h->config.connections_per_address_max)
+            why = REFUSED_ADDRESS;
+        pthread_mutex_unlock(&h->connections_lock);
+    }
+    if (why == REFUSED_COUNT)
+        return MHD_YES;
+    stats_refused(h, why, peer);
+    return MHD_NO; /* closed at once: a 503 would cost what we are short of */
+}
+
+static void address_add(struct httpd *h, const char *peer, intptr_t by)
+{
+    uintptr_t n = address_count(h, peer) + (uintptr_t)by;
+    if (n == 0)
+        (void)strmap_remove(&h->per_address, span_str(peer));
+    else if (strmap_put(&h->per_address, span_str(peer), (void *)n) < 0 && by > 0)
+        log_warn("connection not counted per address", "peer", "%s",
+                 peer); /* out of memory: it may run all the same */
+}
+
+static void connection_started(struct httpd *h, struct MHD_Connection *mhd, void **context)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    *context = c;
+    if (!c)
+        return; /* its requests are refused */
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *addr = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    c->fd = fd ? fd->connect_fd : -1;
+    if (addr)
+        address_text(addr->client_addr, c->peer, sizeof c->peer);
+    connection_phase(c, PHASE_HEADERS, 0);
+    pthread_mutex_lock(&h->connections_lock);
+    c->next = h->connections;
+    if (c->next)
+        c->next->prev = c;
+    else
+        pthread_cond_signal(&h->connections_changed); /* the sweeper sleeps while there is none */
+    h->connections = c;
+    address_add(h, c->peer, 1);
+    pthread_mutex_unlock(&h->connections_lock);
+    atomic_fetch_add(&h->connections_open, 1);
+}
+
+static void connection_closed(struct httpd *h, void **context)
+{
+    struct connection *c = *context;
+    *context = NULL;
+    if (!c)
+        return;
+    atomic_fetch_sub(&h->connections_open, 1);
+    pthread_mutex_lock(&h->connections_lock); /* from here on the sweeper leaves its descriptor alone */
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        h->connections = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    address_add(h, c->peer, -1);
+    pthread_mutex_unlock(&h->connections_lock);
+    free(c);
+}
+
+void connection_changed(void *ctx, struct MHD_Connection *mhd, void **context,
+                        enum MHD_ConnectionNotificationCode what)
+{
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        connection_started(ctx, mhd, context);
+    else
+        connection_closed(ctx, context);
+}
+
+void connection_phase(struct connection *c, enum phase phase, uint64_t bytes)
+{
+    atomic_store_explicit(&c->phase_us, mono_us(), memory_order_relaxed);
+    atomic_store_explicit(&c->phase_bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&c->phase, (int)phase, memory_order_release);
+}
+
+/* ---- the sweeper ---- */
+/* Bytes that arrived on the connection since it was accepted, read or not. */
+static uint64_t received_bytes(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+/* libmicrohttpd tells of a request only when its first line is complete. That the next one has begun on an
+ * idle connection shows in the bytes that arrived. */
+static enum refusal sweep_idle(const struct httpd *h, struct connection *c, int64_t elapsed_us, int64_t now)
+{
+    unsigned turn = atomic_load_explicit(&c->turn, memory_order_relaxed);
+    uint64_t bytes = received_bytes(c->fd);
+    if (c->idle_turn != turn) {
+        c->idle_turn = turn;
+        c->idle_bytes = bytes;
+        c->next_request_us = 0;
+    } else if (bytes > c->idle_bytes && c->next_request_us == 0) {
+        c->next_request_us = now;
+    }
+    if (c->next_request_us && now - c->next_request_us > h->config.header_deadline_ms * 1000)
+        return REFUSED_HEADER_DEADLINE;
+    return elapsed_us > (int64_t)HTTPD_IDLE_MS * 1000 ? REFUSED_IDLE : REFUSED_COUNT;
+}
+
+static enum refusal sweep_one(const struct httpd *h, struct connection *c, int64_t now)
+{
+    int phase = atomic_load_explicit(&c->phase, memory_order_acquire);
+    int64_t elapsed_us = now - atomic_load_explicit(&c->phase_us, memory_order_relaxed);
+    uint64_t bytes = atomic_load_explicit(&c->phase_bytes, memory_order_relaxed);
+    double seconds = (double)elapsed_us / 1e6;
+    switch ((enum phase)phase) {
+    case PHASE_HEADERS:
+        return elapsed_us > h->config.header_deadline_ms * 1000 ? REFUSED_HEADER_DEADLINE : REFUSED_COUNT;
+    case PHASE_BODY:
+        return elapsed_us > h->config.body_deadline_ms * 1000 &&
+                       (double)bytes < seconds * HTTP_BODY_BYTES_PER_S_MIN
+                   ? REFUSED_BODY_DEADLINE
+                   : REFUSED_COUNT;
+    case PHASE_REPLY:
+        return elapsed_us > (int64_t)HTTPD_REPLY_MS * 1000 &&
+                       (double)bytes < seconds * HTTPD_REPLY_BYTES_PER_S_MIN
+                   ? REFUSED_REPLY_DEADLINE
+                   : REFUSED_COUNT;
+    case PHASE_IDLE:
+        return sweep_idle(h, c, elapsed_us, now);
+    case PHASE_HANDLER:
+    case PHASE_STREAM:
+        break;
+    }
+    return REFUSED_COUNT;
+}
+
+static void sweep(struct httpd *h)
+{
+    int64_t now = mono_us();
+    for (struct connection *c = h->connections; c; c = c->next) {
+        if (atomic_load_explicit(&c->cut, memory_order_relaxed))
+            continue;
+        enum refusal why = sweep_one(h, c, now);
+        if (why == REFUSED_COUNT)
+            continue;
+        atomic_store_explicit(&c->cut, true, memory_order_relaxed);
+        (void)shutdown(c->fd, SHUT_RDWR); /* its pool thread sees the end and cleans up */
+        stats_refused(h, why, c->peer);
+    }
+}
+
+static void sweeper_main(void *arg)
+{
+    struct httpd *h = arg;
+    int64_t shortest = h->config.header_deadline_ms < h->config.body_deadline_ms
+                           ? h->config.header_deadline_ms
+                           : h->config.body_deadline_ms;
+    int64_t period_ms = shortest / 8 < 10 ? 10 : shortest / 8 > 250 ? 250 : shortest / 8;
+    pthread_mutex_lock(&h->connections_lock);
+    while (!h->sweeper_stop) {
+        if (!h->connections) {
+            pthread_cond_wait(&h->connections_changed, &h->connections_lock);
+            continue;
+        }
+        struct timespec until;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += (period_ms % 1000) * 1000000;
+        until.tv_sec += period_ms / 1000 + until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        (void)pthread_cond_timedwait(&h->connections_changed, &h->connections_lock, &until);
+        sweep(h);
+    }
+    pthread_mutex_unlock(&h->connections_lock);
+}
+
+int connections_init(struct httpd *h)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&h->connections_lock, NULL);
+    pthread_cond_init(&h->connections_changed, &attr);
+    pthread_condattr_destroy(&attr);
+    strmap_init(&h->per_address, h->config.connections_max + 64u); /* admission may overshoot by a few */
+    return thread_start("http-sweeper", sweeper_main, h, &h->sweeper);
+}
+
+void connections_done(struct httpd *h)
+{
+    pthread_mutex_lock(&h->connections_lock);
+    h->sweeper_stop = true;
+    pthread_cond_signal(&h->connections_changed);
+    pthread_mutex_unlock(&h->connections_lock);
+    thread_join(h->sweeper);
+    strmap_done(&h->per_address);
+    pthread_cond_destroy(&h->connections_changed);
+    pthread_mutex_destroy(&h->connections_lock);
+}

@@ -1,0 +1,476 @@
+/* The server's life: start, what libmicrohttpd calls for each request, stop. */
+#include "lib/httpd/httpd_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/number.h"
+
+/* ---- a request's way through the server ---- */
+static enum MHD_Result queue_reply(struct httpd_request *r, struct MHD_Response *response, int status,
+                                   size_t bytes)
+{
+    r->sent_status = status;
+    connection_phase(r->connection, r->stream && response == r->response ? PHASE_STREAM : PHASE_REPLY, bytes);
+    return MHD_queue_response(r->mhd, (unsigned)status, response);
+}
+
+static enum MHD_Result queue_answer(struct httpd_request *r)
+{
+    if (!r->response) {
+        if (atomic_load(&r->state) != REQUEST_RUNNING)
+            return MHD_NO; /* no memory for an answer */
+        httpd_reply_text(r, 500, "no answer\n");
+        if (!r->response)
+            return MHD_NO;
+    }
+    enum MHD_Result done = queue_reply(r, r->response, r->status, r->reply_bytes);
+    MHD_destroy_response(r->response); /* libmicrohttpd has its own reference */
+    r->response = NULL;
+    return done;
+}
+
+static enum MHD_Result queue_stopped(struct httpd_request *r)
+{
+    static char TEXT[] = "stopping\n";
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(sizeof TEXT - 1, TEXT, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    (void)MHD_add_response_header(response, "Connection", "close");
+    (void)MHD_add_response_header(response, "Retry-After", "1");
+    enum MHD_Result done = queue_reply(r, response, 503, sizeof TEXT);
+    MHD_destroy_response(response);
+    return done;
+}
+
+static void refuse_stopping(struct httpd_request *r)
+{
+    stats_refused(r->h, REFUSED_STOPPING, r->peer);
+    r->close_after = true;
+    httpd_reply_header(r, "Retry-After", "1");
+    httpd_reply_text(r, 503, "stopping\n");
+}
+
+static void refuse_body(struct httpd_request *r)
+{
+    stats_refused(r->h, REFUSED_BODY_SIZE, r->peer);
+    r->close_after = true;
+    if (r->body_bytes_max)
+        httpd_reply_text(r, 413, "the body is larger than %zu bytes\n", r->body_bytes_max);
+    else
+        httpd_reply_text(r, 413, SPAN_FMT " takes no body\n", SPAN_ARG(r->path));
+}
+
+/* What the headers say of the body: 0 none, its bytes, or UINT64_MAX for chunked. */
+static uint64_t body_announced(const struct httpd_request *r)
+{
+    uint64_t n = 0;
+    struct span length = httpd_header(r, "Content-Length");
+    if (httpd_header(r, "Transfer-Encoding").ptr)
+        return UINT64_MAX;
+    if (length.ptr && parse_u64_span(span_trim(length), UINT64_MAX - 1, &n) < 0)
+        return UINT64_MAX; /* libmicrohttpd refuses it */
+    return n;
+}
+
+/* Everything that can be said before the body. Answers the request when it is refused. */
+static void judge_headers(struct httpd_request *r, int error, uint64_t announced)
+{
+    struct span raw_path = span_of(r->target.ptr, span_find(r->target, '?'));
+    if (error < 0) {
+        httpd_reply_text(r, error == -ENOMEM ? 500 : 400,
+                         error == -ENOMEM ? "out of memory\n" : "the path is not usable\n");
+        return;
+    }
+    if (atomic_load(&r->h->stopping))
+        refuse_stopping(r);
+    else if (guard_host(r) || guard_origin(r) || guard_credentials(r) || !route_find(r, raw_path))
+        return;
+    else if (announced != UINT64_MAX && announced > r->body_bytes_max)
+        refuse_body(r);
+}
+
+static enum MHD_Result on_headers(struct httpd_request *r, struct MHD_Connection *mhd, const char *method)
+{
+    r->mhd = mhd;
+    int error = request_headers(r, mhd, method);
+    uint64_t announced = body_announced(r);
+    judge_headers(r, error, announced);
+    if (r->response) {
+        /* A small body is read, and thrown away, so that its sender gets the answer and may go on. */
+        bool waits = httpd_header(r, "Expect").ptr != NULL;
+        if (announced == 0 || announced > HTTPD_DRAIN_BYTES_MAX || waits) {
+            return queue_answer(r);
+        }
+        r->drain = true;
+    } else if (announced != UINT64_MAX && announced > 0) {
+        /* Not all at once: an announcement costs its sender nothing. */
+        r->body.max = r->body_bytes_max;
+        (void)buf_reserve(&r->body, announced < 65536 ? (size_t)announced : 65536);
+    }
+    if (announced)
+        connection_phase(r->connection, PHASE_BODY, 0);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_body(struct httpd_request *r, const char *data, size_t n)
+{
+    atomic_fetch_add_explicit(&r->connection->phase_bytes, n, memory_order_relaxed);
+    if (!r->drain && r->body.len + n > r->body_bytes_max) { /* chunked, or a GET that said nothing of it */
+        refuse_body(r);
+        r->drain = true;
+    } else if (!r->drain) {
+        buf_bytes(&r->body, data, n);
+        if (buf_error(&r->body)) {
+            httpd_reply_text(r, 503, "out of memory\n");
+            r->drain = true;
+        }
+    }
+    if (r->drain) {
+        buf_done(&r->body);
+        r->drained_bytes += n;
+        if (r->drained_bytes > HTTPD_DRAIN_BYTES_MAX)
+            return MHD_NO;
+    }
+    return MHD_YES;
+}
+
+static void run_handler(struct httpd_request *r)
+{
+    struct httpd *h = r->h;
+    r->handled = true;
+    connection_phase(r->connection, PHASE_HANDLER, 0);
+    int error = request_params(r);
+    if (error < 0) {
+        httpd_reply_text(r, error == -ENOMEM ? 500 : 400,
+                         error == -ENOMEM ? "out of memory\n" : "more than %u parameters\n",
+                         HTTPD_PARAMS_MAX);
+        return;
+    }
+    /* httpd_stop sets stopping, then waits for this number: no handler defers after that. */
+    atomic_fetch_add(&h->handlers_running, 1);
+    if (atomic_load(&h->stopping))
+        refuse_stopping(r);
+    else
+        r->route->handler(r, h->config.ctx);
+    atomic_fetch_sub(&h->handlers_running, 1);
+}
+
+static enum MHD_Result on_access(void *ctx, struct MHD_Connection *mhd, const char *url, const char *method,
+                                 const char *version, const char *data, size_t *data_len, void **request)
+{
+    (void)ctx, (void)url, (void)version;
+    struct httpd_request *r = *request;
+    if (!r)
+        return MHD_NO; /* no memory when it began */
+    if (!r->mhd)
+        return on_headers(r, mhd, method);
+    if (*data_len) {
+        size_t n = *data_len;
+        *data_len = 0;
+        return on_body(r, data, n);
+    }
+    if (atomic_load(&r->state) == REQUEST_RUNNING && !r->response && !r->handled)
+        run_handler(r);
+    switch ((enum request_state)atomic_load(&r->state)) {
+    case REQUEST_DEFERRED:
+        return MHD_YES; /* suspended */
+    case REQUEST_ABANDONED:
+        return queue_stopped(r);
+    case REQUEST_RUNNING:
+    case REQUEST_ANSWERED:
+        break;
+    }
+    return queue_answer(r);
+}
+
+static void *on_first_line(void *ctx, const char *target, struct MHD_Connection *mhd)
+{
+    struct httpd *h = ctx;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct connection *c = info ? info->socket_context : NULL;
+    struct httpd_request *r = c ? request_new(h, c, target) : NULL;
+    if (!r)
+        return NULL;
+    if (atomic_load_explicit(&c->phase, memory_order_relaxed) != PHASE_HEADERS)
+        connection_phase(c, PHASE_HEADERS, 0); /* else it counts from the accept */
+    atomic_fetch_add(&h->in_flight, 1);
+    return r;
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *mhd, void **request,
+                         enum MHD_RequestTerminationCode how)
+{
+    (void)mhd;
+    struct httpd *h = ctx;
+    struct httpd_request *r = *request;
+    *request = NULL;
+    if (!r)
+        return;
+    struct connection *c = r->connection;
+    if (r->sent_status)
+        stats_answered(h, r->stats_at, r->sent_status, r->stream ? -1 : mono_us() - r->started_us);
+    else if (!atomic_load(&c->cut)) /* else the sweeper has counted it */
+        stats_refused(
+            h, !r->mhd && how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? REFUSED_MALFORMED : REFUSED_ABORTED,
+            r->peer);
+    atomic_fetch_add_explicit(&c->turn, 1, memory_order_relaxed);
+    connection_phase(c, PHASE_IDLE, 0);
+    request_unref(r);
+    atomic_fetch_sub(&h->in_flight, 1);
+}
+
+/* libmicrohttpd's own words: one line per kind and minute; at the start they are the reason of a failure. */
+static void on_words(void *ctx, const char *format, va_list args)
+{
+    struct httpd *h = ctx;
+    char words[256];
+    (void)vsnprintf(words, sizeof words, format, args);
+    size_t n = strlen(words);
+    while (n && (words[n - 1] == '\n' || words[n - 1] == ' '))
+        words[--n] = '\0';
+    unsigned long hidden = 0;
+    if (!atomic_load(&h->started))
+        memcpy(h->mhd_words, words, sizeof words);
+    else if (log_allow(format, 60000, &hidden))
+        log_debug("libmicrohttpd", "server", "%s", h->config.server_name, "words", "%s", words, "repeated",
+                  "%lu", hidden);
+}
+
+/* ---- start ---- */
+static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
+{
+    const struct httpd_config *config = &h->config;
+    struct web_config *wc = config->web_config;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO;
+    if (h->address.addr.ss_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    struct MHD_OptionItem tls[8];
+    size_t n = 0;
+    if (wc && web_config_has_tls(wc)) {
+        flags |= MHD_USE_TLS;
+        const struct {
+            enum MHD_OPTION option;
+            const char *text;
+        } texts[] = {{MHD_OPTION_HTTPS_MEM_KEY, web_config_key(wc)},
+                     {MHD_OPTION_HTTPS_MEM_CERT, web_config_certificate(wc)},
+                     {MHD_OPTION_HTTPS_MEM_TRUST, web_config_client_ca(wc)},
+                     {MHD_OPTION_HTTPS_PRIORITIES, web_config_priorities(wc)}};
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+            if (texts[i].text)
+                tls[n++] = (struct MHD_OptionItem){texts[i].option, 0, (void *)(uintptr_t)texts[i].text};
+    }
+    if (config->threads > 1)
+        tls[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)config->threads, NULL};
+    tls[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+
+    /* The pool's threads inherit the mask: signals are the main thread's. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    /* Its connection limit is divided among threads that get uneven shares, so ours (connection_admit) is the
+     * one that counts. */
+    h->daemon = MHD_start_daemon(
+        flags, 0, connection_admit, h, on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_words, h,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, h,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_LIMIT,
+        (config->connections_max + 16) * config->threads, MHD_OPTION_CONNECTION_TIMEOUT,
+        HTTPD_IDLE_MS / 1000 + HTTPD_STREAM_IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls,
+        MHD_OPTION_END);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (h->daemon) {
+        atomic_store(&h->started, true);
+        return 0;
+    }
+    (void)snprintf(why, why_bytes, "the HTTP server does not start: %s",
+                   h->mhd_words[0] ? h->mhd_words : "no reason given");
+    if (fcntl(fd, F_GETFD) >= 0)
+        close(fd);
+    return -EIO;
+}
+
+static int check_exposure(const struct httpd *h, char *why, size_t why_bytes)
+{
+    const struct web_config *wc = h->config.web_config;
+    if (h->address.loopback ||
+        (wc && (web_config_wants_auth(wc) || web_config_requires_client_certificate(wc))))
+        return 0;
+    (void)snprintf(why, why_bytes,
+                   "refusing to listen on %s without credentials: whoever reaches this address could read "
+                   "and change everything. Listen on "
+                   "127.0.0.1, or name a web config file with basic_auth_users or bearer_token_files",
+                   h->config.listen);
+    return -EPERM;
+}
+
+static int prepare_routes(struct httpd *h, char *why, size_t why_bytes)
+{
+    const struct httpd_route *routes = h->config.routes;
+    int r = routes_check(routes, &h->routes_n, why, why_bytes);
+    if (r < 0)
+        return r;
+    h->routes = calloc(h->routes_n + 1, sizeof *h->routes);
+    h->stats = calloc(h->routes_n + 1, sizeof *h->stats);
+    if (!h->routes || !h->stats)
+        return -ENOMEM;
+    for (size_t i = 0; i < h->routes_n; i++) {
+        size_t first = 0;
+        while (strcmp(routes[first].path, routes[i].path) != 0)
+            first++;
+        h->routes[i] = (struct route_facts){.rank = route_rank(routes[i].path), .stats_at = first};
+    }
+    return 0;
+}
+
+static void httpd_free(struct httpd *h)
+{
+    pthread_cond_destroy(&h->deferred_changed);
+    pthread_mutex_destroy(&h->lock);
+    free(h->routes);
+    free(h->stats);
+    free(h);
+}
+
+static struct httpd *httpd_alloc(const struct httpd_config *config)
+{
+    struct httpd *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->config = *config;
+    struct httpd_config *c = &h->config;
+    c->threads = c->threads ? c->threads : 2;
+    c->connections_max = c->connections_max ? c->connections_max : HTTP_CONNECTIONS_MAX;
+    c->connections_per_address_max =
+        c->connections_per_address_max ? c->connections_per_address_max : HTTP_CONNECTIONS_PER_ADDRESS_MAX;
+    c->header_deadline_ms = c->header_deadline_ms ? c->header_deadline_ms : HTTP_HEADER_DEADLINE_MS;
+    c->body_deadline_ms = c->body_deadline_ms ? c->body_deadline_ms : HTTP_BODY_DEADLINE_MS;
+    c->server_name = c->server_name ? c->server_name : "http";
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_cond_init(&h->deferred_changed, &attr);
+    pthread_condattr_destroy(&attr);
+    return h;
+}
+
+int httpd_start(const struct httpd_config *config, struct httpd **ret, char *why, size_t why_bytes)
+{
+    char nowhere[8];
+    if (!why || !why_bytes) {
+        why = nowhere;
+        why_bytes = sizeof nowhere;
+    }
+    why[0] = '\0';
+    int fd = -1;
+    bool swept = false;
+    struct httpd *h = httpd_alloc(config);
+    int r = h ? listen_parse(config->listen, &h->address, why, why_bytes) : -ENOMEM;
+    if (r == 0)
+        r = check_exposure(h, why, why_bytes);
+    if (r == 0)
+        r = prepare_routes(h, why, why_bytes);
+    if (r == 0)
+        r = listen_open(&h->address, &fd, &h->port, why, why_bytes);
+    if (r == 0) {
+        r = connections_init(h);
+        swept = true;
+        if (r < 0)
+            close(fd);
+    }
+    if (r == 0)
+        r = start_daemon(h, fd, why, why_bytes);
+    if (r == 0) {
+        *ret = h;
+        return 0;
+    }
+    if (!why[0])
+        (void)snprintf(why, why_bytes, "%s", strerror(-r));
+    if (swept)
+        connections_done(h);
+    if (h)
+        httpd_free(h);
+    return r;
+}
+
+/* ---- stop ---- */
+/* Requests that nobody has answered get a 503; their owners keep them until they answer into the void. */
+static void abandon_deferred(struct httpd *h)
+{
+    struct httpd_request *left = NULL;
+    pthread_mutex_lock(&h->lock);
+    for (struct httpd_request *r = h->deferred, *next; r; r = next) {
+        next = r->next;
+        int deferred = REQUEST_DEFERRED;
+        if (!atomic_compare_exchange_strong(&r->state, &deferred, REQUEST_ABANDONED))
+            continue; /* its owner is just answering */
+        if (r->prev)
+            r->prev->next = r->next;
+        else
+            h->deferred = r->next;
+        if (r->next)
+            r->next->prev = r->prev;
+        r->next = left;
+        left = r;
+        h->deferred_n--;
+    }
+    pthread_mutex_unlock(&h->lock);
+    while (left) {
+        struct httpd_request *next = left->next;
+        stats_refused(h, REFUSED_STOPPING, left->peer);
+        MHD_resume_connection(left->mhd);
+        left = next;
+    }
+}
+
+static void wait_deferred(struct httpd *h, int64_t ms) /* < 0: as long as it takes */
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&h->lock);
+    int r = 0;
+    while (h->deferred_n && r != ETIMEDOUT)
+        r = ms < 0 ? pthread_cond_wait(&h->deferred_changed, &h->lock)
+                   : pthread_cond_timedwait(&h->deferred_changed, &h->lock, &until);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void httpd_stop(struct httpd *h, int64_t grace_ms)
+{
+    if (!h)
+        return;
+    atomic_store(&h->stopping, true);
+    while (atomic_load(&h->handlers_running))
+        sleep_us(200); /* handlers do not block */
+    wait_deferred(h, grace_ms > 0 ? grace_ms : 0);
+    abandon_deferred(h);
+    wait_deferred(h, -1); /* answers that are on their way through request_answer */
+    streams_close(h);
+    int64_t until = mono_us() + (int64_t)HTTPD_STOP_FLUSH_MS * 1000;
+    while (atomic_load(&h->in_flight) && mono_us() < until)
+        sleep_us(2000);
+    MHD_stop_daemon(h->daemon);
+    connections_done(h);
+    httpd_free(h);
+}
+
+uint16_t httpd_port(const struct httpd *h)
+{
+    return h->port;
+}
+
+const char *httpd_address(const struct httpd *h)
+{
+    return h->address.host;
+}
