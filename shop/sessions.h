@@ -1,0 +1,25 @@
+/* sessions.h - visitors, found by the cookie sid: market, channel, CSRF token, how far the checkout is.
+ * Thread-safe: a session is copied out and its changes are put back whole. */
+#pragma once
+
+#include "shop/shop.h"
+
+#define SESSION_ID_BYTES 33 /* 32 hex digits and NUL */
+
+struct session {
+    char id[SESSION_ID_BYTES], csrf[SESSION_ID_BYTES];
+    enum market market;
+    enum channel channel;
+    bool has_address, has_shipping;
+    int64_t checkout_started_us; /* 0: not begun */
+    int64_t seen_ms;
+};
+struct sessions;
+MUST_USE int sessions_new(struct sessions **ret);
+void sessions_free(struct sessions *s);
+/* The known session (-ENOENT: none, or idle too long). */
+MUST_USE int sessions_find(struct sessions *s, struct span id, int64_t now_ms, struct session *ret);
+/* -ENOSPC: SESSIONS_MAX visitors within the idle time. */
+MUST_USE int sessions_create(struct sessions *s, enum market market, enum channel channel, int64_t now_ms,
+                             struct session *ret);
+void sessions_put(struct sessions *s, const struct session *session);
