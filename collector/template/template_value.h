@@ -1,0 +1,45 @@
+/* template_value.h - what flows through a template's pipelines. Plain data; text and labels belong to somebody else. */
+#pragma once
+
+#include <stdint.h>
+
+#include "lib/metric/labels.h"
+
+enum template_kind {
+    TEMPLATE_NIL,
+    TEMPLATE_BOOL,
+    TEMPLATE_INT,
+    TEMPLATE_FLOAT,
+    TEMPLATE_TEXT,
+    TEMPLATE_LABELS, /* map[string]string: a missing key is "" */
+    TEMPLATE_ROOT    /* the dot of the whole template: .Labels .ExternalLabels .ExternalURL .Value */
+};
+struct template_value {
+    enum template_kind kind;
+    union {
+        bool boolean;
+        int64_t integer;
+        double number;
+        struct span text;
+        const struct labels *labels;
+    };
+};
+
+static inline struct template_value template_bool(bool v)
+{
+    return (struct template_value){.kind = TEMPLATE_BOOL, .boolean = v};
+}
+static inline struct template_value template_int(int64_t v)
+{
+    return (struct template_value){.kind = TEMPLATE_INT, .integer = v};
+}
+static inline struct template_value template_float(double v)
+{
+    return (struct template_value){.kind = TEMPLATE_FLOAT, .number = v};
+}
+static inline struct template_value template_text(struct span v)
+{
+    return (struct template_value){.kind = TEMPLATE_TEXT, .text = v};
+}
+/* Go's truth: not false, zero, nil or empty. */
+bool template_truth(const struct template_value *v);
