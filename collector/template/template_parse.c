@@ -16,6 +16,7 @@ struct parser {
     size_t slots[VARIABLES_MAX];
     size_t n_names;
     unsigned depth;
+    struct token closer; /* the last {{end}} or {{else}} */
 };
 struct list {
     struct template_node *first, **last;
@@ -302,7 +303,7 @@ MUST_USE static int parse_branch(struct parser *p, enum node_kind kind, struct l
     if (++p->depth > TEMPLATE_DEPTH_MAX)
         return lex_fail(&p->lex, -EINVAL, opened, opened + 2, "nested too deeply");
     size_t scope = p->n_names;
-    struct template_node *n;
+    struct template_node *n = NULL;
     int r = add_node(p, to, kind, &n);
     if (r == 0)
         r = lex_next(&p->lex);
@@ -334,7 +335,7 @@ MUST_USE static int parse_branch(struct parser *p, enum node_kind kind, struct l
             p->lex.at = skip_text_trim(p, end + (trims ? 4 : 2), trims);
             r = parse_list(p, &otherwise, &by);
             if (r == 0 && by == ENDED_ELSE)
-                return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end, "expected end; found {{else}}");
+                return lex_fail(&p->lex, -EINVAL, p->closer.start, p->closer.end, "expected end; found {{else}}");
         }
     }
     if (r == 0 && by == ENDED_TEXT)
@@ -363,18 +364,20 @@ MUST_USE static int parse_action(struct parser *p, struct list *to, size_t opene
         return parse_branch(p, *word.ptr == 'i' ? NODE_IF : NODE_WITH, to, behind, opened);
     if (span_equal(word, SPAN("end"))) {
         *ret = ENDED_END;
+        p->closer = p->lex.token;
         r = expect_bare(p, "end");
         p->lex.at = behind;
         return r;
     }
     if (span_equal(word, SPAN("else"))) {
         *ret = ENDED_ELSE;
+        p->closer = p->lex.token;
         return lex_next(&p->lex); /* the branch reads on */
     }
     if (known_keyword(word))
         return lex_fail(&p->lex, -EOPNOTSUPP, p->lex.token.start, p->lex.token.end, "not yet: " SPAN_FMT,
                         SPAN_ARG(word));
-    struct template_node *n;
+    struct template_node *n = NULL;
     r = add_node(p, to, NODE_PRINT, &n);
     if (r == 0)
         r = parse_pipeline(p, TOKEN_END, &n->pipeline);
@@ -388,7 +391,7 @@ MUST_USE static int add_text(struct parser *p, struct list *to, size_t start, si
         end--;
     if (start == end)
         return 0;
-    struct template_node *n;
+    struct template_node *n = NULL;
     int r = add_node(p, to, NODE_TEXT, &n);
     if (r == 0)
         n->text = lex_piece(&p->lex, start, end);
@@ -474,7 +477,7 @@ int template_parse(struct span text, struct template **ret, struct parse_error *
     enum ended_by by = ENDED_TEXT;
     int r = ok ? parse_list(&p, &all, &by) : -ENOMEM;
     if (r == 0 && by != ENDED_TEXT)
-        r = lex_fail(&p.lex, -EINVAL, p.lex.token.start, p.lex.token.end, "unexpected {{%s}}",
+        r = lex_fail(&p.lex, -EINVAL, p.closer.start, p.closer.end, "unexpected {{%s}}",
                      by == ENDED_END ? "end" : "else");
     if (r < 0) {
         template_free(t);
