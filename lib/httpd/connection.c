@@ -39,8 +39,7 @@ static void address_add(struct httpd *h, const char *peer, intptr_t by)
     if (n == 0)
         (void)strmap_remove(&h->per_address, span_str(peer));
     else if (strmap_put(&h->per_address, span_str(peer), (void *)n) < 0 && by > 0)
-        log_warn("connection not counted per address", "peer", "%s",
-                 peer); /* out of memory: it may run all the same */
+        log_warn("connection not counted per address", "peer", "%s", peer); /* out of memory: it may run all the same */
 }
 
 static void connection_started(struct httpd *h, struct MHD_Connection *mhd, void **context)
@@ -86,8 +85,7 @@ static void connection_closed(struct httpd *h, void **context)
     free(c);
 }
 
-void connection_changed(void *ctx, struct MHD_Connection *mhd, void **context,
-                        enum MHD_ConnectionNotificationCode what)
+void connection_changed(void *ctx, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
 {
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
         connection_started(ctx, mhd, context);
@@ -139,13 +137,11 @@ static enum refusal sweep_one(const struct httpd *h, struct connection *c, int64
     case PHASE_HEADERS:
         return elapsed_us > h->config.header_deadline_ms * 1000 ? REFUSED_HEADER_DEADLINE : REFUSED_COUNT;
     case PHASE_BODY:
-        return elapsed_us > h->config.body_deadline_ms * 1000 &&
-                       (double)bytes < seconds * HTTP_BODY_BYTES_PER_S_MIN
+        return elapsed_us > h->config.body_deadline_ms * 1000 && (double)bytes < seconds * HTTP_BODY_BYTES_PER_S_MIN
                    ? REFUSED_BODY_DEADLINE
                    : REFUSED_COUNT;
     case PHASE_REPLY:
-        return elapsed_us > (int64_t)HTTPD_REPLY_MS * 1000 &&
-                       (double)bytes < seconds * HTTPD_REPLY_BYTES_PER_S_MIN
+        return elapsed_us > (int64_t)HTTPD_REPLY_MS * 1000 && (double)bytes < seconds * HTTPD_REPLY_BYTES_PER_S_MIN
                    ? REFUSED_REPLY_DEADLINE
                    : REFUSED_COUNT;
     case PHASE_IDLE:
@@ -167,17 +163,16 @@ static void sweep(struct httpd *h)
         if (why == REFUSED_COUNT)
             continue;
         atomic_store_explicit(&c->cut, true, memory_order_relaxed);
-        (void)shutdown(c->fd, SHUT_RDWR); /* its pool thread sees the end and cleans up */
         stats_refused(h, why, c->peer);
+        (void)shutdown(c->fd, SHUT_RDWR); /* its pool thread sees the end and cleans up */
     }
 }
 
 static void sweeper_main(void *arg)
 {
     struct httpd *h = arg;
-    int64_t shortest = h->config.header_deadline_ms < h->config.body_deadline_ms
-                           ? h->config.header_deadline_ms
-                           : h->config.body_deadline_ms;
+    int64_t shortest = h->config.header_deadline_ms < h->config.body_deadline_ms ? h->config.header_deadline_ms
+                                                                                 : h->config.body_deadline_ms;
     int64_t period_ms = shortest / 8 < 10 ? 10 : shortest / 8 > 250 ? 250 : shortest / 8;
     pthread_mutex_lock(&h->connections_lock);
     while (!h->sweeper_stop) {

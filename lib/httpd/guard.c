@@ -51,8 +51,7 @@ bool guard_host(struct httpd_request *r)
     if (seen == 1) {
         if (url_host_is_loopback(host) || host_is_listed(h, host))
             return false;
-        if (h->address.wildcard ? host_is_local_address(r, host)
-                                : span_equal_nocase(host, span_str(h->address.host)))
+        if (h->address.wildcard ? host_is_local_address(r, host) : span_equal_nocase(host, span_str(h->address.host)))
             return false;
     }
     stats_refused(r->h, REFUSED_HOST, r->peer);
@@ -87,12 +86,10 @@ static bool certificate_is_valid(struct httpd_request *r)
 {
     struct connection *c = r->connection;
     if (!c->certificate_checked) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         unsigned problems = 1;
         c->certificate_checked =
-            info && gnutls_certificate_verify_peers2(info->tls_session, &problems) == GNUTLS_E_SUCCESS &&
-            problems == 0;
+            info && gnutls_certificate_verify_peers2(info->tls_session, &problems) == GNUTLS_E_SUCCESS && problems == 0;
     }
     return c->certificate_checked;
 }

@@ -11,8 +11,7 @@
 #include "lib/base/number.h"
 
 /* ---- a request's way through the server ---- */
-static enum MHD_Result queue_reply(struct httpd_request *r, struct MHD_Response *response, int status,
-                                   size_t bytes)
+static enum MHD_Result queue_reply(struct httpd_request *r, struct MHD_Response *response, int status, size_t bytes)
 {
     r->sent_status = status;
     connection_phase(r->connection, r->stream && response == r->response ? PHASE_STREAM : PHASE_REPLY, bytes);
@@ -37,8 +36,7 @@ static enum MHD_Result queue_answer(struct httpd_request *r)
 static enum MHD_Result queue_stopped(struct httpd_request *r)
 {
     static char TEXT[] = "stopping\n";
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(sizeof TEXT - 1, TEXT, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(sizeof TEXT - 1, TEXT, MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
     (void)MHD_add_response_header(response, "Connection", "close");
@@ -148,8 +146,7 @@ static void run_handler(struct httpd_request *r)
     int error = request_params(r);
     if (error < 0) {
         httpd_reply_text(r, error == -ENOMEM ? 500 : 400,
-                         error == -ENOMEM ? "out of memory\n" : "more than %u parameters\n",
-                         HTTPD_PARAMS_MAX);
+                         error == -ENOMEM ? "out of memory\n" : "more than %u parameters\n", HTTPD_PARAMS_MAX);
         return;
     }
     /* httpd_stop sets stopping, then waits for this number: no handler defers after that. */
@@ -203,8 +200,7 @@ static void *on_first_line(void *ctx, const char *target, struct MHD_Connection 
     return r;
 }
 
-static void on_completed(void *ctx, struct MHD_Connection *mhd, void **request,
-                         enum MHD_RequestTerminationCode how)
+static void on_completed(void *ctx, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode how)
 {
     (void)mhd;
     struct httpd *h = ctx;
@@ -216,9 +212,8 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **request,
     if (r->sent_status)
         stats_answered(h, r->stats_at, r->sent_status, r->stream ? -1 : mono_us() - r->started_us);
     else if (!atomic_load(&c->cut)) /* else the sweeper has counted it */
-        stats_refused(
-            h, !r->mhd && how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? REFUSED_MALFORMED : REFUSED_ABORTED,
-            r->peer);
+        stats_refused(h, !r->mhd && how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? REFUSED_MALFORMED : REFUSED_ABORTED,
+                      r->peer);
     atomic_fetch_add_explicit(&c->turn, 1, memory_order_relaxed);
     connection_phase(c, PHASE_IDLE, 0);
     request_unref(r);
@@ -238,8 +233,8 @@ static void on_words(void *ctx, const char *format, va_list args)
     if (!atomic_load(&h->started))
         memcpy(h->mhd_words, words, sizeof words);
     else if (log_allow(format, 60000, &hidden))
-        log_debug("libmicrohttpd", "server", "%s", h->config.server_name, "words", "%s", words, "repeated",
-                  "%lu", hidden);
+        log_debug("libmicrohttpd", "server", "%s", h->config.server_name, "words", "%s", words, "repeated", "%lu",
+                  hidden);
 }
 
 /* ---- start ---- */
@@ -247,8 +242,7 @@ static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
 {
     const struct httpd_config *config = &h->config;
     struct web_config *wc = config->web_config;
-    unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO;
     if (h->address.addr.ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     struct MHD_OptionItem tls[8];
@@ -276,14 +270,14 @@ static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     /* Its connection limit is divided among threads that get uneven shares, so ours (connection_admit) is the
      * one that counts. */
-    h->daemon = MHD_start_daemon(
-        flags, 0, connection_admit, h, on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_words, h,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, h,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_LIMIT,
-        (config->connections_max + 16) * config->threads, MHD_OPTION_CONNECTION_TIMEOUT,
-        HTTPD_IDLE_MS / 1000 + HTTPD_STREAM_IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls,
-        MHD_OPTION_END);
+    h->daemon =
+        MHD_start_daemon(flags, 0, connection_admit, h, on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_words, h,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h,
+                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, h,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY_PER_CONNECTION,
+                         MHD_OPTION_CONNECTION_LIMIT, (config->connections_max + 16) * config->threads,
+                         MHD_OPTION_CONNECTION_TIMEOUT, HTTPD_IDLE_MS / 1000 + HTTPD_STREAM_IDLE_S,
+                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (h->daemon) {
         atomic_store(&h->started, true);
@@ -299,8 +293,7 @@ static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
 static int check_exposure(const struct httpd *h, char *why, size_t why_bytes)
 {
     const struct web_config *wc = h->config.web_config;
-    if (h->address.loopback ||
-        (wc && (web_config_wants_auth(wc) || web_config_requires_client_certificate(wc))))
+    if (h->address.loopback || (wc && (web_config_wants_auth(wc) || web_config_requires_client_certificate(wc))))
         return 0;
     (void)snprintf(why, why_bytes,
                    "refusing to listen on %s without credentials: whoever reaches this address could read "

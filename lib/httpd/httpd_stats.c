@@ -3,9 +3,9 @@
 #include "lib/base/number.h"
 #include "lib/httpd/httpd_internal.h"
 
-static const int STATUS_LIST[HTTPD_STATUSES - 1] = {
-    200, 201, 202, 203, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405,
-    406, 408, 409, 410, 411, 412, 413, 415, 416, 422, 429, 431, 500, 501, 502, 503, 504};
+static const int STATUS_LIST[HTTPD_STATUSES - 1] = {200, 201, 202, 203, 204, 206, 301, 302, 303, 304, 307, 308,
+                                                    400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412,
+                                                    413, 415, 416, 422, 429, 431, 500, 501, 502, 503, 504};
 static const double BOUNDS[HTTPD_BUCKETS] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                              0.1,    0.25,  0.5,    1,     2.5,  10,    60};
 
@@ -34,8 +34,8 @@ void stats_refused(struct httpd *h, enum refusal why, const char *peer)
         return;
     unsigned long hidden = 0;
     if (log_allow(REFUSALS[why].words, 60000, &hidden))
-        log_warn("http client refused", "server", "%s", h->config.server_name, "reason", "%s",
-                 REFUSALS[why].words, "peer", "%s", peer ? peer : "", "repeated", "%lu", hidden);
+        log_warn("http client refused", "server", "%s", h->config.server_name, "reason", "%s", REFUSALS[why].words,
+                 "peer", "%s", peer ? peer : "", "repeated", "%lu", hidden);
 }
 
 void stats_answered(struct httpd *h, size_t at, int status, int64_t us)
@@ -102,8 +102,8 @@ void httpd_stats(const struct httpd *h, struct metric_writer *w)
     metric_family(w, "crest_http_refused_total", METRIC_COUNTER,
                   "Connections and requests turned away or cut, by reason.");
     for (size_t i = 0; i < REFUSED_COUNT; i++)
-        metric_value(w, (double)atomic_load_explicit(&h->refused[i], memory_order_relaxed), "reason",
-                     REFUSALS[i].label, NULL);
+        metric_value(w, (double)atomic_load_explicit(&h->refused[i], memory_order_relaxed), "reason", REFUSALS[i].label,
+                     NULL);
     struct httpd *open = (struct httpd *)(uintptr_t)h; /* only for the lock */
     pthread_mutex_lock(&open->lock);
     size_t deferred = h->deferred_n, streams = h->streams_n;
@@ -116,8 +116,7 @@ void httpd_stats(const struct httpd *h, struct metric_writer *w)
         {"crest_http_connections_limit", "Connections that may be open.", (double)h->config.connections_max},
         {"crest_http_requests_in_flight", "Requests being read, handled or answered now, streams included.",
          (double)atomic_load(&h->in_flight)},
-        {"crest_http_requests_deferred", "Requests whose answer is being made by another thread.",
-         (double)deferred},
+        {"crest_http_requests_deferred", "Requests whose answer is being made by another thread.", (double)deferred},
         {"crest_http_streams", "Streams open now.", (double)streams},
     };
     for (size_t i = 0; i < ARRAY_LEN(gauges); i++) {

@@ -42,8 +42,7 @@ static bool set_ipv6(struct listen_address *a, const char *host, uint16_t port)
     if (inet_pton(AF_INET6, host, &in6.sin6_addr) != 1)
         return false;
     const uint8_t *v4 = &in6.sin6_addr.s6_addr[12];
-    a->loopback =
-        IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr) || (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) && v4[0] == 127);
+    a->loopback = IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr) || (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) && v4[0] == 127);
     a->wildcard = IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
     memcpy(&a->addr, &in6, sizeof in6);
     a->addr_len = sizeof in6;
@@ -108,8 +107,7 @@ static void explain(const struct listen_address *a, int error, char *why, size_t
         words = "this machine has no such address";
     else if (error == EACCES)
         words = "ports below 1024 need root or CAP_NET_BIND_SERVICE";
-    (void)snprintf(why, why_bytes, "cannot listen on %s%s%s:%u: %s", open, a->host, close, (unsigned)port,
-                   words);
+    (void)snprintf(why, why_bytes, "cannot listen on %s%s%s:%u: %s", open, a->host, close, (unsigned)port, words);
 }
 
 int listen_open(const struct listen_address *a, int *ret_fd, uint16_t *ret_port, char *why, size_t why_bytes)

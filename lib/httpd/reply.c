@@ -32,8 +32,7 @@ static bool header_given(const struct httpd_request *r, const char *name)
     return false;
 }
 
-static bool add_default(struct httpd_request *r, struct MHD_Response *response, const char *name,
-                        const char *value)
+static bool add_default(struct httpd_request *r, struct MHD_Response *response, const char *name, const char *value)
 {
     return header_given(r, name) || MHD_add_response_header(response, name, value) == MHD_YES;
 }
@@ -42,8 +41,7 @@ bool reply_headers_add(struct httpd_request *r, struct MHD_Response *response, c
 {
     bool ok = true;
     for (const struct reply_header *header = r->reply_headers; ok && header; header = header->next)
-        ok = MHD_add_response_header(response, header->name, header->value) ==
-             MHD_YES; /* refuses line breaks */
+        ok = MHD_add_response_header(response, header->name, header->value) == MHD_YES; /* refuses line breaks */
     if (content_type) {
         ok = ok && add_default(r, response, "Content-Type", content_type);
         if (strncmp(content_type, "text/html", 9) == 0)
@@ -133,8 +131,7 @@ static bool has_body(int status)
 
 /* A response of `len` bytes at data (from malloc, taken). NULL without memory or with a header that cannot be
  * sent. */
-static struct MHD_Response *make_response(struct httpd_request *r, const char *content_type, char *data,
-                                          size_t len)
+static struct MHD_Response *make_response(struct httpd_request *r, const char *content_type, char *data, size_t len)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(len, data, data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
@@ -153,8 +150,7 @@ static struct MHD_Response *make_failure(struct httpd_request *r)
 {
     unsigned long hidden;
     if (log_allow("http reply could not be built", 60000, &hidden))
-        log_error("http reply could not be built", "path", SPAN_FMT, SPAN_ARG(r->path), "repeated", "%lu",
-                  hidden);
+        log_error("http reply could not be built", "path", SPAN_FMT, SPAN_ARG(r->path), "repeated", "%lu", hidden);
     static char TEXT[] = "the reply could not be built\n";
     return MHD_create_response_from_buffer(sizeof TEXT - 1, TEXT, MHD_RESPMEM_PERSISTENT);
 }
@@ -169,11 +165,9 @@ void httpd_reply(struct httpd_request *r, int status, const char *content_type, 
     buf_clear(body);
     struct MHD_Response *response = NULL;
     if (!failed && (!keep || data)) {
-        if (len >= HTTPD_GZIP_BYTES_MIN && compressible(content_type) &&
-            !header_given(r, "Content-Encoding")) {
+        if (len >= HTTPD_GZIP_BYTES_MIN && compressible(content_type) && !header_given(r, "Content-Encoding")) {
             httpd_reply_header(r, "Vary", "Accept-Encoding");
-            char *small =
-                accepts_gzip(httpd_header(r, "Accept-Encoding")) ? gzip(data, len, &small_len) : NULL;
+            char *small = accepts_gzip(httpd_header(r, "Accept-Encoding")) ? gzip(data, len, &small_len) : NULL;
             if (small) {
                 free(data);
                 data = small;
@@ -242,9 +236,8 @@ void httpd_reply_error(struct httpd_request *r, int status, const char *error_ty
 bool request_answer(struct httpd_request *r, struct MHD_Response *response, int status, size_t bytes)
 {
     struct httpd *h = r->h;
-    bool running =
-        atomic_load(&r->state) == REQUEST_RUNNING; /* the pool thread's own: it queues what it finds */
-    assert(!running || !r->response);              /* a second answer */
+    bool running = atomic_load(&r->state) == REQUEST_RUNNING; /* the pool thread's own: it queues what it finds */
+    assert(!running || !r->response);                         /* a second answer */
     if (!running || !r->response) {
         r->response = response;
         r->status = status;

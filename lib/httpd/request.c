@@ -25,8 +25,7 @@ struct httpd_request *request_new(struct httpd *h, struct connection *c, const c
     buf_init(&r->body, BODY_BYTES_MAX);
     r->reply_headers_end = &r->reply_headers;
     bool ok = true;
-    r->target =
-        arena_span(&r->arena, span_str(target), &ok); /* libmicrohttpd's own copy gets decoded in place */
+    r->target = arena_span(&r->arena, span_str(target), &ok); /* libmicrohttpd's own copy gets decoded in place */
     if (!ok) {
         request_unref(r);
         return NULL;

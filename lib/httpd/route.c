@@ -108,8 +108,7 @@ static void answer_405(struct httpd_request *r, struct span raw_path, size_t ran
     for (const struct httpd_route *route = r->h->config.routes; route->path; route++) {
         struct pair found[HTTPD_SEGMENTS_MAX];
         size_t n;
-        if (r->h->routes[route - r->h->config.routes].rank != rank ||
-            !match(route->path, raw_path, found, &n))
+        if (r->h->routes[route - r->h->config.routes].rank != rank || !match(route->path, raw_path, found, &n))
             continue;
         struct span rest = span_str(route->method), one;
         while (span_cut(&rest, '|', &one))
@@ -117,8 +116,8 @@ static void answer_405(struct httpd_request *r, struct span raw_path, size_t ran
     }
     if (!buf_error(&allow) && allow.data)
         httpd_reply_header(r, "Allow", allow.data);
-    httpd_reply_text(r, 405, SPAN_FMT " is not for " SPAN_FMT ", only for %s\n", SPAN_ARG(r->method),
-                     SPAN_ARG(r->path), allow.data ? allow.data : "others");
+    httpd_reply_text(r, 405, SPAN_FMT " is not for " SPAN_FMT ", only for %s\n", SPAN_ARG(r->method), SPAN_ARG(r->path),
+                     allow.data ? allow.data : "others");
     buf_done(&allow);
 }
 

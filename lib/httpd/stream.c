@@ -95,8 +95,7 @@ void httpd_reply_stream(struct httpd_request *r, int status, const char *content
         s->mhd = r->mhd;
         s->ops = *ops;
         s->ctx = ctx;
-        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, s,
-                                                     stream_end);
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, s, stream_end);
     }
     if (!response) {
         if (s)
