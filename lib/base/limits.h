@@ -6,6 +6,8 @@
 /* ---- bodies and texts ---- */
 #define BODY_BYTES_MAX (32u << 20)        /* decoded request or response body; Prometheus's remote write sends < 1 MB */
 #define WRITE_BODY_BYTES_MAX (16u << 20)  /* compressed remote-write body: 413 above */
+#define WRITE_REQUEST_BYTES_MAX (128u << 20) /* one decoded write request in memory, 4 x its body: 413 above. Real ones
+                                                take 2-3 x; a body of empty series would take 40 x */
 #define API_BODY_BYTES_MAX (1u << 20)     /* form and JSON bodies of the API: 413 above */
 #define SCRAPE_BODY_BYTES_MAX (64u << 20) /* decoded exposition page (body_size_limit lowers it): scrape fails above */
 #define CONFIG_BYTES_MAX (16u << 20)      /* any configuration file */

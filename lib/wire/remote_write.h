@@ -7,7 +7,7 @@
  *   r = remote_write_finish(e, &body);                  // snappy block into body; the encoder is empty again
  *
  *   struct write_request *w;                            // collector
- *   r = remote_write_decode(&(struct remote_write_input){...}, &w, &problem);
+ *   r = remote_write_decode(REMOTE_WRITE_1, body, &w, &report);   // spans point into the request's own arena
  *
  * 1.0: prometheus.WriteRequest { repeated TimeSeries timeseries = 1; repeated MetricMetadata metadata = 3; },
  * TimeSeries { repeated Label labels = 1 {name=1, value=2}; repeated Sample samples = 2 {value=1 double, timestamp=2 int64};
@@ -24,8 +24,9 @@
 struct remote_write_encoder;
 MUST_USE int remote_write_encoder_new(struct remote_write_encoder **ret);
 void remote_write_encoder_free(struct remote_write_encoder *e);
-/* Samples of one series; start_ms is not sent (1.0 has no place for it). -E2BIG when the body would pass ~1 MB before
- * compression: nothing was added. */
+/* Samples of one series; start_ms is not sent (1.0 has no place for it), n = 0 adds nothing. -E2BIG when the body would pass
+ * ~1 MB before compression: finish and send it first (one series alone may pass it). -EMSGSIZE: it can never be sent, over
+ * BODY_BYTES_MAX. -ENOMEM. Nothing was added then. */
 MUST_USE int remote_write_add(struct remote_write_encoder *e, const struct labels *labels, const struct sample *samples,
                               size_t n);
 MUST_USE int remote_write_metadata(struct remote_write_encoder *e, const struct metadata *m);
@@ -39,11 +40,15 @@ enum remote_write_protocol { REMOTE_WRITE_1, REMOTE_WRITE_2 };
  * Content-Encoding or Content-Type is refused too. */
 MUST_USE int remote_write_protocol_of(struct span content_type, struct span content_encoding,
                                       enum remote_write_protocol *ret);
-/* Decompress and decode. Labels out of order are sorted. Series that break the rules of labels.h are left out and counted
- * in *ret_rejected with the first reason in *ret_why (PROBLEM_TEXT_MAX bytes), the valid ones are kept (protocols.md).
- * -EBADMSG: snappy or protobuf is broken; -EFBIG: decoded body over BODY_BYTES_MAX; -EOPNOTSUPP: REMOTE_WRITE_2, for now. */
+/* Decompress and decode. Labels out of order are sorted, those with an empty value dropped (they mean the same). Series that
+ * break the rules of labels.h, and native histograms that break theirs, are left out and counted with the first reason; the
+ * valid rest is kept (the caller answers 400 all the same). An exemplar with bad labels is only counted. A series without
+ * samples, histograms and exemplars is left out silently. 1.0: `key` is the series' raw label bytes (empty when other
+ * fields stand between the labels); equal keys mean equal labels. 2.0: `key` is empty, metadata of series is folded to families.
+ * -EBADMSG: snappy or protobuf is broken, or a 2.0 symbol reference; -EFBIG: decoded body over BODY_BYTES_MAX, or more than
+ * WRITE_REQUEST_BYTES_MAX of memory for it; -ENOMEM. */
 struct remote_write_report {
-    uint64_t rejected_series, rejected_samples;
+    uint64_t rejected_series, rejected_samples, rejected_exemplars;
     char why[PROBLEM_TEXT_MAX];
 };
 MUST_USE int remote_write_decode(enum remote_write_protocol protocol, struct span body, struct write_request **ret,
