@@ -1,8 +1,8 @@
 # Crest: one Makefile, not recursive. `make help` lists the targets.
 #
-# MODE=release|asan|tsan picks flags and folder (build/<mode>/); BUILD moves the whole build folder.
-# WERROR=1 (lint, CI) turns warnings into errors. A room is a folder; each room becomes one archive, and the
-# INCLUDES table below says which rooms it may include: it is the link order and what `make layers` checks.
+# MODE=release|asan|tsan|fuzz picks flags and folder (build/<mode>/); BUILD moves the whole build folder.
+# WERROR=1 (lint, CI) turns warnings into errors. A room is a folder and becomes one archive; tests/lint/layers.awk
+# says who may include whom. T=... narrows the tests, VERBOSE=1 names every one.
 VERSION := 0.1.0
 MODE ?= release
 BUILD ?= build
@@ -11,20 +11,20 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
-DEFAULT_GOAL := all
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-# ---- what the code stands on ------------------------------------------------------------------
-PKGS := libmicrohttpd sqlite3 libcurl ncursesw zlib libzstd libbrotlidec libpcre2-8 libxml-2.0 yaml-0.1 jansson gnutls libcrypt
+# ---- what the code stands on (packages.txt has every package with its reason) -----------------
+PKGS := libmicrohttpd sqlite3 libcurl ncursesw zlib libzstd libbrotlidec libpcre2-8 libxml-2.0 yaml-0.1 jansson gnutls libcrypt snappy libxxhash
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lsnappy -lxxhash -lm -lpthread
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lm -lpthread
 
 WARN := -Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wundef
 CFLAGS_release := -O2 -g -fno-omit-frame-pointer -DNDEBUG
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -I. -I$(OUT)/gen $(WARN) $(if $(WERROR),-Werror) -ffp-contract=off -fstack-protector-strong \
 	$(CFLAGS_$(MODE)) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(CFLAGS_$(MODE)) $(LDFLAGS)
@@ -36,6 +36,12 @@ COLLECTOR_ROOMS := collector/http collector/event collector/insight collector/sl
 LOADGEN_ROOMS := loadgen/import loadgen/engine loadgen/hurl
 ROOMS := $(LIB_ROOMS) agent $(COLLECTOR_ROOMS) collector $(LOADGEN_ROOMS) loadgen tui shop
 PROGRAMS := agent collector loadgen tui shop
+
+# Looked at once, and again when the list changes: a missing header is named with its cure, not as a compile error.
+$(BUILD)/.packages: packages.txt
+	@mkdir -p $(@D)
+	@./packages.sh --check build || { echo "Run: make deps" >&2; exit 1; }
+	@touch $@
 
 # ---- version: one object of its own, so that a commit relinks the programs and rebuilds nothing else ----
 VERSION_SOURCE := lib/base/version.c
@@ -76,7 +82,7 @@ $(OUT)/crest-$(1): $(OUT)/obj/$(1)/main.o $(VERSION_OBJECT) $(call program_archi
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
-$(OUT)/obj/%.o: %.c
+$(OUT)/obj/%.o: %.c | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	@$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -87,33 +93,133 @@ all: $(BINARIES) ## build every program into build/
 # ---- tests: tests/unit mirrors the tree; one binary per file --------------------------------------
 UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 E2E_SOURCES := $(sort $(wildcard tests/e2e/test_*.c))
+FUZZ_SOURCES := $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
+BROWSER_TESTS := $(sort $(wildcard tests/browser/*.test.js tests/browser/*.test.mjs))
 UNIT_BINARIES := $(patsubst %.c,$(OUT)/%,$(UNIT_SOURCES))
 E2E_BINARIES := $(patsubst %.c,$(OUT)/%,$(E2E_SOURCES))
-TEST_SUPPORT := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out $(E2E_SOURCES),$(wildcard tests/support/*.c)))
+FUZZ_BINARIES := $(patsubst %.c,$(OUT)/%,$(FUZZ_SOURCES))
+BENCH_BINARIES := $(patsubst %.c,$(OUT)/%,$(BENCH_SOURCES))
+RUN := $(OUT)/tests/run/run
+
+TEST_SUPPORT := $(OUT)/libtests-support.a
+$(TEST_SUPPORT): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/support/*.c))
+	@rm -f $@; mkdir -p $(@D)
+	@ar rcs $@ $^
+
+$(BUILD)/.packages-test: packages.txt
+	@mkdir -p $(@D)
+	@./packages.sh --check test || { echo "Run: make test-deps" >&2; exit 1; }
+	@touch $@
+
+# $(call link_test,ARCHIVES): the object of the same name, what tests share, and the rooms below test.
+link_test = @mkdir -p $(@D) && $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(VERSION_OBJECT) \
+	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lcmocka
+ORDER_TEST := $(VERSION_OBJECT) $(BUILD)/.packages-test
 
 # tests/unit/collector/store/test_x.c links the collector's archives; tests/unit/lib/... only the library.
 test_program = $(firstword $(subst /, ,$(patsubst tests/unit/%,%,$(1))))
 define unit_rule
 $(OUT)/$(patsubst %.c,%,$(1)): $(OUT)/obj/$(patsubst %.c,%.o,$(1)) $(TEST_SUPPORT) \
-	$(if $(filter lib,$(call test_program,$(1))),$(LIB_ARCHIVES),$(call program_archives,$(call test_program,$(1)))) | $(VERSION_OBJECT)
-	@mkdir -p $$(@D)
-	@$(CC) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) $(VERSION_OBJECT) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(PKG_LIBS) -lcmocka
+	$(if $(filter lib tests,$(call test_program,$(1))),$(LIB_ARCHIVES),$(call program_archives,$(call test_program,$(1)))) \
+	| $(ORDER_TEST)
+	$$(link_test)
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 
-$(E2E_BINARIES): $(OUT)/%: $(OUT)/obj/%.o $(TEST_SUPPORT) $(LIB_ARCHIVES) | $(VERSION_OBJECT)
+# The checks of the test runner itself.
+$(OUT)/tests/unit/tests/run/test_results: $(OUT)/obj/tests/run/results.o
+
+$(E2E_BINARIES): $(OUT)/%: $(OUT)/obj/%.o $(TEST_SUPPORT) $(LIB_ARCHIVES) | $(ORDER_TEST)
+	$(link_test)
+
+# Benches and fuzz targets may look at any room.
+ALL_ARCHIVES := $(foreach r,$(filter-out $(LIB_ROOMS),$(ROOMS)),$(call archive,$(r))) $(LIB_ARCHIVES)
+$(BENCH_BINARIES): $(OUT)/%: $(OUT)/obj/%.o $(TEST_SUPPORT) $(ALL_ARCHIVES) | $(ORDER_TEST)
+	$(link_test)
+$(FUZZ_BINARIES): $(OUT)/%: $(OUT)/obj/%.o $(if $(filter fuzz,$(MODE)),,$(OUT)/obj/tests/fuzz/replay.o) $(TEST_SUPPORT) \
+	$(ALL_ARCHIVES) | $(ORDER_TEST)
+	$(link_test) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer)
+
+$(RUN): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/run/*.c)) $(call archive,lib/base) | $(VERSION_OBJECT)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(VERSION_OBJECT) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lcmocka
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(VERSION_OBJECT) -lm -lpthread
 
-# make unit T=lib/base runs the unit tests below tests/unit/lib/base only
-.PHONY: unit
+# Sanitized programs are slower: longer time-outs, not fewer tests.
+SLOW := $(filter asan tsan,$(MODE))
+run_tests = $(RUN) --bin $(OUT) --summary $(OUT)/summary $(if $(SLOW),--unit-timeout 6m --timeout 12m) \
+	$(if $(VERBOSE),--verbose)
+
+.PHONY: test test-deps test-build test-run unit e2e
+test: test-deps ## install what build and tests need, build, run every test (MODE=asan: sanitized)
+	@$(MAKE) --no-print-directory -j$(JOBS) test-build
+	@$(MAKE) --no-print-directory test-run
+test-build: $(BINARIES) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES)
+test-run: # what test-build built; no unit test of a sibling program is left out
+	@$(run_tests) $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(BROWSER_TESTS)
+test-deps: deps ## install the peers that tests compare with; none of them is started
+	@./packages.sh test
+	@./packages.sh --optional peer
+
+# make unit T=lib/base runs the unit tests below tests/unit/lib/base only; make e2e T=name likewise
 unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit tests (T=room narrows)
-	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+	@for t in $^; do echo "== $$t"; CREST_BIN=$(OUT) $$t || exit 1; done
+e2e: $(BINARIES) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
+	@$(run_tests) --verbose $(filter $(OUT)/tests/e2e/%,$^)
 
-.PHONY: clean help
+# ---- benches and fuzzing: make bench-NAME, make fuzz-NAME ------------------------------------------
+bench-%: $(OUT)/tests/bench/% $(BINARIES)
+	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<
+
+FUZZ_SECONDS ?= 60
+fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; what it finds is kept in the corpus
+	@command -v clang >/dev/null || { echo "clang is missing: ./packages.sh bench" >&2; exit 1; }
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz CC=clang $(BUILD)/fuzz/tests/fuzz/$*
+	@mkdir -p $(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
+	$(BUILD)/fuzz/tests/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=tests/fuzz/corpus/$*/ \
+		$(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
+
+# ---- checks -----------------------------------------------------------------------------------------
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+.PHONY: lint lint-deps lint-build format format-check layers options-check docs
+lint: lint-deps ## format, layers, warnings as errors, options against docs
+	@$(MAKE) --no-print-directory format-check layers
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/lint WERROR=1 lint-build
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint options-check
+	@echo "lint: clean"
+lint-deps: deps
+	@./packages.sh lint test
+lint-build: $(BINARIES) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES) $(BENCH_BINARIES)
+format: ## format every C file in place
+	@clang-format -i $(FORMATTED)
+format-check:
+	@clang-format --dry-run -Werror $(FORMATTED)
+layers: ## who includes whom, third-party headers, forbidden calls and names
+	@tests/lint/layers.sh
+options-check: $(BINARIES) ## docs/commands.md is what --help says; no document names an unknown option
+	@tests/lint/options.sh $(BINARIES)
+docs: $(BINARIES) ## write docs/commands.md from --help
+	@tests/lint/options.sh --write $(BINARIES)
+
+# ---- dependencies, installation, cleaning ----------------------------------------------------------------
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+.PHONY: deps install clean help
+deps: ## install what the build needs (asks first on a terminal; YES=1 answers)
+	@./packages.sh build
+
+install: all ## DESTDIR=... PREFIX=/usr/local: programs and man pages
+	@[ "$(MODE)" = release ] || { echo "install takes MODE=release" >&2; exit 2; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin
+	@for p in $(notdir $(BINARIES)); do \
+		echo "man page of $$p"; \
+		$(OUT)/$$p --help-man >$(DESTDIR)$(PREFIX)/share/man/man1/$$p.1 || exit 1; \
+	done
+
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | \
+		awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

@@ -346,8 +346,9 @@ static int check_operands(const struct options *o)
     for (size_t i = 0; i < o->n; i++) {
         const struct option_def *d = &o->program->options[i];
         if (o->values[i].given && !option_applies(d, c->name)) {
-            complain(o->program, "--%s does not go with %s%s, only with %s", d->name,
-                     *c->name ? "command " : "no command", c->name, d->commands);
+            char words[160];
+            option_print_commands(d, words, sizeof words);
+            complain(o->program, "--%s goes %s", d->name, words);
             return EXIT_USAGE;
         }
     }

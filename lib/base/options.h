@@ -49,7 +49,7 @@ struct option_def {
     const char *choices;  /* OPT_CHOICE */
     double min, max;      /* OPT_COUNT, OPT_NUMBER, OPT_DURATION(ms); both 0: no range */
     const char *help;     /* one line */
-    const char *commands; /* "run|check": only with these; NULL: with all */
+    const char *commands; /* "run|check": only with these; "": only without one; NULL: with all */
 };
 struct command_def {
     const char *name;     /* "" is the command when none is given */

@@ -15,19 +15,35 @@ static void format_bound(const struct option_def *d, double v, char text[NUMBER_
         format_f64(text, v);
 }
 
+/* "a|b|c" as "a, b or c". */
+static void print_list(const char *bar_list, char *text, size_t n)
+{
+    size_t used = 0;
+    struct span rest = span_str(bar_list), piece;
+    text[0] = '\0';
+    while (used < n && span_cut(&rest, '|', &piece)) {
+        const char *between = used == 0 ? "" : rest.ptr ? ", " : " or ";
+        int w = snprintf(text + used, n - used, "%s" SPAN_FMT, between, SPAN_ARG(piece));
+        used += w > 0 ? (size_t)w : 0;
+    }
+}
+
+void option_print_commands(const struct option_def *d, char *text, size_t n)
+{
+    if (!*d->commands) {
+        snprintf(text, n, "only without a command");
+        return;
+    }
+    char list[128];
+    print_list(*d->commands == '|' ? d->commands + 1 : d->commands, list, sizeof list);
+    snprintf(text, n, "only with %s%s", *d->commands == '|' ? "no command, " : "", list);
+}
+
 void option_print_range(const struct option_def *d, char *text, size_t n)
 {
     text[0] = '\0';
     if (d->type == OPT_CHOICE) {
-        size_t used = 0;
-        struct span rest = span_str(d->choices), piece;
-        bool first = true;
-        while (used < n && span_cut(&rest, '|', &piece)) {
-            const char *between = first ? "" : rest.ptr ? ", " : " or ";
-            int w = snprintf(text + used, n - used, "%s" SPAN_FMT, between, SPAN_ARG(piece));
-            used += w > 0 ? (size_t)w : 0;
-            first = false;
-        }
+        print_list(d->choices, text, n);
         return;
     }
     if (d->min == 0 && d->max == 0)
@@ -70,8 +86,11 @@ static void print_details(const struct option_def *d, FILE *to)
         fprintf(to, "%s$%s", separator, d->env);
         separator = "; ";
     }
-    if (d->commands)
-        fprintf(to, "%sonly with %s", separator, d->commands);
+    if (d->commands) {
+        char words[160];
+        option_print_commands(d, words, sizeof words);
+        fprintf(to, "%s%s", separator, words);
+    }
     fputc(']', to);
 }
 
@@ -189,8 +208,11 @@ void options_man(const struct program_def *p, FILE *to)
         }
         if (d->env)
             fprintf(to, "Environment: %s.\n", d->env);
-        if (d->commands)
-            fprintf(to, "Only with %s.\n", d->commands);
+        if (d->commands) {
+            option_print_commands(d, left, sizeof left);
+            put_troff(to, left);
+            fputs(".\n", to);
+        }
     }
     fputs(".SH EXIT STATUS\n0 ok, 1 failed, 2 usage or invalid file, 3 lint findings, 4 thresholds not met, "
           "5 run void, "

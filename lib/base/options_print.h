@@ -13,5 +13,7 @@ bool option_in_list(const char *bar_list, const char *word);
 bool option_applies(const struct option_def *d, const char *command);
 /* "1 to 64", "a, b or c", "" when anything goes. Cut at n bytes. */
 void option_print_range(const struct option_def *d, char *text, size_t n);
+/* "only with run or check", "only without a command". */
+void option_print_commands(const struct option_def *d, char *text, size_t n);
 /* The man page (troff, man(7)) that `make install` writes. */
 void options_man(const struct program_def *program, FILE *to);

@@ -36,6 +36,7 @@ static const struct option_def OPTIONS[] = {
     {.name = "durability", .type = OPT_CHOICE, .choices = "full|normal", .fallback = "normal", .help = "fsync or not"},
     {.name = "label", .type = OPT_LIST, .arg = "NAME=VALUE", .help = "extra label"},
     {.name = "verbose", .type = OPT_FLAG, .env = "CREST_TEST_VERBOSE", .help = "say more"},
+    {.name = "data", .type = OPT_TEXT, .help = "where to serve from", .commands = ""},
     {0}};
 static const struct command_def COMMANDS[] = {
     {.name = "", .help = "serve"},
@@ -169,8 +170,9 @@ static void wrong_usage_is_refused_with_its_reason(void **state)
         {"run", "run: FILE... is missing"},
         {"run a b c d", "run: unexpected operand 'd'"},
         {"rnu a", "unknown command 'rnu': did you mean 'run'?"},
-        {"--users 3", "--users does not go with no command, only with run"},
-        {"check --users 3", "--users does not go with command check, only with run"},
+        {"--users 3", "--users goes only with run"},
+        {"run x --data d", "--data goes only without a command"},
+        {"check --users 3", "--users goes only with run"},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         struct outcome r = parse(CASES[i].line);
@@ -198,6 +200,8 @@ static void help_opens_with_examples_and_names_everything_in_the_table(void **st
         check_contains(r.out, d->help);
     }
     check_contains(r.out, "[1 to 100; default 1; only with run]");
+    check_contains(r.out, "[0.5 to 10; only with run or check]");
+    check_contains(r.out, "[only without a command]");
     check_contains(r.out, "[full or normal; default normal]");
     check_contains(r.out, "$CREST_TEST_LISTEN");
     done(&r);
