@@ -94,18 +94,36 @@ static bool certificate_is_valid(struct httpd_request *r)
     return c->certificate_checked;
 }
 
+/* Liveness is told to everybody: a probe has no password. */
+static bool is_open(const struct httpd_request *r)
+{
+    return !r->h->config.web_config || span_equal(r->path, SPAN("/-/healthy"));
+}
+
+bool guard_certificate(struct httpd_request *r)
+{
+    if (is_open(r) || !web_config_requires_client_certificate(r->h->config.web_config) || certificate_is_valid(r))
+        return false;
+    stats_refused(r->h, REFUSED_CREDENTIALS, r->peer);
+    httpd_reply_text(r, 403, "a client certificate of this server's authority is needed\n");
+    return true;
+}
+
+bool guard_wants_credentials(const struct httpd_request *r)
+{
+    return r->h->auth && !is_open(r);
+}
+
 bool guard_credentials(struct httpd_request *r)
 {
-    struct web_config *wc = r->h->config.web_config;
-    if (!wc || span_equal(r->path, SPAN("/-/healthy")))
+    if (r->auth == AUTH_RIGHT || !guard_wants_credentials(r))
         return false;
-    if (web_config_requires_client_certificate(wc) && !certificate_is_valid(r)) {
-        stats_refused(r->h, REFUSED_CREDENTIALS, r->peer);
-        httpd_reply_text(r, 403, "a client certificate of this server's authority is needed\n");
+    if (r->auth == AUTH_BUSY) {
+        stats_refused(r->h, REFUSED_AUTH_BUSY, r->peer);
+        httpd_reply_header(r, "Retry-After", "1");
+        httpd_reply_text(r, 503, "too many credentials wait to be checked\n");
         return true;
     }
-    if (!web_config_wants_auth(wc) || web_config_check(wc, httpd_header(r, "Authorization"), &r->user) == 0)
-        return false;
     stats_refused(r->h, REFUSED_CREDENTIALS, r->peer);
     httpd_reply_header(r, "WWW-Authenticate", "Basic realm=\"crest\", charset=\"UTF-8\"");
     httpd_reply_header(r, "WWW-Authenticate", "Bearer");

@@ -19,12 +19,13 @@
 #include "lib/base/thread.h"
 #include "lib/httpd/httpd.h"
 
-#define HTTPD_SEGMENTS_MAX 8u            /* {names} of one route */
-#define HTTPD_PARAMS_MAX 10000u          /* query and form parameters of one request: 400 above */
-#define HTTPD_DRAIN_BYTES_MAX (1u << 20) /* body read and thrown away so that a refusal reaches its sender   \
+#define HTTPD_SEGMENTS_MAX 8u   /* {names} of one route */
+#define HTTPD_PARAMS_MAX 10000u /* query and form parameters of one request: 400 above */
+#define HTTPD_DRAIN_BYTES_MAX                                                                                          \
+    (1u << 20)               /* body read and thrown away so that a refusal reaches its sender   \
                                           */
-#define HTTPD_IDLE_MS 120000             /* a kept-alive connection without a request */
-#define HTTPD_REPLY_MS 60000             /* taking a reply, or at 16 KB/s, whichever is later */
+#define HTTPD_IDLE_MS 120000 /* a kept-alive connection without a request */
+#define HTTPD_REPLY_MS 60000 /* taking a reply, or at 16 KB/s, whichever is later */
 #define HTTPD_REPLY_BYTES_PER_S_MIN 16384
 #define HTTPD_STREAM_IDLE_S 60u   /* a stream's client that takes nothing while there is something to send */
 #define HTTPD_STOP_FLUSH_MS 1000  /* for the last answers to leave */
@@ -42,6 +43,7 @@ enum refusal {
     REFUSED_HOST,
     REFUSED_ORIGIN,
     REFUSED_CREDENTIALS,
+    REFUSED_AUTH_BUSY,
     REFUSED_BODY_SIZE,
     REFUSED_STOPPING,
     REFUSED_ABORTED,
@@ -84,6 +86,7 @@ struct connection {
 
 /* ---- a request ---- */
 enum request_state { REQUEST_RUNNING, REQUEST_DEFERRED, REQUEST_ANSWERED, REQUEST_ABANDONED };
+enum auth_state { AUTH_UNKNOWN, AUTH_RIGHT, AUTH_WRONG, AUTH_BUSY };
 struct pair {
     struct span name, value;
 };
@@ -113,10 +116,12 @@ struct httpd_request {
     const struct httpd_route *route;
     size_t stats_at;
     const char *user;
+    enum auth_state auth;
     struct buf body;
     size_t body_bytes_max;
     bool drain; /* the answer is known, the body is thrown away */
     size_t drained_bytes;
+    bool judged;  /* let in or refused */
     bool handled; /* the handler ran */
     bool close_after;
     struct reply_header *reply_headers, **reply_headers_end;
@@ -148,6 +153,7 @@ struct httpd {
     struct listen_address address;
     uint16_t port;
     struct MHD_Daemon *daemon;
+    struct auth *auth;   /* NULL: no passwords or tokens are wanted */
     char mhd_words[256]; /* the last thing libmicrohttpd said while it started */
     atomic_bool started, stopping;
     size_t routes_n;
@@ -175,8 +181,7 @@ struct httpd {
 /* listen.c */
 MUST_USE int listen_parse(const char *text, struct listen_address *ret, char *why, size_t why_bytes);
 /* A non-blocking listening socket; *ret_port is the port it got. */
-MUST_USE int listen_open(const struct listen_address *a, int *ret_fd, uint16_t *ret_port, char *why,
-                         size_t why_bytes);
+MUST_USE int listen_open(const struct listen_address *a, int *ret_fd, uint16_t *ret_port, char *why, size_t why_bytes);
 /* Address without port; IPv4 in IPv6 is written as IPv4. */
 void address_text(const struct sockaddr *addr, char *text, size_t text_bytes);
 
@@ -191,13 +196,29 @@ void connection_phase(struct connection *c, enum phase phase, uint64_t bytes);
 /* guard.c: each answers the request itself and returns true when it is refused */
 bool guard_host(struct httpd_request *r);
 bool guard_origin(struct httpd_request *r);
-bool guard_credentials(struct httpd_request *r);
+bool guard_certificate(struct httpd_request *r);
+bool guard_credentials(struct httpd_request *r); /* after auth_check has an answer */
+bool guard_wants_credentials(const struct httpd_request *r);
+
+/* auth.c */
+MUST_USE int auth_init(struct httpd *h);
+void auth_stop(struct httpd *h); /* lets go of those who wait */
+void auth_done(struct httpd *h);
+/* Sets r->auth. True: the connection is suspended, and serve_access is called again when r->auth has the answer; until then r
+ * belongs to the auth thread. */
+MUST_USE bool auth_check(struct httpd_request *r);
+
+/* serve.c: libmicrohttpd's callbacks */
+enum MHD_Result serve_access(void *ctx, struct MHD_Connection *mhd, const char *url, const char *method,
+                             const char *version, const char *data, size_t *data_len, void **request);
+void *serve_first_line(void *ctx, const char *target, struct MHD_Connection *mhd);
+void serve_completed(void *ctx, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode how);
 
 /* route.c */
 size_t route_rank(const char *path);
 MUST_USE int routes_check(const struct httpd_route *routes, size_t *ret_n, char *why, size_t why_bytes);
 /* Find the request's route and fill route, segments and body limit, or answer 404 or 405 and return false. */
-bool route_find(struct httpd_request *r, struct span raw_path);
+bool route_find(struct httpd_request *r);
 
 /* request.c */
 struct httpd_request *request_new(struct httpd *h, struct connection *c, const char *target);

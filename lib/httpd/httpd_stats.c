@@ -22,6 +22,7 @@ static const struct {
     [REFUSED_HOST] = {"host", "the Host header is not one of this server's names"},
     [REFUSED_ORIGIN] = {"origin", "a page of another origin tried to change something"},
     [REFUSED_CREDENTIALS] = {"credentials", "credentials are missing or wrong"},
+    [REFUSED_AUTH_BUSY] = {"auth_busy", "too many credentials wait to be checked"},
     [REFUSED_BODY_SIZE] = {"body_size", "the body is larger than this path takes"},
     [REFUSED_STOPPING] = {"stopping", NULL},
     [REFUSED_ABORTED] = {"aborted", NULL}, /* the client left before it was answered */

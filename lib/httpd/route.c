@@ -137,8 +137,9 @@ static bool decode_segments(struct httpd_request *r, const struct pair *found, s
     return ok;
 }
 
-bool route_find(struct httpd_request *r, struct span raw_path)
+bool route_find(struct httpd_request *r)
 {
+    struct span raw_path = span_of(r->target.ptr, span_find(r->target, '?'));
     const struct httpd_route *routes = r->h->config.routes, *best = NULL;
     size_t best_rank = 0;
     struct pair best_found[HTTPD_SEGMENTS_MAX];
