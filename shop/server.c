@@ -361,7 +361,7 @@ static void reply_control(struct httpd_request *r, struct shop *shop, const char
 
 static void control(struct shop *shop, struct httpd_request *r)
 {
-    char why[256] = "";
+    char why[1024] = "";
     AUTO_FREE char *gateway = NULL;
     int e;
     if (span_equal(httpd_method(r), SPAN("PUT"))) {
@@ -495,7 +495,7 @@ static void close_parts(struct server *s)
 int shop_main(const struct options *o)
 {
     struct server *s = calloc(1, sizeof *s);
-    char why[512] = "";
+    char why[1024] = "";
     if (!s)
         return EXIT_FAILED;
     struct httpd_config config = {
