@@ -129,6 +129,7 @@ $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 
 # The checks of the test runner itself.
 $(OUT)/tests/unit/tests/run/test_results: $(OUT)/obj/tests/run/results.o
+$(OUT)/tests/unit/tests/run/test_run: | $(RUN)
 
 $(E2E_BINARIES): $(OUT)/%: $(OUT)/obj/%.o $(TEST_SUPPORT) $(LIB_ARCHIVES) | $(ORDER_TEST)
 	$(link_test)
