@@ -20,7 +20,8 @@ PKGS := libmicrohttpd sqlite3 libcurl ncursesw zlib libzstd libbrotlidec libpcre
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lm -lpthread
 
-WARN := -Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wundef
+# Texts for people are bounded and cut on purpose (snprintf), tables leave out what is zero.
+WARN := -Wall -Wextra -Wno-missing-field-initializers -Wno-format-truncation -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wundef
 CFLAGS_release := -O2 -g -fno-omit-frame-pointer -DNDEBUG
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
