@@ -154,7 +154,12 @@ static int scanned_value(struct scanned *d, double *ret)
         exponent--;
     }
     exponent = exponent > 20000 ? 20000 : exponent < -20000 ? -20000 : exponent;
-    snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
+    text[n++] = 'e';
+    text[n++] = exponent < 0 ? '-' : '+';
+    unsigned e = (unsigned)(exponent < 0 ? -exponent : exponent);
+    for (unsigned scale = 10000; scale; scale /= 10)
+        text[n++] = (char)('0' + e / scale % 10);
+    text[n] = '\0';
     *ret = strtod_l(text, NULL, c_locale);
     return isinf(*ret) ? -ERANGE : 0;
 }
