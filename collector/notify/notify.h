@@ -19,9 +19,9 @@ struct notify_config {
     struct state *state;
     const char *webhook_url; /* NULL: deliveries are recorded nowhere (counted as unrouted) */
     const char *external_url;
-    int64_t timeout_ms;      /* per attempt; 0: 10 s */
-    int64_t expire_ms;       /* rows older than this are given up, counted; 0: 24 h */
-    int64_t repeat_ms;       /* an alert that fires on is sent again after this; 0: 4 h, Alertmanager's default; <0: never */
+    int64_t timeout_ms; /* per attempt; 0: 10 s */
+    int64_t expire_ms;  /* rows older than this are given up, counted; 0: 24 h */
+    int64_t repeat_ms;  /* an alert that fires on is sent again after this; 0: 4 h, Alertmanager's default; <0: never */
 };
 extern const struct state_room NOTIFY_STATE_ROOM;
 MUST_USE int notify_new(const struct notify_config *config, struct notify **ret);
