@@ -113,10 +113,13 @@ $(BUILD)/.packages-test: packages.txt
 	@./packages.sh --check test || { echo "Run: make test-deps" >&2; exit 1; }
 	@touch $@
 
-# $(call link_test,ARCHIVES): the object of the same name, what tests share, and the rooms below test.
+$(patsubst %.c,$(OUT)/obj/%.o,$(UNIT_SOURCES) $(E2E_SOURCES) $(wildcard tests/support/*.c tests/fuzz/replay.c)): \
+	| $(BUILD)/.packages-test
+
+# link_test: the object of the same name, what tests share, and the rooms below test.
 link_test = @mkdir -p $(@D) && $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(VERSION_OBJECT) \
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lcmocka
-ORDER_TEST := $(VERSION_OBJECT) $(BUILD)/.packages-test
+ORDER_TEST := $(VERSION_OBJECT)
 
 # tests/unit/collector/store/test_x.c links the collector's archives; tests/unit/lib/... only the library.
 test_program = $(firstword $(subst /, ,$(patsubst tests/unit/%,%,$(1))))
