@@ -88,15 +88,9 @@ $as_root apt-get -o DPkg::Lock::Timeout=300 update -q >&2 || echo "apt-get updat
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends $missing >&2 ||
     give_up "apt-get could not install them."
 
-disable=
-if command -v systemctl >/dev/null 2>&1; then
-    disable="systemctl --quiet disable"
-elif command -v deb-systemd-helper >/dev/null 2>&1; then
-    disable="deb-systemd-helper disable"
-fi
-[ -n "$disable" ] || exit 0
+command -v systemctl >/dev/null 2>&1 || exit 0 # nothing here would start them at the next boot
 for package in $(installed | comm -13 "$before" -); do
     for unit in $(dpkg -L "$package" | sed -nE 's#^(/usr)?/lib/systemd/system/([^/@]+\.(service|timer|socket))$#\2#p'); do
-        $as_root $disable "$unit" >/dev/null 2>&1 || true
+        $as_root systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
     done
 done
