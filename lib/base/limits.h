@@ -13,6 +13,8 @@
 #define CONFIG_BYTES_MAX (16u << 20)      /* any configuration file */
 #define QUERY_TEXT_BYTES_MAX (1u << 20)   /* a PromQL expression */
 #define YAML_NODES_MAX 1000000u           /* nodes after expanding aliases: stops billion-laughs files */
+#define YAML_DEPTH_MAX 100u              /* nesting; the deepest real file (Kubernetes' own) is below 20 */
+#define YAML_BYTES_MAX (256u << 20)      /* memory of one document: a full CONFIG_BYTES_MAX of one-letter items fits */
 #define JSON_DEPTH_MAX 128u
 #define PROBLEMS_MAX 200u /* problems kept per check; the rest is counted */
 
