@@ -346,12 +346,13 @@ int regex_search(const struct regex *re, struct span text, size_t from, struct s
 {
     size_t n = re->syn.n_groups + 1;
     const char *bytes = text.ptr ? text.ptr : "";
+    bool shaped = re->syn.shape != REGEX_SHAPE_OTHER;
     if (from > text.len || (re->anchored && from == 0 && !span_starts(text, re->syn.prefix)))
         return 0;
-    if (!re->code && re->syn.shape != REGEX_SHAPE_OTHER && re->syn.n_groups == 0) {
-        struct span rest = span_of(bytes + from, text.len - from);
-        if (!shape_matches(re, rest))
-            return 0;
+    struct span rest = span_of(bytes + from, text.len - from);
+    if (shaped && !shape_matches(re, rest))
+        return 0;
+    if (shaped && re->syn.n_groups == 0) {
         if (max > 0)
             groups[0] = rest;
         *ret_n = 1;
@@ -359,13 +360,14 @@ int regex_search(const struct regex *re, struct span text, size_t from, struct s
     }
     pcre2_match_data *data;
     int r = run(re, text, from, n, &data);
-    if (r <= 0)
-        return r;
-    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(data);
-    for (size_t i = 0; i < n && i < max; i++) {
+    const PCRE2_SIZE *ends = r > 0 ? pcre2_get_ovector_pointer(data) : NULL;
+    for (size_t i = 0; r > 0 && i < n && i < max; i++) {
         bool set = i < (size_t)r && ends[2 * i] != PCRE2_UNSET;
         groups[i] = set ? span_of(bytes + ends[2 * i], ends[2 * i + 1] - ends[2 * i]) : (struct span){NULL, 0};
     }
+    done_with(data, text.len);
+    if (r <= 0)
+        return r;
     *ret_n = n;
     return 1;
 }

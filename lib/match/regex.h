@@ -25,7 +25,7 @@ void regex_free(struct regex *re);
 /* 1 yes, 0 no, -E2BIG: over the match limit, some 10 ms of work or 32 MB of backtracking (the caller makes it an error,
  * never a "no"). */
 int regex_match(const struct regex *re, struct span text);
-/* Search from byte `from`; fills up to max groups (group 0 is the whole match; unset groups are {NULL,0});
+/* Search from byte `from` (0 when the pattern is anchored); fills up to max groups (group 0 is the whole match; unset groups are {NULL,0});
  * *ret_n is the pattern's group count + 1. 1, 0 or -E2BIG. */
 int regex_search(const struct regex *re, struct span text, size_t from, struct span *groups, size_t max, size_t *ret_n);
 /* Append `replacement` expanded as Go's Regexp.Expand does: $1, ${1}, $name, ${name}, $$; the longest name

@@ -24,8 +24,7 @@ bool labels_equal(const struct labels *a, const struct labels *b)
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
-        if (!span_equal(a->pairs[i].name, b->pairs[i].name) ||
-            !span_equal(a->pairs[i].value, b->pairs[i].value))
+        if (!span_equal(a->pairs[i].name, b->pairs[i].name) || !span_equal(a->pairs[i].value, b->pairs[i].value))
             return false;
     return true;
 }

@@ -7,14 +7,14 @@
 #include "lib/base/limits.h"
 #include "lib/metric/labels.h"
 
-#define PAIR(n, v)                                                                                           \
-    {                                                                                                        \
-        SPAN_INIT(n), SPAN_INIT(v)                                                                           \
+#define PAIR(n, v)                                                                                                     \
+    {                                                                                                                  \
+        SPAN_INIT(n), SPAN_INIT(v)                                                                                     \
     }
-#define LABELS(...)                                                                                          \
-    &(struct labels)                                                                                         \
-    {                                                                                                        \
-        (struct label[]){__VA_ARGS__}, sizeof((struct label[]){__VA_ARGS__}) / sizeof(struct label)          \
+#define LABELS(...)                                                                                                    \
+    &(struct labels)                                                                                                   \
+    {                                                                                                                  \
+        (struct label[]){__VA_ARGS__}, sizeof((struct label[]){__VA_ARGS__}) / sizeof(struct label)                    \
     }
 
 static void assert_formats(const struct labels *ls, const char *want)
