@@ -21,19 +21,19 @@ struct hdr;
 MUST_USE int hdr_new(int64_t highest, int digits, struct hdr **ret);
 void hdr_free(struct hdr *h);
 void hdr_reset(struct hdr *h);
-void hdr_record(struct hdr *h, int64_t value);
+void hdr_record(struct hdr *h, int64_t value); /* negative counts as 0 */
 void hdr_record_n(struct hdr *h, int64_t value, uint64_t count);
-/* Add all of `from`. -EINVAL when the layouts differ. */
+/* Add all of `from`. -EINVAL when highest or digits differ. */
 MUST_USE int hdr_merge(struct hdr *into, const struct hdr *from);
 uint64_t hdr_count(const struct hdr *h);
 uint64_t hdr_clamped(const struct hdr *h);
-int64_t hdr_min(const struct hdr *h); /* 0 when empty */
+int64_t hdr_min(const struct hdr *h); /* as recorded, not rounded; 0 when empty */
 int64_t hdr_max(const struct hdr *h);
-double hdr_mean(const struct hdr *h);
-/* Highest value equivalent to the one at the percentile (0..100); 0 when empty. */
+double hdr_mean(const struct hdr *h); /* of what was recorded (clamped), not of the buckets; 0 when empty */
+/* Highest value equivalent to the one at the percentile (0..100, nearest rank), and never above hdr_max(); 0 when empty. */
 int64_t hdr_percentile(const struct hdr *h, double percentile);
 /* How many values are <= value (by equivalence). */
 uint64_t hdr_count_at_or_below(const struct hdr *h, int64_t value);
 size_t hdr_memory_bytes(const struct hdr *h);
-/* Walk the recorded values: *at = 0 first; false at the end. */
+/* Walk the recorded values upwards, each the highest of its bucket (never above hdr_max()): *at = 0 first; false at the end. */
 bool hdr_next(const struct hdr *h, size_t *at, int64_t *ret_value, uint64_t *ret_count);
