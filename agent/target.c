@@ -1,0 +1,477 @@
+#include "agent/target.h"
+
+#include <errno.h>
+
+#include "lib/base/limits.h"
+#include "lib/base/number.h"
+#include "lib/wire/url.h"
+
+#define TARGET_BYTES (1u << 20) /* labels and URL of one target */
+
+struct scraped {
+    uint32_t series;
+    struct sample sample;
+    bool own_time;
+};
+
+static const char *const REPORT_NAMES[REPORTS] = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
+                                                  "scrape_samples_post_metric_relabeling", "scrape_series_added"};
+
+/* ---- what a target is called ---- */
+
+static void set(struct label_builder *b, const char *name, const char *value)
+{
+    label_builder_set(b, span_str(name), span_str(value));
+}
+
+/* The labels that relabel_configs see: __address__, __scheme__, __metrics_path__, __param_*, job, the group's. */
+static void discovered(struct label_builder *b, struct arena *a, const struct scrape_job *job,
+                       const struct pair_list *group, struct span address)
+{
+    char text[NUMBER_TEXT_MAX];
+    label_builder_set(b, SPAN("__address__"), address);
+    set(b, "__scheme__", job->scheme);
+    set(b, "__metrics_path__", job->metrics_path);
+    size_t n = format_duration_ms(text, job->interval_ms);
+    label_builder_set(b, SPAN("__scrape_interval__"), span_str(arena_dup(a, span_of(text, n))));
+    n = format_duration_ms(text, job->timeout_ms);
+    label_builder_set(b, SPAN("__scrape_timeout__"), span_str(arena_dup(a, span_of(text, n))));
+    set(b, "job", job->name);
+    for (size_t i = 0; i < job->params.n; i++) {
+        const char *name = arena_printf(a, "__param_" SPAN_FMT, SPAN_ARG(job->params.pairs[i].name));
+        if (name && label_builder_get(b, span_str(name)).len == 0)
+            label_builder_set(b, span_str(name), job->params.pairs[i].value);
+    }
+    for (size_t i = 0; i < group->n; i++)
+        label_builder_set(b, group->pairs[i].name, group->pairs[i].value);
+}
+
+/* Parameters: the __param_NAME labels replace the first value of their name, further values follow. */
+static void append_params(struct buf *url, const struct scrape_job *job, const struct labels *all)
+{
+    char sep = '?';
+    for (size_t i = 0; i < all->n; i++) {
+        struct span name = all->pairs[i].name;
+        if (!span_starts(name, SPAN("__param_")))
+            continue;
+        buf_char(url, sep);
+        url_encode(url, span_from(name, 8));
+        buf_char(url, '=');
+        url_encode(url, all->pairs[i].value);
+        sep = '&';
+    }
+    for (size_t i = 0; i < job->params.n; i++) {
+        bool first = true;
+        for (size_t k = 0; k < i; k++)
+            first = first && !span_equal(job->params.pairs[k].name, job->params.pairs[i].name);
+        if (first)
+            continue;
+        buf_char(url, sep);
+        url_encode(url, job->params.pairs[i].name);
+        buf_char(url, '=');
+        url_encode(url, job->params.pairs[i].value);
+        sep = '&';
+    }
+}
+
+MUST_USE static int make_url(struct target *t, const struct labels *all)
+{
+    struct buf url, key;
+    buf_init(&url, TARGET_BYTES);
+    buf_span(&url, labels_get(all, SPAN("__scheme__")));
+    buf_str(&url, "://");
+    buf_span(&url, labels_get(all, SPAN("__address__")));
+    struct span path = labels_get(all, SPAN("__metrics_path__"));
+    if (path.len == 0 || path.ptr[0] != '/')
+        buf_char(&url, '/');
+    buf_span(&url, path);
+    append_params(&url, t->job, all);
+    int r = buf_error(&url);
+    t->url = r ? NULL : buf_take(&url, NULL);
+    buf_done(&url);
+    buf_init(&key, TARGET_BYTES);
+    buf_printf(&key, "%s\n%s\n%lld\n", t->job->name, t->url ? t->url : "", (long long)t->interval_ms);
+    labels_format(&key, &t->labels);
+    t->key = buf_error(&key) ? NULL : buf_take(&key, NULL);
+    buf_done(&key);
+    return t->url && t->key ? 0 : -ENOMEM;
+}
+
+MUST_USE static int add_external(struct label_builder *b, const struct pair_list *external, struct labels *ret)
+{
+    for (size_t i = 0; i < external->n; i++)
+        if (label_builder_get(b, external->pairs[i].name).len == 0)
+            label_builder_set(b, external->pairs[i].name, external->pairs[i].value);
+    return label_builder_finish(b, ret);
+}
+
+MUST_USE static int make_reports(struct target *t)
+{
+    for (size_t i = 0; i < REPORTS; i++) {
+        struct label_builder b;
+        label_builder_init(&b, &t->arena);
+        label_builder_from(&b, &t->labels);
+        set(&b, "__name__", REPORT_NAMES[i]);
+        int r = add_external(&b, &t->external, &t->reports[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+MUST_USE static int make_labels(struct target *t, struct label_builder *b, struct labels *all)
+{
+    int64_t ms;
+    if (label_builder_get(b, SPAN("instance")).len == 0)
+        label_builder_set(b, SPAN("instance"), label_builder_get(b, SPAN("__address__")));
+    int r = label_builder_finish(b, all);
+    if (r < 0)
+        return r;
+    if (parse_duration_ms(labels_get(all, SPAN("__scrape_interval__")), &ms) == 0 && ms > 0)
+        t->interval_ms = ms;
+    if (parse_duration_ms(labels_get(all, SPAN("__scrape_timeout__")), &ms) == 0 && ms > 0)
+        t->timeout_ms = ms < t->interval_ms ? ms : t->interval_ms;
+    t->labels.pairs = arena_array(&t->arena, all->n, sizeof *t->labels.pairs);
+    if (!t->labels.pairs)
+        return -ENOMEM;
+    for (size_t i = 0; i < all->n; i++)
+        if (!span_starts(all->pairs[i].name, SPAN("__")))
+            t->labels.pairs[t->labels.n++] = all->pairs[i];
+    return labels_copy(&t->arena, &t->labels, &t->labels);
+}
+
+int target_new(const struct scrape_job *job, const struct pair_list *group, struct span address,
+               const struct pair_list *external, struct target **ret)
+{
+    struct target *t = calloc(1, sizeof *t);
+    struct label_builder b;
+    struct labels all;
+    struct buf scratch;
+    if (!t)
+        return -ENOMEM;
+    arena_init(&t->arena, TARGET_BYTES);
+    arena_init(&t->info_arena, TARGET_BYTES);
+    series_cache_init(&t->cache);
+    t->job = job;
+    t->external = *external;
+    t->interval_ms = job->interval_ms;
+    t->timeout_ms = job->timeout_ms;
+    buf_init(&scratch, TARGET_BYTES);
+    label_builder_init(&b, &t->arena);
+    discovered(&b, &t->arena, job, group, address);
+    int r = relabel_apply(&job->relabel, &b, &scratch);
+    if (r > 0 && label_builder_get(&b, SPAN("__address__")).len == 0)
+        r = 0;
+    if (r > 0) {
+        r = make_labels(t, &b, &all);
+        if (r == 0)
+            r = make_url(t, &all);
+        if (r == 0)
+            r = make_reports(t);
+        t->instance = r == 0 ? span_dup(labels_get(&t->labels, SPAN("instance"))) : NULL;
+        r = r < 0 ? r : t->instance ? 1 : -ENOMEM;
+    }
+    buf_done(&scratch);
+    if (r <= 0)
+        target_free(t);
+    *ret = r > 0 ? t : NULL;
+    return r < 0 ? r : 0;
+}
+
+void target_free(struct target *t)
+{
+    if (!t)
+        return;
+    series_cache_done(&t->cache);
+    arena_done(&t->arena);
+    arena_done(&t->info_arena);
+    free(t->page);
+    free(t->key);
+    free(t->url);
+    free(t->instance);
+    free(t);
+}
+
+void target_adopt(struct target *t, struct target *fresh)
+{
+    fresh->due_us = t->due_us;
+    fresh->grid_ms = t->grid_ms;
+    fresh->scrapes = t->scrapes;
+    fresh->failures = t->failures;
+    fresh->reported = t->reported;
+    memcpy(fresh->error, t->error, sizeof fresh->error);
+    struct series_cache cache = t->cache;
+    t->cache = fresh->cache;
+    fresh->cache = cache;
+    struct arena arena = t->info_arena;
+    t->info_arena = fresh->info_arena;
+    fresh->info_arena = arena;
+    fresh->info = t->info;
+    t->info = (struct labels){0};
+}
+
+/* ---- a page ---- */
+
+struct page_reader {
+    struct target *t;
+    const struct sample_sink *sink;
+    struct arena arena;
+    struct buf scratch;
+    uint64_t n, kept, added;
+    const char *why; /* of a refusal */
+};
+
+/* The series' labels as they leave: target labels win unless honor_labels (the page's are kept as exported_NAME), metric_relabel_configs,
+ * external labels where absent. 1: kept, 0: dropped. */
+MUST_USE static int final_labels(struct page_reader *p, const struct labels *scraped, struct labels *ret)
+{
+    struct target *t = p->t;
+    struct label_builder b;
+    label_builder_init(&b, &p->arena);
+    label_builder_from(&b, scraped);
+    for (size_t i = 0; i < t->labels.n; i++) {
+        struct label pair = t->labels.pairs[i];
+        struct span theirs = label_builder_get(&b, pair.name);
+        if (theirs.len && t->job->honor_labels)
+            continue;
+        if (theirs.len) {
+            struct span name = pair.name;
+            do {
+                char *exported = arena_printf(&p->arena, "exported_" SPAN_FMT, SPAN_ARG(name));
+                if (!exported)
+                    return -ENOMEM;
+                name = span_str(exported);
+            } while (label_builder_get(&b, name).len);
+            label_builder_set(&b, name, theirs);
+        }
+        label_builder_set(&b, pair.name, pair.value);
+    }
+    int r = t->job->metric_relabel.n ? relabel_apply(&t->job->metric_relabel, &b, &p->scratch) : 1;
+    if (r <= 0)
+        return r;
+    r = add_external(&b, &t->external, ret);
+    return r < 0 ? r : 1;
+}
+
+static const char *over_limit(const struct scrape_job *job, const struct labels *labels)
+{
+    if (job->label_limit && labels->n > job->label_limit)
+        return "label_limit exceeded";
+    for (size_t i = 0; i < labels->n; i++) {
+        if (job->label_name_length_limit && labels->pairs[i].name.len > job->label_name_length_limit)
+            return "label_name_length_limit exceeded";
+        if (job->label_value_length_limit && labels->pairs[i].value.len > job->label_value_length_limit)
+            return "label_value_length_limit exceeded";
+    }
+    return NULL;
+}
+
+MUST_USE static int64_t series_of(struct page_reader *p, const struct labels *scraped)
+{
+    uint64_t hash = labels_hash(scraped);
+    int64_t at = series_cache_find(&p->t->cache, scraped, hash);
+    if (at != -ENOENT)
+        return at;
+    struct labels final = {0};
+    arena_reset(&p->arena);
+    int r = final_labels(p, scraped, &final);
+    if (r < 0)
+        return r;
+    if (r > 0) {
+        p->why = over_limit(p->t->job, &final);
+        if (!p->why)
+            (void)labels_check(&final, &p->why);
+        if (p->why)
+            return -EINVAL;
+        p->added++;
+    }
+    return series_cache_add(&p->t->cache, hash, r > 0 ? &final : NULL);
+}
+
+static int on_sample(void *ctx, const struct exposition_sample *s)
+{
+    struct page_reader *p = ctx;
+    struct target *t = p->t;
+    p->n++;
+    int64_t at = series_of(p, &s->labels);
+    if (at < 0)
+        return (int)at;
+    struct cached_series *e = &t->cache.list[at];
+    bool own_time = s->has_time && t->job->honor_timestamps;
+    if (e->round == t->cache.round && !own_time)
+        return 0; /* the same series twice in a page: the first one counts */
+    e->round = t->cache.round;
+    e->own_time = own_time && !t->job->track_timestamps_staleness;
+    if (e->final.n == 0)
+        return 0;
+    p->kept++;
+    if (t->job->sample_limit && p->kept > t->job->sample_limit) {
+        p->why = "sample_limit exceeded";
+        return -EINVAL;
+    }
+    if (t->n_page == t->cap_page) {
+        size_t cap = t->cap_page ? t->cap_page * 2 : 256;
+        struct scraped *page = realloc(t->page, cap * sizeof *page);
+        if (!page)
+            return -ENOMEM;
+        t->page = page;
+        t->cap_page = cap;
+    }
+    t->page[t->n_page++] = (struct scraped){.series = (uint32_t)at,
+                                            .sample = {own_time ? s->t_ms : t->time_ms, s->start_ms, s->value},
+                                            .own_time = own_time};
+    return 0;
+}
+
+static int on_metadata(void *ctx, const struct metadata *m)
+{
+    struct page_reader *p = ctx;
+    p->sink->metadata(p->sink->ctx, m);
+    return 0;
+}
+
+MUST_USE static int parse_page(struct page_reader *p, const struct http_response *response)
+{
+    struct target *t = p->t;
+    struct exposition_events events = {.ctx = p, .sample = on_sample, .metadata = on_metadata};
+    struct parse_error error = {0};
+    enum exposition_format format;
+    struct span type = http_response_header(response, "content-type");
+    if (exposition_format_of(type, &format) < 0) {
+        if (t->job->fallback_format < 0) {
+            snprintf(t->error, sizeof t->error,
+                     "Content-Type \"" SPAN_FMT "\" is no exposition format and no fallback_scrape_protocol is set",
+                     SPAN_ARG(type));
+            return -EINVAL;
+        }
+        format = (enum exposition_format)t->job->fallback_format;
+    }
+    int r = exposition_parse(format, buf_view(&response->body), &events, &error);
+    if (r < 0 && p->why)
+        snprintf(t->error, sizeof t->error, "%s", p->why);
+    else if (r < 0 && error.text[0])
+        snprintf(t->error, sizeof t->error, "line %u:%u: %.150s", error.line, error.column, error.text);
+    else if (r < 0)
+        snprintf(t->error, sizeof t->error, "%s", strerror(-r));
+    return r;
+}
+
+struct gone {
+    const struct sample_sink *sink;
+    int64_t time_ms;
+};
+
+static void stale(const struct sample_sink *sink, const struct labels *labels, int64_t time_ms)
+{
+    struct sample marker = {time_ms, 0, stale_marker()};
+    sink->sample(sink->ctx, labels, &marker);
+}
+
+static void on_gone(void *ctx, const struct cached_series *e)
+{
+    const struct gone *g = ctx;
+    if (!e->own_time)
+        stale(g->sink, &e->final, g->time_ms);
+}
+
+/* crest_agent_target_info carries the last error; a changed one is another series, so the old one ends. */
+static void report_info(struct target *t, const struct sample_sink *sink)
+{
+    struct label_builder b;
+    struct sample one = {t->time_ms, 0, 1};
+    if (t->info.n && !span_equal(labels_get(&t->info, SPAN("error")), span_str(t->error))) {
+        stale(sink, &t->info, t->time_ms);
+        t->info.n = 0;
+    }
+    if (t->info.n == 0) {
+        struct labels made;
+        arena_reset(&t->info_arena);
+        label_builder_init(&b, &t->info_arena);
+        set(&b, "__name__", "crest_agent_target_info");
+        label_builder_set(&b, SPAN("job"), labels_get(&t->labels, SPAN("job")));
+        label_builder_set(&b, SPAN("instance"), labels_get(&t->labels, SPAN("instance")));
+        set(&b, "pool", t->job->name);
+        set(&b, "scrape_url", t->url);
+        set(&b, "error", t->error);
+        if (add_external(&b, &t->external, &made) < 0 || labels_copy(&t->info_arena, &made, &t->info) < 0) {
+            t->info.n = 0;
+            return;
+        }
+    }
+    sink->sample(sink->ctx, &t->info, &one);
+}
+
+static void report(struct target *t, const struct page_reader *p, bool ok, int64_t took_us,
+                   const struct sample_sink *sink)
+{
+    const double values[REPORTS] = {[REPORT_UP] = ok ? 1 : 0,
+                                    [REPORT_DURATION] = (double)took_us / 1e6,
+                                    [REPORT_SCRAPED] = (double)p->n,
+                                    [REPORT_KEPT] = ok ? (double)p->kept : 0,
+                                    [REPORT_ADDED] = ok ? (double)p->added : 0};
+    for (size_t i = 0; i < REPORTS; i++) {
+        struct sample s = {t->time_ms, 0, values[i]};
+        sink->sample(sink->ctx, &t->reports[i], &s);
+    }
+    report_info(t, sink);
+    t->reported = true;
+}
+
+static void http_failed(struct target *t, const struct http_response *response)
+{
+    if (response->error == -ETIMEDOUT)
+        snprintf(t->error, sizeof t->error, "no answer within the scrape timeout of %lld ms", (long long)t->timeout_ms);
+    else if (response->error)
+        snprintf(t->error, sizeof t->error, "%.200s", response->error_text);
+    else
+        snprintf(t->error, sizeof t->error, "server returned HTTP status %d", response->status);
+    for (char *c = t->error; *c; c++)
+        if ((unsigned char)*c < 0x20)
+            *c = ' ';
+}
+
+void target_take_page(struct target *t, const struct http_response *response, int64_t took_us,
+                      const struct sample_sink *sink)
+{
+    struct page_reader p = {.t = t, .sink = sink};
+    struct gone g = {sink, t->time_ms};
+    bool ok = false;
+    arena_init(&p.arena, TARGET_BYTES);
+    buf_init(&p.scratch, TARGET_BYTES);
+    t->n_page = 0;
+    t->error[0] = 0;
+    series_cache_begin(&t->cache);
+    if (response->error || response->status != 200)
+        http_failed(t, response);
+    else
+        ok = parse_page(&p, response) == 0;
+    if (ok)
+        for (size_t i = 0; i < t->n_page; i++)
+            sink->sample(sink->ctx, &t->cache.list[t->page[i].series].final, &t->page[i].sample);
+    else
+        series_cache_begin(&t->cache); /* nothing was seen: everything known goes stale */
+    series_cache_sweep(&t->cache, on_gone, &g);
+    report(t, &p, ok, took_us, sink);
+    t->scrapes++;
+    t->failures += !ok;
+    if (t->cap_page > 4 * t->n_page + 4096) { /* one giant page must not keep its memory */
+        free(t->page);
+        t->page = NULL;
+        t->cap_page = 0;
+    }
+    buf_done(&p.scratch);
+    arena_done(&p.arena);
+}
+
+void target_gone(struct target *t, int64_t time_ms, const struct sample_sink *sink)
+{
+    struct gone g = {sink, time_ms};
+    series_cache_begin(&t->cache);
+    series_cache_sweep(&t->cache, on_gone, &g);
+    for (size_t i = 0; i < REPORTS && t->reported; i++)
+        stale(sink, &t->reports[i], time_ms);
+    if (t->info.n)
+        stale(sink, &t->info, time_ms);
+    t->info.n = 0;
+    t->reported = false;
+}
