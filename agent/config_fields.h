@@ -26,7 +26,8 @@ static const struct yaml_field ROOT_FIELDS[] = {
 
 struct global_keys {
     int64_t scrape_interval_ms, scrape_timeout_ms;
-    uint64_t body_size_limit, sample_limit, label_limit, label_name_length_limit, label_value_length_limit, target_limit;
+    uint64_t body_size_limit, sample_limit, label_limit, label_name_length_limit, label_value_length_limit,
+        target_limit;
     const struct yaml_node *external_labels;
 };
 static const struct yaml_field GLOBAL_FIELDS[] = {

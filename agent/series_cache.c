@@ -78,16 +78,16 @@ MUST_USE static int grow(struct series_cache *c)
     return 0;
 }
 
-int64_t series_cache_add(struct series_cache *c, uint64_t hash, const struct labels *final)
+/* One allocation for final labels and key. */
+MUST_USE static int fill(struct cached_series *e, const struct labels *final, struct span key)
 {
-    size_t n = final ? final->n : 0, bytes = n * sizeof(struct label) + c->key.len;
+    size_t n = final ? final->n : 0, bytes = n * sizeof(struct label) + key.len;
     for (size_t i = 0; i < n; i++)
         bytes += final->pairs[i].name.len + final->pairs[i].value.len;
-    char *memory = grow(c) == 0 ? malloc(bytes ? bytes : 1) : NULL;
+    char *memory = malloc(bytes ? bytes : 1);
     if (!memory)
         return -ENOMEM;
-    struct cached_series *e = &c->list[c->n];
-    *e = (struct cached_series){.hash = hash, .final = {(struct label *)(void *)memory, n}, .round = c->round - 1};
+    struct label *pairs = (struct label *)(void *)memory;
     char *at = memory + n * sizeof(struct label);
     for (size_t i = 0; i < n; i++) {
         struct span parts[2] = {final->pairs[i].name, final->pairs[i].value};
@@ -96,15 +96,46 @@ int64_t series_cache_add(struct series_cache *c, uint64_t hash, const struct lab
             parts[k].ptr = at;
             at += parts[k].len;
         }
-        e->final.pairs[i] = (struct label){parts[0], parts[1]};
+        pairs[i] = (struct label){parts[0], parts[1]};
     }
-    if (c->key.len)
-        memcpy(at, c->key.data, c->key.len);
+    if (key.len)
+        memcpy(at, key.ptr, key.len);
+    e->final = (struct labels){pairs, n};
     e->key = at;
-    e->key_bytes = (uint32_t)c->key.len;
+    e->key_bytes = (uint32_t)key.len;
+    return 0;
+}
+
+int64_t series_cache_add(struct series_cache *c, uint64_t hash, const struct labels *final)
+{
+    if (grow(c) < 0)
+        return -ENOMEM;
+    c->list[c->n] = (struct cached_series){.hash = hash, .round = c->round - 1};
+    int r = fill(&c->list[c->n], final, buf_view(&c->key));
+    if (r < 0)
+        return r;
     c->n++;
     place(c, (uint32_t)(c->n - 1));
     return (int64_t)c->n - 1;
+}
+
+int series_cache_rename(struct series_cache *c, size_t index, const struct labels *final)
+{
+    struct cached_series *e = &c->list[index];
+    struct label *old = e->final.pairs;
+    int r = fill(e, final, span_of(e->key, e->key_bytes));
+    if (r == 0)
+        free(old);
+    return r;
+}
+
+void series_cache_scraped(const struct cached_series *e, struct label *pairs, struct labels *ret)
+{
+    struct span rest = span_of(e->key, e->key_bytes), name, value;
+    ret->pairs = pairs;
+    ret->n = 0;
+    while (rest.len && ret->n <= LABELS_MAX && span_cut(&rest, 0, &name) && span_cut(&rest, 0, &value))
+        pairs[ret->n++] = (struct label){name, value};
 }
 
 void series_cache_sweep(struct series_cache *c, void (*gone)(void *ctx, const struct cached_series *e), void *ctx)

@@ -17,6 +17,7 @@ struct cached_series {
     char *key;           /* name, 0, value, 0, …; allocated together with final */
     uint32_t key_bytes, round;
     bool own_time; /* its last sample had the page's own time stamp: no stale marker */
+    bool sent;     /* a sample of it has left */
 };
 struct series_cache {
     struct cached_series *list;
@@ -35,5 +36,9 @@ static inline void series_cache_begin(struct series_cache *c)
 int64_t series_cache_find(struct series_cache *c, const struct labels *scraped, uint64_t hash);
 /* After a find that gave -ENOENT for the same labels. Index or -ENOMEM. */
 int64_t series_cache_add(struct series_cache *c, uint64_t hash, const struct labels *final);
+/* New final labels for an entry, its key stays. */
+MUST_USE int series_cache_rename(struct series_cache *c, size_t index, const struct labels *final);
+/* The page's labels of an entry, rebuilt from its key into pairs[LABELS_MAX + 1]. */
+void series_cache_scraped(const struct cached_series *e, struct label *pairs, struct labels *ret);
 /* Forget all that this round did not see; gone() is called for those with labels. */
 void series_cache_sweep(struct series_cache *c, void (*gone)(void *ctx, const struct cached_series *e), void *ctx);

@@ -11,7 +11,6 @@
 struct scraped {
     uint32_t series;
     struct sample sample;
-    bool own_time;
 };
 
 static const char *const REPORT_NAMES[REPORTS] = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
@@ -192,24 +191,6 @@ void target_free(struct target *t)
     free(t);
 }
 
-void target_adopt(struct target *t, struct target *fresh)
-{
-    fresh->due_us = t->due_us;
-    fresh->grid_ms = t->grid_ms;
-    fresh->scrapes = t->scrapes;
-    fresh->failures = t->failures;
-    fresh->reported = t->reported;
-    memcpy(fresh->error, t->error, sizeof fresh->error);
-    struct series_cache cache = t->cache;
-    t->cache = fresh->cache;
-    fresh->cache = cache;
-    struct arena arena = t->info_arena;
-    t->info_arena = fresh->info_arena;
-    fresh->info_arena = arena;
-    fresh->info = t->info;
-    t->info = (struct labels){0};
-}
-
 /* ---- a page ---- */
 
 struct page_reader {
@@ -370,7 +351,7 @@ static void stale(const struct sample_sink *sink, const struct labels *labels, i
 static void on_gone(void *ctx, const struct cached_series *e)
 {
     const struct gone *g = ctx;
-    if (!e->own_time)
+    if (e->sent && !e->own_time)
         stale(g->sink, &e->final, g->time_ms);
 }
 
@@ -446,8 +427,11 @@ void target_take_page(struct target *t, const struct http_response *response, in
     else
         ok = parse_page(&p, response) == 0;
     if (ok)
-        for (size_t i = 0; i < t->n_page; i++)
-            sink->sample(sink->ctx, &t->cache.list[t->page[i].series].final, &t->page[i].sample);
+        for (size_t i = 0; i < t->n_page; i++) {
+            struct cached_series *e = &t->cache.list[t->page[i].series];
+            sink->sample(sink->ctx, &e->final, &t->page[i].sample);
+            e->sent = true;
+        }
     else
         series_cache_begin(&t->cache); /* nothing was seen: everything known goes stale */
     series_cache_sweep(&t->cache, on_gone, &g);
@@ -474,4 +458,42 @@ void target_gone(struct target *t, int64_t time_ms, const struct sample_sink *si
         stale(sink, &t->info, time_ms);
     t->info.n = 0;
     t->reported = false;
+}
+
+void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const struct sample_sink *sink)
+{
+    struct series_cache cache = t->cache;
+    struct arena arena = t->info_arena;
+    struct page_reader p = {.t = fresh, .sink = sink};
+    struct label pairs[LABELS_MAX + 1];
+    fresh->due_us = t->due_us;
+    fresh->grid_ms = t->grid_ms;
+    fresh->scrapes = t->scrapes;
+    fresh->failures = t->failures;
+    fresh->reported = t->reported;
+    memcpy(fresh->error, t->error, sizeof fresh->error);
+    t->cache = fresh->cache;
+    fresh->cache = cache;
+    t->info_arena = fresh->info_arena;
+    fresh->info_arena = arena;
+    fresh->info = t->info;
+    t->info = (struct labels){0};
+    arena_init(&p.arena, TARGET_BYTES);
+    buf_init(&p.scratch, TARGET_BYTES);
+    for (size_t i = 0; i < fresh->cache.n; i++) {
+        struct cached_series *e = &fresh->cache.list[i];
+        struct labels scraped, final = {0};
+        arena_reset(&p.arena);
+        series_cache_scraped(e, pairs, &scraped);
+        int r = final_labels(&p, &scraped, &final);
+        if (r < 0 || labels_equal(&final, &e->final))
+            continue;
+        if (e->sent && !e->own_time)
+            stale(sink, &e->final, time_ms);
+        e->sent = false;
+        if (series_cache_rename(&fresh->cache, i, &final) < 0)
+            break; /* the old name stays until memory is back */
+    }
+    buf_done(&p.scratch);
+    arena_done(&p.arena);
 }

@@ -29,9 +29,9 @@ struct target {
     struct arena arena;         /* labels, report series */
     struct labels reports[REPORTS];
     int64_t interval_ms, timeout_ms;
-    int64_t due_us;      /* monotonic: next scrape */
-    int64_t grid_ms;     /* unix time that belongs to due_us */
-    int64_t time_ms;     /* time stamp of the scrape in flight */
+    int64_t due_us;  /* monotonic: next scrape */
+    int64_t grid_ms; /* unix time that belongs to due_us */
+    int64_t time_ms; /* time stamp of the scrape in flight */
     int64_t started_us;
     uint64_t request_id; /* 0: none in flight */
     struct series_cache cache;
@@ -46,8 +46,10 @@ struct target {
 MUST_USE int target_new(const struct scrape_job *job, const struct pair_list *group, struct span address,
                         const struct pair_list *external, struct target **ret);
 void target_free(struct target *t);
-/* Same key, new configuration: keep cache and schedule, final labels are made anew. */
-void target_adopt(struct target *t, struct target *fresh);
+/* `fresh` is the same target (equal keys) under a new configuration: it takes over cache and schedule of t, which is left to be freed. Series that the
+ * new configuration calls otherwise end with a stale marker. */
+void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const struct sample_sink *sink);
 /* The answer of a scrape. took_us: from its start. */
-void target_take_page(struct target *t, const struct http_response *response, int64_t took_us, const struct sample_sink *sink);
+void target_take_page(struct target *t, const struct http_response *response, int64_t took_us,
+                      const struct sample_sink *sink);
 void target_gone(struct target *t, int64_t time_ms, const struct sample_sink *sink);

@@ -1,0 +1,514 @@
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/daemon.h"
+#include "lib/base/file.h"
+#include "lib/base/hash.h"
+#include "lib/base/limits.h"
+#include "lib/base/log.h"
+#include "lib/base/number.h"
+
+#define FILE_SD_PERIOD_US 1000000
+#define METADATA_MAX 100000u /* metric families remembered as sent; more are sent again */
+#define USER_AGENT "User-Agent: crest-agent"
+
+struct agent {
+    struct agent_settings settings;
+    struct agent_config *config;
+    struct http_client *http;
+    struct target **targets;
+    size_t n_targets, cap_targets;
+    struct sender **senders;
+    size_t n_senders;
+    pthread_mutex_t senders_lock; /* against /metrics while a reload changes the list */
+    struct strmap metadata;       /* family -> hash of what was sent of it */
+    struct sample_sink sink;
+    int64_t now_us, unix_ms, sd_due_us;
+    struct agent_counts counts;
+};
+
+/* ---- samples to all senders ---- */
+
+static void sink_sample(void *ctx, const struct labels *labels, const struct sample *sample)
+{
+    struct agent *a = ctx;
+    atomic_fetch_add_explicit(&a->counts.samples, 1, memory_order_relaxed);
+    for (size_t i = 0; i < a->n_senders; i++)
+        sender_add(a->senders[i], labels, sample, a->now_us);
+}
+
+static void sink_metadata(void *ctx, const struct metadata *m)
+{
+    struct agent *a = ctx;
+    uint64_t h = hash_bytes(m->help.ptr, m->help.len, hash_seed() + (uint64_t)m->type);
+    h = hash_bytes(m->unit.ptr, m->unit.len, h) | 1;
+    void *known = strmap_get(&a->metadata, m->name), *now = (void *)(uintptr_t)h;
+    if (known == now)
+        return;
+    if (strmap_put(&a->metadata, m->name, now) < 0)
+        return; /* over the bound: types of such a flood are not worth more */
+    for (size_t i = 0; i < a->n_senders; i++)
+        sender_metadata(a->senders[i], m);
+}
+
+/* ---- targets ---- */
+
+MUST_USE static int keep_target(struct agent *a, struct target *t)
+{
+    if (a->n_targets == a->cap_targets) {
+        size_t cap = a->cap_targets ? a->cap_targets * 2 : 32;
+        struct target **list = realloc(a->targets, cap * sizeof *list);
+        if (!list)
+            return -ENOMEM;
+        a->targets = list;
+        a->cap_targets = cap;
+    }
+    a->targets[a->n_targets++] = t;
+    return 0;
+}
+
+/* Targets of a configuration, as keys -> wanted. Known ones are adopted, new ones get a place in the interval by their key's hash, so that scrapes
+ * spread and a restart keeps the order. */
+struct sync {
+    struct agent *a;
+    struct strmap known; /* key -> old target */
+    struct target **old;
+    size_t n_old;
+    bool reloaded;
+};
+
+MUST_USE static int sync_target(struct sync *s, const struct scrape_job *job, const struct pair_list *labels,
+                                struct span address)
+{
+    struct agent *a = s->a;
+    struct target *t = NULL;
+    int r = target_new(job, labels, address, &a->config->external_labels, &t);
+    if (r < 0 || !t)
+        return r;
+    struct target *old = strmap_get(&s->known, span_str(t->key));
+    if (old && old->wanted) { /* the same target twice in the file */
+        target_free(t);
+        return 0;
+    }
+    if (old && !s->reloaded) {
+        old->wanted = true;
+        target_free(t);
+        return 0;
+    }
+    if (old) {
+        old->wanted = true;
+        target_adopt(old, t, a->unix_ms, &a->sink);
+    } else {
+        int64_t offset = (int64_t)(labels_fingerprint(&t->labels) % (uint64_t)t->interval_ms);
+        int64_t wait_ms = (offset - a->unix_ms % t->interval_ms + t->interval_ms) % t->interval_ms;
+        t->due_us = a->now_us + wait_ms * 1000;
+        t->grid_ms = a->unix_ms + wait_ms;
+    }
+    if (a->n_targets >= TARGETS_MAX) {
+        log_warn("too many targets, the rest is not scraped", "job", "%s", job->name, "limit", "%u", TARGETS_MAX);
+        target_free(t);
+        return 0;
+    }
+    t->wanted = true;
+    r = keep_target(a, t);
+    if (r == 0)
+        r = strmap_put(&s->known, span_str(t->key), t);
+    return r;
+}
+
+MUST_USE static int sync_groups(struct sync *s, const struct scrape_job *job, const struct target_group *groups,
+                                size_t n, uint64_t *count)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < groups[i].n_targets; k++) {
+            if (job->target_limit && ++*count > job->target_limit) {
+                log_warn("target_limit exceeded, the rest of the job is not scraped", "job", "%s", job->name);
+                return 0;
+            }
+            int r = sync_target(s, job, &groups[i].labels, groups[i].targets[k]);
+            if (r < 0)
+                return r;
+        }
+    return 0;
+}
+
+MUST_USE static int sync_files(struct sync *s, const struct scrape_job *job, uint64_t *count)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < job->n_file_sd; i++) {
+        struct file_list files = {0};
+        r = file_glob(job->file_sd[i], &files);
+        for (size_t k = 0; r == 0 && k < files.n; k++) {
+            struct target_group *groups = NULL;
+            struct problems problems;
+            struct arena arena;
+            size_t n = 0;
+            unsigned long hidden;
+            problems_init(&problems);
+            arena_init(&arena, CONFIG_BYTES_MAX);
+            if (agent_read_file_sd(files.paths[k], &arena, &groups, &n, &problems) == 0) {
+                r = sync_groups(s, job, groups, n, count);
+            } else {
+                r = -EAGAIN; /* a half-written file must not take targets away */
+                if (log_allow(files.paths[k], 60000, &hidden) && problems.n)
+                    log_warn("file_sd file refused, its old targets stay", "file", "%s", files.paths[k], "line", "%u",
+                             problems.list[0].line, "error", "%s", problems.list[0].text);
+            }
+            arena_done(&arena);
+            problems_done(&problems);
+        }
+        file_list_done(&files);
+    }
+    return r;
+}
+
+static void drop_target(struct agent *a, struct target *t, bool adopted)
+{
+    if (t->request_id)
+        http_cancel(a->http, t->request_id);
+    if (!adopted)
+        target_gone(t, a->unix_ms, &a->sink);
+    target_free(t);
+}
+
+/* Make the targets what configuration and files say. -EAGAIN: a file was broken; targets not named stay. */
+MUST_USE static int sync_targets(struct agent *a, bool reloaded)
+{
+    struct sync s = {.a = a, .old = a->targets, .n_old = a->n_targets, .reloaded = reloaded};
+    int r = 0, broken = 0;
+    strmap_init(&s.known, 2ul * TARGETS_MAX);
+    for (size_t i = 0; r == 0 && i < s.n_old; i++) {
+        s.old[i]->wanted = false;
+        r = strmap_put(&s.known, span_str(s.old[i]->key), s.old[i]);
+    }
+    a->targets = NULL;
+    a->n_targets = a->cap_targets = 0;
+    for (size_t i = 0; r == 0 && i < a->config->n_jobs; i++) {
+        uint64_t count = 0;
+        r = sync_groups(&s, &a->config->jobs[i], a->config->jobs[i].groups, a->config->jobs[i].n_groups, &count);
+        if (r == 0)
+            r = sync_files(&s, &a->config->jobs[i], &count);
+        if (r == -EAGAIN) {
+            broken = r;
+            r = 0;
+        }
+    }
+    for (size_t i = 0; i < s.n_old; i++) {
+        struct target *t = s.old[i];
+        bool stays = !reloaded && (t->wanted || broken || r < 0);
+        if (!stays || keep_target(a, t) < 0)
+            drop_target(a, t, reloaded && t->wanted);
+    }
+    free(s.old);
+    strmap_done(&s.known);
+    atomic_store(&a->counts.targets, a->n_targets);
+    return r < 0 ? r : broken;
+}
+
+/* ---- scrapes ---- */
+
+static void on_page(void *ctx, struct http_response *response)
+{
+    struct target *t = ((void **)ctx)[0];
+    struct agent *a = ((void **)ctx)[1];
+    free(ctx);
+    t->request_id = 0;
+    if (response->error == -ECANCELED)
+        return;
+    uint64_t failures = t->failures;
+    target_take_page(t, response, mono_us() - t->started_us, &a->sink);
+    atomic_fetch_add(&a->counts.scrapes, 1);
+    atomic_fetch_add(&a->counts.scrape_failures, t->failures - failures);
+}
+
+/* The time stamp: the schedule's when it is kept within min(interval/100, 2 ms), else the clock's; a stepped clock moves the grid. */
+static int64_t scrape_time(struct target *t, int64_t unix_now_ms)
+{
+    int64_t tolerance = t->interval_ms / 100 < 2 ? t->interval_ms / 100 : 2, off = unix_now_ms - t->grid_ms;
+    if (tolerance < 1)
+        tolerance = 1;
+    if (off >= -tolerance && off <= tolerance)
+        return t->grid_ms;
+    if (off > t->interval_ms || off < -t->interval_ms)
+        t->grid_ms = unix_now_ms;
+    return unix_now_ms;
+}
+
+static void start_scrape(struct agent *a, struct target *t)
+{
+    char timeout[96];
+    const struct scrape_job *job = t->job;
+    snprintf(timeout, sizeof timeout, "X-Prometheus-Scrape-Timeout-Seconds: %g", (double)t->timeout_ms / 1000.0);
+    const char *headers[] = {EXPOSITION_ACCEPT, timeout, USER_AGENT, NULL};
+    struct http_request request = {.url = t->url,
+                                   .headers = headers,
+                                   .credentials = &job->credentials,
+                                   .proxy = job->proxy,
+                                   .timeout_ms = t->timeout_ms,
+                                   .body_bytes_max =
+                                       job->body_size_limit && job->body_size_limit < SCRAPE_BODY_BYTES_MAX
+                                           ? (size_t)job->body_size_limit
+                                           : SCRAPE_BODY_BYTES_MAX,
+                                   .follow_redirects = job->follow_redirects,
+                                   .accept_encoding = job->compression};
+    void **ctx = malloc(2 * sizeof *ctx);
+    uint64_t late = (uint64_t)(a->now_us - t->due_us), worst = atomic_load(&a->counts.lateness_us_max);
+    if (late > worst)
+        atomic_store(&a->counts.lateness_us_max, late);
+    t->time_ms = scrape_time(t, a->unix_ms);
+    t->started_us = mono_us();
+    int r = -ENOMEM;
+    if (ctx) {
+        ctx[0] = t;
+        ctx[1] = a;
+        r = http_send(a->http, &request, on_page, ctx, &t->request_id);
+    }
+    if (r < 0) {
+        struct http_response failed = {.error = r};
+        snprintf(failed.error_text, sizeof failed.error_text, "cannot send: %s", strerror(-r));
+        free(ctx);
+        t->request_id = 0;
+        target_take_page(t, &failed, 0, &a->sink);
+        atomic_fetch_add(&a->counts.scrape_failures, 1);
+    }
+}
+
+static int64_t step_scrapes(struct agent *a)
+{
+    int64_t next = INT64_MAX;
+    uint64_t up = 0;
+    for (size_t i = 0; i < a->n_targets; i++) {
+        struct target *t = a->targets[i];
+        if (t->due_us <= a->now_us) {
+            if (!t->request_id)
+                start_scrape(a, t);
+            int64_t steps = (a->now_us - t->due_us) / (t->interval_ms * 1000) + 1;
+            t->due_us += steps * t->interval_ms * 1000;
+            t->grid_ms += steps * t->interval_ms;
+        }
+        up += t->reported && !t->error[0];
+        if (t->due_us < next)
+            next = t->due_us;
+    }
+    atomic_store_explicit(&a->counts.targets_up, up, memory_order_relaxed);
+    return next;
+}
+
+/* ---- life ---- */
+
+static void free_senders(struct sender **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sender_free(list[i]);
+    free(list);
+}
+
+MUST_USE static int make_senders(struct agent *a, const struct agent_config *config)
+{
+    struct sender **list = calloc(config->n_remotes, sizeof *list);
+    int r = list ? 0 : -ENOMEM;
+    size_t n = 0;
+    for (; r == 0 && n < config->n_remotes; n++) {
+        char dir[4096];
+        const struct remote_endpoint *e = &config->remotes[n];
+        /* A spool belongs to its endpoint, wherever that stands in the file. */
+        snprintf(dir, sizeof dir, "%s/spool-%016llx", a->settings.data_dir ? a->settings.data_dir : "",
+                 (unsigned long long)labels_fingerprint(
+                     &(struct labels){&(struct label){SPAN("url"), span_str(e->url)}, 1}));
+        r = sender_new(e, a->http, a->settings.data_dir ? dir : NULL, a->settings.spool_bytes, &list[n]);
+        if (r < 0)
+            log_error("cannot open the spool", "path", "%s", dir, "error", "%s", strerror(-r));
+    }
+    if (r < 0) {
+        free_senders(list, n);
+        return r;
+    }
+    a->senders = list;
+    a->n_senders = n;
+    return 0;
+}
+
+int agent_new(const struct agent_settings *settings, struct problems *problems, struct agent **ret)
+{
+    struct agent *a = calloc(1, sizeof *a);
+    if (!a)
+        return -ENOMEM;
+    a->settings = *settings;
+    a->sink = (struct sample_sink){a, sink_sample, sink_metadata};
+    a->now_us = mono_us();
+    a->unix_ms = unix_ms();
+    pthread_mutex_init(&a->senders_lock, NULL);
+    strmap_init(&a->metadata, METADATA_MAX);
+    int r = agent_config_load(settings->config_path, &a->config, problems);
+    if (r == 0)
+        r = http_client_new(&a->http);
+    if (r == 0)
+        r = make_senders(a, a->config);
+    if (r == 0)
+        r = sync_targets(a, false);
+    if (r < 0 && r != -EAGAIN) {
+        agent_free(a);
+        return r;
+    }
+    atomic_store(&a->counts.config_ok, true);
+    atomic_store(&a->counts.loaded_ms, a->unix_ms);
+    *ret = a;
+    return 0;
+}
+
+void agent_free(struct agent *a)
+{
+    if (!a)
+        return;
+    for (size_t i = 0; i < a->n_targets; i++) {
+        if (a->targets[i]->request_id)
+            http_cancel(a->http, a->targets[i]->request_id);
+        target_free(a->targets[i]); /* no stale markers: a restart goes on where this one stopped */
+    }
+    free(a->targets);
+    free_senders(a->senders, a->n_senders);
+    http_client_free(a->http);
+    strmap_done(&a->metadata);
+    agent_config_free(a->config);
+    pthread_mutex_destroy(&a->senders_lock);
+    free(a);
+}
+
+int agent_reload(struct agent *a, int64_t now_us, int64_t unix_now_ms, struct problems *problems)
+{
+    struct agent_config *fresh = NULL, *old = a->config;
+    a->now_us = now_us;
+    a->unix_ms = unix_now_ms;
+    int r = agent_config_load(a->settings.config_path, &fresh, problems);
+    if (r < 0) {
+        atomic_store(&a->counts.config_ok, false);
+        return r;
+    }
+    /* The old senders put what they hold into their spools, the new ones read it from there. */
+    pthread_mutex_lock(&a->senders_lock);
+    free_senders(a->senders, a->n_senders);
+    a->senders = NULL;
+    a->n_senders = 0;
+    r = make_senders(a, fresh);
+    pthread_mutex_unlock(&a->senders_lock);
+    if (r < 0) {
+        daemon_stop();
+        agent_config_free(fresh);
+        return r;
+    }
+    a->config = fresh;
+    r = sync_targets(a, true);
+    agent_config_free(old);
+    atomic_store(&a->counts.config_ok, true);
+    atomic_store(&a->counts.loaded_ms, unix_now_ms);
+    return r == -EAGAIN ? 0 : r;
+}
+
+int agent_fd(const struct agent *a)
+{
+    return http_client_fd(a->http);
+}
+
+int64_t agent_step(struct agent *a, int64_t now_us, int64_t unix_now_ms)
+{
+    a->now_us = now_us;
+    a->unix_ms = unix_now_ms;
+    http_client_step(a->http);
+    if (now_us >= a->sd_due_us) {
+        bool files = false;
+        for (size_t i = 0; i < a->config->n_jobs; i++)
+            files = files || a->config->jobs[i].n_file_sd;
+        if (files && sync_targets(a, false) == -ENOMEM)
+            log_warn("out of memory while looking at file_sd files");
+        a->sd_due_us = files ? now_us + FILE_SD_PERIOD_US : INT64_MAX;
+    }
+    int64_t next = step_scrapes(a);
+    for (size_t i = 0; i < a->n_senders; i++) {
+        int64_t due = sender_step(a->senders[i], now_us);
+        next = due < next ? due : next;
+    }
+    next = a->sd_due_us < next ? a->sd_due_us : next;
+    int64_t http_ms = http_client_timeout_ms(a->http);
+    if (http_ms >= 0 && now_us + http_ms * 1000 < next)
+        next = now_us + http_ms * 1000;
+    return next;
+}
+
+bool agent_idle(const struct agent *a)
+{
+    for (size_t i = 0; i < a->n_senders; i++)
+        if (!sender_idle(a->senders[i]))
+            return false;
+    return true;
+}
+
+const struct agent_counts *agent_counts(const struct agent *a)
+{
+    return &a->counts;
+}
+
+struct sender_family {
+    const char *name, *help;
+    enum metric_kind kind;
+    size_t offset;
+};
+
+void agent_write_metrics(struct agent *a, struct metric_writer *w)
+{
+    static const struct sender_family FAMILIES[] = {
+        {"crest_agent_remote_samples_total", "Samples given to a remote_write endpoint.", METRIC_COUNTER,
+         offsetof(struct sender_counts, samples)},
+        {"crest_agent_remote_sent_samples_total", "Samples acknowledged.", METRIC_COUNTER,
+         offsetof(struct sender_counts, sent_samples)},
+        {"crest_agent_remote_dropped_samples_total", "Samples refused for good or without room.", METRIC_COUNTER,
+         offsetof(struct sender_counts, dropped_samples)},
+        {"crest_agent_remote_requests_total", "Requests answered or failed.", METRIC_COUNTER,
+         offsetof(struct sender_counts, requests)},
+        {"crest_agent_remote_failed_requests_total", "Requests that failed.", METRIC_COUNTER,
+         offsetof(struct sender_counts, failed_requests)},
+        {"crest_agent_spool_bytes", "Bytes waiting on disk.", METRIC_GAUGE,
+         offsetof(struct sender_counts, spool_bytes)},
+        {"crest_agent_spool_records", "Requests waiting on disk.", METRIC_GAUGE,
+         offsetof(struct sender_counts, spool_records)},
+        {"crest_agent_spool_dropped_samples_total", "Samples dropped from a full spool.", METRIC_COUNTER,
+         offsetof(struct sender_counts, spool_dropped_samples)},
+    };
+    struct agent_counts *c = &a->counts;
+    const struct {
+        const char *name, *help;
+        enum metric_kind kind;
+        double value;
+    } OWN[] = {
+        {"crest_agent_targets", "Targets scraped.", METRIC_GAUGE, (double)atomic_load(&c->targets)},
+        {"crest_agent_targets_up", "Targets whose last scrape was good.", METRIC_GAUGE,
+         (double)atomic_load(&c->targets_up)},
+        {"crest_agent_scrapes_total", "Scrapes done.", METRIC_COUNTER, (double)atomic_load(&c->scrapes)},
+        {"crest_agent_scrape_failures_total", "Scrapes that failed.", METRIC_COUNTER,
+         (double)atomic_load(&c->scrape_failures)},
+        {"crest_agent_samples_total", "Samples taken from targets, stale markers and reports included.", METRIC_COUNTER,
+         (double)atomic_load(&c->samples)},
+        {"crest_agent_scrape_lateness_max_seconds", "Worst start of a scrape behind its schedule.", METRIC_GAUGE,
+         (double)atomic_load(&c->lateness_us_max) / 1e6},
+        {"crest_config_last_reload_successful", "Was the last configuration (re)load good?", METRIC_GAUGE,
+         atomic_load(&c->config_ok)},
+        {"crest_config_last_reload_success_timestamp_seconds", "When configuration was last loaded well.", METRIC_GAUGE,
+         (double)atomic_load(&c->loaded_ms) / 1000.0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(OWN); i++) {
+        metric_family(w, OWN[i].name, OWN[i].kind, OWN[i].help);
+        metric_value(w, OWN[i].value, NULL);
+    }
+    pthread_mutex_lock(&a->senders_lock);
+    for (size_t i = 0; i < ARRAY_LEN(FAMILIES); i++) {
+        metric_family(w, FAMILIES[i].name, FAMILIES[i].kind, FAMILIES[i].help);
+        for (size_t k = 0; k < a->n_senders; k++) {
+            const char *at = (const char *)sender_counts(a->senders[k]) + FAMILIES[i].offset;
+            metric_value(w, (double)atomic_load((const atomic_ullong *)(const void *)at), "url",
+                         sender_url(a->senders[k]), NULL);
+        }
+    }
+    pthread_mutex_unlock(&a->senders_lock);
+}
