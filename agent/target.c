@@ -261,7 +261,7 @@ MUST_USE static int64_t series_of(struct page_reader *p, const struct labels *sc
     if (r > 0) {
         p->why = over_limit(p->t->job, &final);
         if (!p->why)
-            (void)labels_check(&final, &p->why);
+            r = labels_check(&final, &p->why) < 0 ? -EINVAL : r;
         if (p->why)
             return -EINVAL;
         p->added++;
@@ -298,9 +298,8 @@ static int on_sample(void *ctx, const struct exposition_sample *s)
         t->page = page;
         t->cap_page = cap;
     }
-    t->page[t->n_page++] = (struct scraped){.series = (uint32_t)at,
-                                            .sample = {own_time ? s->t_ms : t->time_ms, s->start_ms, s->value},
-                                            .own_time = own_time};
+    t->page[t->n_page++] =
+        (struct scraped){.series = (uint32_t)at, .sample = {own_time ? s->t_ms : t->time_ms, s->start_ms, s->value}};
     return 0;
 }
 
