@@ -1,0 +1,69 @@
+/* calls.h - the functions of PromQL, each as the engine calls it; functions.c puts them into the table. */
+#pragma once
+
+#include "collector/promql/eval.h"
+
+/* ---- call_math.c: value by value ---- */
+struct map_detail {
+    double (*fn)(double v, const double *args);
+    double default_arg; /* for an optional scalar argument; 0: none */
+};
+int call_map(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_clamp(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+extern const struct map_detail MAP_abs, MAP_ceil, MAP_floor, MAP_round, MAP_sqrt, MAP_exp, MAP_ln, MAP_log2, MAP_log10,
+    MAP_sgn, MAP_clamp_min, MAP_clamp_max, MAP_sin, MAP_cos, MAP_tan, MAP_asin, MAP_acos, MAP_atan, MAP_sinh, MAP_cosh,
+    MAP_tanh, MAP_asinh, MAP_acosh, MAP_atanh, MAP_deg, MAP_rad, MAP_minute, MAP_hour, MAP_day_of_month,
+    MAP_day_of_week, MAP_day_of_year, MAP_days_in_month, MAP_month, MAP_year;
+int call_calendar(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_start_timestamp(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_timestamp(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+/* pi, start, end, step, range */
+int call_constant(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_time(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_min_max_of(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_scalar(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_vector(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+
+/* ---- over ranges ---- */
+struct range_call { /* one series of a range, for all steps */
+    struct eval *ev;
+    const struct promql_expr *call;
+    const struct grid *grid;
+    const struct range_source *source;
+    size_t index;          /* of the series in the source */
+    const double *args[2]; /* columns of the scalar arguments, in their order */
+    const struct raw *raw;
+    const size_t *lo, *hi; /* per step: the window's samples are [lo, hi) */
+    size_t steps;
+    double *values; /* the result */
+    bool *present;
+};
+struct range_detail {
+    int (*fn)(struct range_call *c); /* 0 or negative */
+    bool keeps_name;
+    bool is_counter, is_rate; /* of the rate family */
+};
+int call_range(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_absent_over_time(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+/* call_rate.c */
+extern const struct range_detail RANGE_rate, RANGE_increase, RANGE_delta, RANGE_irate, RANGE_idelta, RANGE_deriv,
+    RANGE_predict_linear, RANGE_changes, RANGE_resets, RANGE_double_exponential_smoothing;
+/* call_over_time.c */
+extern const struct range_detail RANGE_avg, RANGE_min, RANGE_max, RANGE_sum, RANGE_count, RANGE_quantile, RANGE_stddev,
+    RANGE_stdvar, RANGE_last, RANGE_first, RANGE_present, RANGE_mad, RANGE_ts_of_first, RANGE_ts_of_last,
+    RANGE_ts_of_min, RANGE_ts_of_max;
+
+/* ---- call_label.c: labels and order ---- */
+int call_label_replace(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_label_join(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_absent(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+/* The labels that absent() gives: the equality matchers of its selector. */
+MUST_USE int labels_of_absent(struct eval *ev, const struct promql_expr *arg, struct labels *ret);
+/* sort, sort_desc, sort_by_label, sort_by_label_desc */
+int call_sort(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_sort_by_label(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+
+/* ---- call_histogram.c: classic histograms ---- */
+int call_histogram_quantile(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_histogram_quantiles(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
+int call_histogram_fraction(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);

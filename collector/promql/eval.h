@@ -1,0 +1,216 @@
+/* eval.h - what the engine's files share. Nobody outside collector/promql includes it.
+ *
+ * A query is evaluated for all its steps at once: a scalar is a column with one number per step, a vector a list of
+ * series whose columns are produced one after another, when somebody asks (fetch). So sum(rate(x[5m])) holds one series'
+ * samples, one column and the groups' sums, however many series there are; only who needs all series at once (sorting,
+ * topk, the right side of a match) materialises them.
+ *
+ * Everything lives in the query's arena until the query ends. Functions return 0 or a negative errno; what the user is
+ * told stands in ev->error (eval_fail sets it; a bare -ENOMEM from the arena is told as the memory limit). */
+#pragma once
+
+#include "collector/promql/ast.h"
+#include "collector/promql/functions.h"
+#include "collector/promql/label_set.h"
+
+struct grid { /* the steps: start, start + step, ... */
+    int64_t start_ms, step_ms;
+    size_t n;
+};
+static inline int64_t grid_time(const struct grid *g, size_t step)
+{
+    return g->start_ms + (int64_t)step * g->step_ms;
+}
+
+struct note { /* a warning or info */
+    const char *text;
+    struct note *next;
+};
+struct deferred;
+struct eval {
+    struct store_reader *reader;
+    struct arena arena;
+    struct promql_error *error;
+    int64_t start_ms, end_ms, step_ms; /* of the query: @ start(), @ end(), step(), range() */
+    bool instant;
+    int64_t lookback_ms, deadline_mono_us;
+    const atomic_bool *cancelled;
+    uint64_t samples_now, samples_max, samples_read; /* held now, the limit, read in all */
+    unsigned ticks;
+    struct note *warnings, *infos;
+    size_t n_notes;
+    struct deferred *deferred;
+    void *scratch; /* eval_scratch */
+    size_t scratch_bytes;
+};
+
+/* ---- values ---- */
+struct series {
+    struct labels labels;
+    bool drop_name; /* its metadata labels go when the query ends (delayed removal of __name__) */
+};
+struct vector;
+/* Fill values[] and present[] (grid's n each) of series i. 1: present at some step, 0: at none, negative: failed. Called once
+ * per series, in ascending order. */
+typedef int (*vector_fetch)(struct eval *ev, struct vector *v, size_t i, double *values, bool *present);
+struct vector {
+    struct series *series;
+    size_t n;
+    size_t steps;
+    bool ordered; /* the order means something (sort, topk): keep it */
+    vector_fetch fetch;
+    void *state;
+};
+struct value {
+    enum promql_type type;
+    double *scalar; /* one per step */
+    struct vector *vector;
+    struct span string;
+};
+struct column {
+    double *values;
+    bool *present;
+};
+struct matrix { /* a materialised vector; series without any value are left out */
+    struct series *series;
+    struct column *columns;
+    size_t n;
+    bool ordered;
+};
+
+/* ---- eval.c ---- */
+MUST_USE int eval_expr(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct value *ret);
+MUST_USE int eval_vector(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct vector **ret);
+MUST_USE int eval_scalar(struct eval *ev, const struct promql_expr *e, const struct grid *g, double **ret);
+/* The text of a string argument. */
+MUST_USE int eval_string(struct eval *ev, const struct promql_expr *e, struct span *ret);
+MUST_USE int vector_new(struct eval *ev, size_t n, const struct grid *g, vector_fetch fetch, void *state,
+                        struct vector **ret);
+MUST_USE int materialise(struct eval *ev, struct vector *v, struct matrix *ret);
+/* The same columns again as a vector. */
+MUST_USE int matrix_vector(struct eval *ev, const struct matrix *m, const struct grid *g, struct vector **ret);
+MUST_USE int column_new(struct eval *ev, size_t steps, struct column *ret);
+/* Put together series with equal labels; at a step where two have a value: Prometheus's "same labelset" error. */
+MUST_USE int matrix_merge_equal(struct eval *ev, const struct promql_expr *place, struct matrix *m, size_t steps);
+
+/* Set the error (the first one stays); returns -ECANCELED. `place` may be NULL. */
+int eval_fail(struct eval *ev, enum promql_error_kind kind, const struct promql_expr *place, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+#define SAME_LABELSET "vector cannot contain metrics with the same labelset"
+/* Time to stop (cancelled, deadline)? Call it once per series. */
+MUST_USE int eval_tick(struct eval *ev);
+/* Account for n more samples in memory, or give n back. */
+MUST_USE int eval_hold(struct eval *ev, uint64_t n);
+static inline void eval_release(struct eval *ev, uint64_t n)
+{
+    ev->samples_now -= n < ev->samples_now ? n : ev->samples_now;
+}
+/* Memory for one calculation: the next call takes it back. *ret_pointer is any pointer's address. */
+MUST_USE int eval_scratch(struct eval *ev, size_t bytes, void *ret_pointer);
+/* Run fn(arg) when the query ends. */
+MUST_USE int eval_defer(struct eval *ev, void (*fn)(void *arg), void *arg);
+/* Everything deferred, the reader, the arena. */
+void eval_finish(struct eval *ev);
+/* "PromQL warning: TEXT (line:col)", once per text. */
+int eval_warn(struct eval *ev, const struct promql_expr *place, const char *format, ...) PRINTF_LIKE(3, 4);
+int eval_info(struct eval *ev, const struct promql_expr *place, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* ---- select.c ---- */
+/* A selector's column, of the newest sample of the lookback at each step: its value, its time or its start time (where
+ * that is known) in seconds. */
+enum selector_column { SELECT_VALUE, SELECT_TIME, SELECT_START };
+MUST_USE int eval_selector(struct eval *ev, const struct promql_expr *e, const struct grid *g,
+                           enum selector_column what, struct vector **ret);
+
+/* Samples of one series, ascending, without stale markers. */
+struct raw {
+    const int64_t *t_ms;
+    const int64_t *start_ms; /* NULL: none known */
+    const double *values;
+    size_t n;
+};
+struct range_source;
+typedef int (*range_load)(struct eval *ev, struct range_source *src, size_t i, struct raw *ret);
+struct range_source { /* a range vector: for each step the samples in (end - range, end] */
+    struct series *series;
+    size_t n;
+    int64_t range_ms;
+    int64_t *ends_ms; /* per step, ascending */
+    range_load load;  /* once per series, ascending; the samples stand until the next load */
+    void *state;
+    const struct promql_expr *selector; /* NULL for a subquery */
+};
+MUST_USE int eval_range(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct range_source *ret);
+/* Sample indexes [lo, hi) of each step's window. */
+void range_windows(const struct range_source *src, size_t steps, const struct raw *raw, size_t *lo, size_t *hi);
+/* An offset's or range's milliseconds in this query. */
+MUST_USE int eval_duration(struct eval *ev, const struct promql_expr *place, const struct duration_expr *d,
+                           bool may_be_negative, int64_t *ret);
+
+/* ---- binary.c, aggregate.c ---- */
+MUST_USE int eval_binary(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct value *ret);
+MUST_USE int eval_vector_match(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct vector **ret);
+MUST_USE int eval_set_operation(struct eval *ev, const struct promql_expr *e, const struct grid *g,
+                                struct vector **ret);
+MUST_USE int eval_aggregate(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct vector **ret);
+/* Arithmetic; for comparisons 1 or 0. */
+double binary_operate(enum token_type op, double a, double b);
+
+/* ---- sums (Kahan-Neumaier) and quantiles ---- */
+struct kahan {
+    double sum, c;
+};
+static inline void kahan_add(struct kahan *k, double x)
+{
+    double t = k->sum + x;
+    if (__builtin_isinf(t))
+        k->c = 0;
+    else if (__builtin_fabs(k->sum) >= __builtin_fabs(x))
+        k->c += (k->sum - t) + x;
+    else
+        k->c += (x - t) + k->sum;
+    k->sum = t;
+}
+static inline double kahan_value(const struct kahan *k)
+{
+    return __builtin_isinf(k->sum) ? k->sum : k->sum + k->c;
+}
+/* A running mean that turns to the incremental form when the sum would overflow. */
+struct running_mean {
+    struct kahan k;
+    double n;
+    bool incremental;
+};
+static inline void running_mean_add(struct running_mean *m, double x)
+{
+    m->n++;
+    if (m->n == 1) {
+        m->k = (struct kahan){x, 0};
+        return;
+    }
+    if (!m->incremental) {
+        struct kahan next = m->k;
+        kahan_add(&next, x);
+        if (!__builtin_isinf(next.sum)) {
+            m->k = next;
+            return;
+        }
+        m->incremental = true;
+        m->k.sum /= m->n - 1;
+        m->k.c /= m->n - 1;
+    }
+    double q = (m->n - 1) / m->n;
+    m->k.sum *= q;
+    m->k.c *= q;
+    kahan_add(&m->k, x / m->n);
+}
+static inline double running_mean_value(const struct running_mean *m)
+{
+    if (m->incremental)
+        return m->k.sum + m->k.c;
+    return m->k.sum / m->n + m->k.c / m->n;
+}
+/* The q-quantile (0..1, interpolated; -Inf/+Inf outside, NaN for NaN); sorts values[n], NaN first. */
+double quantile_of(double q, double *values, size_t n);
+/* Order of floats with NaN last (descending: largest first, NaN last too). */
+int compare_nan_last(double a, double b);
