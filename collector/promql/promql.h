@@ -21,16 +21,19 @@ struct promql_expr; /* opaque; lives in the parse's arena, its compiled regexes 
 enum promql_type { PROMQL_SCALAR, PROMQL_VECTOR, PROMQL_MATRIX, PROMQL_STRING };
 
 /* -EINVAL: syntax or type error; -EOPNOTSUPP: "not yet: NAME"; -ENOMEM. Messages follow Prometheus's wording where it is known. */
-MUST_USE int promql_parse(struct span text, struct arena *arena, struct promql_expr **ret, struct parse_error *ret_error);
+MUST_USE int promql_parse(struct span text, struct arena *arena, struct promql_expr **ret,
+                          struct parse_error *ret_error);
 /* Release what the arena does not own. NULL is fine. */
 void promql_expr_done(struct promql_expr *e);
 enum promql_type promql_expr_type(const struct promql_expr *e);
 /* Print it as Prometheus's formatter would on one line. */
 void promql_format(const struct promql_expr *e, struct buf *out);
 /* Call for each vector selector of the expression: rule dependencies, coverage, lint. */
-void promql_each_selector(const struct promql_expr *e, void (*fn)(void *ctx, const struct matcher *matchers, size_t n), void *ctx);
+void promql_each_selector(const struct promql_expr *e, void (*fn)(void *ctx, const struct matcher *matchers, size_t n),
+                          void *ctx);
 /* Parse a series selector alone (match[] parameters): matchers live in the arena but own regexes: matcher_done each. */
-MUST_USE int promql_parse_selector(struct span text, struct arena *arena, struct matcher **ret, size_t *ret_n, struct parse_error *ret_error);
+MUST_USE int promql_parse_selector(struct span text, struct arena *arena, struct matcher **ret, size_t *ret_n,
+                                   struct parse_error *ret_error);
 
 struct promql_params {
     int64_t start_ms, end_ms, step_ms; /* start == end and step 0: an instant query */
@@ -39,16 +42,24 @@ struct promql_params {
     int64_t deadline_mono_us;          /* 0: none */
     const atomic_bool *cancelled;      /* NULL: cannot be cancelled */
 };
-enum promql_error_kind { PROMQL_OK, PROMQL_BAD_DATA, PROMQL_EXECUTION, PROMQL_TIMEOUT, PROMQL_CANCELED, PROMQL_INTERNAL };
+enum promql_error_kind {
+    PROMQL_OK,
+    PROMQL_BAD_DATA,
+    PROMQL_EXECUTION,
+    PROMQL_TIMEOUT,
+    PROMQL_CANCELED,
+    PROMQL_INTERNAL
+};
 struct promql_error {
-    enum promql_error_kind kind; /* Prometheus's errorType: bad_data 400, execution 422, timeout 503, canceled 503, internal 500 */
+    enum promql_error_kind
+        kind; /* Prometheus's errorType: bad_data 400, execution 422, timeout 503, canceled 503, internal 500 */
     char text[PROBLEM_TEXT_MAX];
-    uint32_t line, column;       /* 0 when it has no place */
+    uint32_t line, column; /* 0 when it has no place */
 };
 struct promql_series {
     struct labels labels;
-    double *values;      /* one per step */
-    bool *present;       /* is there a value at that step? */
+    double *values;                             /* one per step */
+    bool *present;                              /* is there a value at that step? */
     const struct native_histogram **histograms; /* NULL, or one per step (NULL where float) */
 };
 struct promql_matrix_series { /* raw samples: an instant query of a range selector */
@@ -62,7 +73,8 @@ struct promql_result {
     enum promql_type type;
     int64_t start_ms, step_ms;
     size_t n_steps;
-    struct promql_series *series; /* VECTOR: any number; SCALAR: one without labels. Order: as Prometheus gives it (sorted by labels for
+    struct promql_series
+        *series; /* VECTOR: any number; SCALAR: one without labels. Order: as Prometheus gives it (sorted by labels for
                                      ranges; result order for instant vectors, which sort() and topk() rely on) */
     size_t n_series;
     struct promql_matrix_series *matrix;
@@ -71,6 +83,6 @@ struct promql_result {
     const char **warnings, **infos; /* ended by NULL; with "(line:col)" */
     uint64_t samples_read;
 };
-MUST_USE int promql_eval(struct store *s, const struct promql_expr *e, const struct promql_params *params, struct promql_result **ret,
-                         struct promql_error *ret_error);
+MUST_USE int promql_eval(struct store *s, const struct promql_expr *e, const struct promql_params *params,
+                         struct promql_result **ret, struct promql_error *ret_error);
 void promql_result_free(struct promql_result *r);

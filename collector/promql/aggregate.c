@@ -1,0 +1,182 @@
+/* aggregate.c - aggregations that take series one by one: each group keeps a few numbers per step. */
+#include "collector/promql/aggregate.h"
+
+#include <errno.h>
+#include <math.h>
+
+int grouping_init(struct eval *ev, const struct promql_expr *e, const struct series *series, size_t n,
+                  struct grouping *ret)
+{
+    *ret = (struct grouping){.without = e->aggregate.without};
+    label_table_init(&ret->table, &ev->arena);
+    int r = label_names_sorted(&ev->arena, e->aggregate.labels, e->aggregate.n_labels, &ret->names, &ret->n);
+    if (r < 0)
+        return r;
+    size_t most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = series[i].labels.n > most ? series[i].labels.n : most;
+    struct label *room = arena_array(&ev->arena, most, sizeof *room);
+    ret->of = arena_array(&ev->arena, n, sizeof *ret->of);
+    ret->drop_name = arena_array(&ev->arena, n, sizeof *ret->drop_name);
+    if (!room || !ret->of || !ret->drop_name)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct labels *ls = &series[i].labels;
+        struct labels group = ret->without ? labels_without(ls, ret->names, ret->n, true, room)
+                                           : labels_keep(ls, ret->names, ret->n, room);
+        bool is_new;
+        if ((r = label_table_intern(&ret->table, &group, &ret->of[i], &is_new)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int fetch_group(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+{
+    (void)ev;
+    const struct column *c = &((const struct column *)v->state)[i];
+    memcpy(values, c->values, v->steps * sizeof *values);
+    memcpy(present, c->present, v->steps * sizeof *present);
+    return memchr(present, true, v->steps * sizeof *present) != NULL;
+}
+
+int grouping_vector(struct eval *ev, const struct grouping *gr, struct column *columns, const struct grid *g,
+                    struct vector **ret)
+{
+    struct vector *v;
+    int r = vector_new(ev, gr->table.n, g, fetch_group, columns, &v);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < v->n; i++)
+        v->series[i] = (struct series){gr->table.sets[i], gr->drop_name[i]};
+    *ret = v;
+    return 0;
+}
+
+/* What one group knows at one step. */
+struct cell {
+    double n; /* values so far */
+    union {
+        struct kahan sum;
+        struct running_mean mean;
+        double extreme;
+        struct {
+            double mean, square; /* Welford: mean and sum of squared differences from it */
+        } spread;
+    };
+};
+
+static void add_spread(struct cell *c, double x)
+{
+    if (c->n == 1) {
+        c->spread.mean = x;
+        c->spread.square = isfinite(x) ? 0 : NAN;
+        return;
+    }
+    double delta = x - c->spread.mean;
+    c->spread.mean += delta / c->n;
+    c->spread.square += delta * (x - c->spread.mean);
+}
+
+static void cell_add(enum token_type op, struct cell *c, double x)
+{
+    c->n++;
+    switch (op) {
+    case TOKEN_SUM:
+        kahan_add(&c->sum, x);
+        break;
+    case TOKEN_AVG:
+        running_mean_add(&c->mean, x);
+        break;
+    case TOKEN_MAX:
+        if (c->n == 1 || x > c->extreme || isnan(c->extreme))
+            c->extreme = x;
+        break;
+    case TOKEN_MIN:
+        if (c->n == 1 || x < c->extreme || isnan(c->extreme))
+            c->extreme = x;
+        break;
+    case TOKEN_STDDEV:
+    case TOKEN_STDVAR:
+        add_spread(c, x);
+        break;
+    default: /* count, group: n is all */
+        break;
+    }
+}
+
+static double cell_value(enum token_type op, const struct cell *c)
+{
+    switch (op) {
+    case TOKEN_SUM:
+        return kahan_value(&c->sum);
+    case TOKEN_AVG:
+        return running_mean_value(&c->mean);
+    case TOKEN_MAX:
+    case TOKEN_MIN:
+        return c->extreme;
+    case TOKEN_COUNT:
+        return c->n;
+    case TOKEN_STDVAR:
+        return c->spread.square / c->n;
+    case TOKEN_STDDEV:
+        return sqrt(c->spread.square / c->n);
+    default:
+        return 1; /* group */
+    }
+}
+
+MUST_USE static int close_groups(struct eval *ev, enum token_type op, const struct grouping *gr,
+                                 const struct cell *cells, const struct grid *g, struct vector **ret)
+{
+    struct column *columns = arena_array(&ev->arena, gr->table.n, sizeof *columns);
+    if (!columns)
+        return -ENOMEM;
+    for (size_t i = 0; i < gr->table.n; i++) {
+        int r = column_new(ev, g->n, &columns[i]);
+        if (r < 0)
+            return r;
+        for (size_t s = 0; s < g->n; s++) {
+            const struct cell *c = &cells[i * g->n + s];
+            columns[i].present[s] = c->n > 0;
+            columns[i].values[s] = c->n > 0 ? cell_value(op, c) : 0;
+        }
+    }
+    return grouping_vector(ev, gr, columns, g, ret);
+}
+
+int eval_aggregate(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct vector **ret)
+{
+    enum token_type op = e->aggregate.op;
+    struct vector *from;
+    int r = eval_vector(ev, e->aggregate.expr, g, &from);
+    if (r < 0)
+        return r;
+    if (token_takes_parameter(op))
+        return eval_aggregate_whole(ev, e, g, from, ret);
+    struct grouping gr;
+    if ((r = grouping_init(ev, e, from->series, from->n, &gr)) < 0 ||
+        (r = eval_hold(ev, (uint64_t)gr.table.n * g->n)) < 0)
+        return r;
+    size_t n_cells;
+    struct column scratch;
+    if (__builtin_mul_overflow(gr.table.n, g->n, &n_cells))
+        return -ENOMEM;
+    struct cell *cells = arena_array(&ev->arena, n_cells, sizeof *cells);
+    if (!cells)
+        return -ENOMEM;
+    if ((r = column_new(ev, g->n, &scratch)) < 0)
+        return r;
+    for (size_t i = 0; i < from->n; i++) {
+        if ((r = from->fetch(ev, from, i, scratch.values, scratch.present)) < 0)
+            return r;
+        if (r == 0)
+            continue;
+        struct cell *row = cells + gr.of[i] * g->n;
+        gr.drop_name[gr.of[i]] |= from->series[i].drop_name;
+        for (size_t s = 0; s < g->n; s++)
+            if (scratch.present[s])
+                cell_add(op, &row[s], scratch.values[s]);
+    }
+    return close_groups(ev, op, &gr, cells, g, ret);
+}

@@ -1,0 +1,233 @@
+/* call_over_time.c - one number out of each window: the *_over_time functions. */
+#include "collector/promql/calls.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "lib/base/number.h"
+
+static int range_sum(struct range_call *c)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        struct kahan k = {0};
+        for (size_t i = c->lo[s]; i < c->hi[s]; i++)
+            kahan_add(&k, c->raw->values[i]);
+        c->present[s] = c->hi[s] > c->lo[s];
+        c->values[s] = kahan_value(&k);
+    }
+    return 0;
+}
+
+static int range_avg(struct range_call *c)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        struct running_mean m = {0};
+        for (size_t i = c->lo[s]; i < c->hi[s]; i++)
+            running_mean_add(&m, c->raw->values[i]);
+        c->present[s] = c->hi[s] > c->lo[s];
+        if (c->present[s])
+            c->values[s] = running_mean_value(&m);
+    }
+    return 0;
+}
+
+static int range_count(struct range_call *c)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        c->present[s] = c->hi[s] > c->lo[s];
+        c->values[s] = (double)(c->hi[s] - c->lo[s]);
+    }
+    return 0;
+}
+
+static int range_present(struct range_call *c)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        c->present[s] = c->hi[s] > c->lo[s];
+        c->values[s] = 1;
+    }
+    return 0;
+}
+
+/* first and last, as values or as the seconds of their samples */
+static int range_edge(struct range_call *c, bool last, bool time)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        c->present[s] = c->hi[s] > c->lo[s];
+        if (!c->present[s])
+            continue;
+        size_t i = last ? c->hi[s] - 1 : c->lo[s];
+        c->values[s] = time ? (double)c->raw->t_ms[i] / 1000.0 : c->raw->values[i];
+    }
+    return 0;
+}
+
+static int range_last(struct range_call *c)
+{
+    return range_edge(c, true, false);
+}
+
+static int range_first(struct range_call *c)
+{
+    return range_edge(c, false, false);
+}
+
+static int range_ts_of_last(struct range_call *c)
+{
+    return range_edge(c, true, true);
+}
+
+static int range_ts_of_first(struct range_call *c)
+{
+    return range_edge(c, false, true);
+}
+
+/* The extreme of a sliding window in amortised O(1): a queue of the samples that may still become it, best first. NaN
+ * counts only where there is nothing else; of equals the last one stands. */
+static int range_extreme(struct range_call *c, bool max, bool time)
+{
+    const double *v = c->raw->values;
+    size_t *queue, first = 0, behind = 0, seen = 0;
+    int r = eval_scratch(c->ev, c->raw->n * sizeof *queue, &queue);
+    if (r < 0)
+        return r;
+    for (size_t s = 0; s < c->steps; s++) {
+        size_t lo = c->lo[s], hi = c->hi[s];
+        for (; seen < hi; seen++) {
+            if (isnan(v[seen]))
+                continue;
+            while (behind > first && (max ? v[queue[behind - 1]] <= v[seen] : v[queue[behind - 1]] >= v[seen]))
+                behind--;
+            queue[behind++] = seen;
+        }
+        while (first < behind && queue[first] < lo)
+            first++;
+        c->present[s] = hi > lo;
+        if (!c->present[s])
+            continue;
+        size_t best = first < behind ? queue[first] : hi - 1;
+        c->values[s] = time ? (double)c->raw->t_ms[best] / 1000.0 : v[best];
+    }
+    return 0;
+}
+
+static int range_max(struct range_call *c)
+{
+    return range_extreme(c, true, false);
+}
+
+static int range_min(struct range_call *c)
+{
+    return range_extreme(c, false, false);
+}
+
+static int range_ts_of_max(struct range_call *c)
+{
+    return range_extreme(c, true, true);
+}
+
+static int range_ts_of_min(struct range_call *c)
+{
+    return range_extreme(c, false, true);
+}
+
+static double variance(const double *v, size_t n)
+{
+    struct kahan mean = {0}, square = {0};
+    for (size_t i = 0; i < n; i++) {
+        double delta = v[i] - (mean.sum + mean.c);
+        kahan_add(&mean, delta / (double)(i + 1));
+        kahan_add(&square, delta * (v[i] - (mean.sum + mean.c)));
+    }
+    return (square.sum + square.c) / (double)n;
+}
+
+static int range_stdvar(struct range_call *c)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        c->present[s] = c->hi[s] > c->lo[s];
+        if (c->present[s])
+            c->values[s] = variance(c->raw->values + c->lo[s], c->hi[s] - c->lo[s]);
+    }
+    return 0;
+}
+
+static int range_stddev(struct range_call *c)
+{
+    int r = range_stdvar(c);
+    for (size_t s = 0; r == 0 && s < c->steps; s++)
+        if (c->present[s])
+            c->values[s] = sqrt(c->values[s]);
+    return r;
+}
+
+/* The window's values in scratch memory: quantiles sort them. */
+MUST_USE static int copy_window(struct range_call *c, size_t s, double **ret)
+{
+    size_t n = c->hi[s] - c->lo[s];
+    int r = eval_scratch(c->ev, n * sizeof **ret, ret);
+    if (r == 0 && n)
+        memcpy(*ret, c->raw->values + c->lo[s], n * sizeof **ret);
+    return r;
+}
+
+static int range_quantile(struct range_call *c)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        size_t n = c->hi[s] - c->lo[s];
+        double q = c->args[0][s], *values;
+        if (n == 0)
+            continue;
+        int r = 0;
+        if (!(q >= 0 && q <= 1)) {
+            char text[NUMBER_TEXT_MAX];
+            format_f64_g(text, q);
+            r = eval_warn(c->ev, c->call->call.args[0], "quantile value should be between 0 and 1, got %s", text);
+        }
+        if (r < 0 || (r = copy_window(c, s, &values)) < 0)
+            return r;
+        c->values[s] = quantile_of(q, values, n);
+        c->present[s] = true;
+    }
+    return 0;
+}
+
+/* Median absolute deviation; one NaN makes it NaN. */
+static int range_mad(struct range_call *c)
+{
+    for (size_t s = 0; s < c->steps; s++) {
+        size_t n = c->hi[s] - c->lo[s];
+        double *values;
+        if (n == 0)
+            continue;
+        int r = copy_window(c, s, &values);
+        if (r < 0)
+            return r;
+        bool nan = false;
+        for (size_t i = 0; i < n; i++)
+            nan |= isnan(values[i]);
+        double median = quantile_of(0.5, values, n);
+        for (size_t i = 0; i < n; i++)
+            values[i] = fabs(values[i] - median);
+        c->values[s] = nan ? NAN : quantile_of(0.5, values, n);
+        c->present[s] = true;
+    }
+    return 0;
+}
+
+const struct range_detail RANGE_avg = {.fn = range_avg};
+const struct range_detail RANGE_min = {.fn = range_min};
+const struct range_detail RANGE_max = {.fn = range_max};
+const struct range_detail RANGE_sum = {.fn = range_sum};
+const struct range_detail RANGE_count = {.fn = range_count};
+const struct range_detail RANGE_quantile = {.fn = range_quantile};
+const struct range_detail RANGE_stddev = {.fn = range_stddev};
+const struct range_detail RANGE_stdvar = {.fn = range_stdvar};
+const struct range_detail RANGE_last = {.fn = range_last, .keeps_name = true};
+const struct range_detail RANGE_first = {.fn = range_first, .keeps_name = true};
+const struct range_detail RANGE_present = {.fn = range_present};
+const struct range_detail RANGE_mad = {.fn = range_mad};
+const struct range_detail RANGE_ts_of_first = {.fn = range_ts_of_first};
+const struct range_detail RANGE_ts_of_last = {.fn = range_ts_of_last};
+const struct range_detail RANGE_ts_of_min = {.fn = range_ts_of_min};
+const struct range_detail RANGE_ts_of_max = {.fn = range_ts_of_max};
