@@ -4,17 +4,18 @@
 #pragma once
 
 /* ---- bodies and texts ---- */
-#define BODY_BYTES_MAX (32u << 20)        /* decoded request or response body; Prometheus's remote write sends < 1 MB */
-#define WRITE_BODY_BYTES_MAX (16u << 20)  /* compressed remote-write body: 413 above */
-#define WRITE_REQUEST_BYTES_MAX (128u << 20) /* one decoded write request in memory, 4 x its body: 413 above. Real ones
+#define BODY_BYTES_MAX (32u << 20)       /* decoded request or response body; Prometheus's remote write sends < 1 MB */
+#define WRITE_BODY_BYTES_MAX (16u << 20) /* compressed remote-write body: 413 above */
+#define WRITE_REQUEST_BYTES_MAX                                                                                        \
+    (128u << 20)                          /* one decoded write request in memory, 4 x its body: 413 above. Real ones
                                                 take 2-3 x; a body of empty series would take 40 x */
 #define API_BODY_BYTES_MAX (1u << 20)     /* form and JSON bodies of the API: 413 above */
 #define SCRAPE_BODY_BYTES_MAX (64u << 20) /* decoded exposition page (body_size_limit lowers it): scrape fails above */
 #define CONFIG_BYTES_MAX (16u << 20)      /* any configuration file */
 #define QUERY_TEXT_BYTES_MAX (1u << 20)   /* a PromQL expression */
 #define YAML_NODES_MAX 1000000u           /* nodes after expanding aliases: stops billion-laughs files */
-#define YAML_DEPTH_MAX 100u              /* nesting; the deepest real file (Kubernetes' own) is below 20 */
-#define YAML_BYTES_MAX (256u << 20)      /* memory of one document: a full CONFIG_BYTES_MAX of one-letter items fits */
+#define YAML_DEPTH_MAX 100u               /* nesting; the deepest real file (Kubernetes' own) is below 20 */
+#define YAML_BYTES_MAX (256u << 20)       /* memory of one document: a full CONFIG_BYTES_MAX of one-letter items fits */
 #define JSON_DEPTH_MAX 128u
 #define PROBLEMS_MAX 200u /* problems kept per check; the rest is counted */
 
@@ -30,14 +31,14 @@
 #define STATE_QUEUE_MAX 1024u /* state changes waiting for the state writer; rules wait (they must not lose) */
 
 /* ---- rules and deliveries ---- */
-#define RULES_PER_FILE_MAX 100000u       /* groups' rules together; above, the file is refused */
-#define RULE_SERIES_MAX 100000u          /* results of one rule: its evaluation fails above (Prometheus has no bound) */
+#define RULES_PER_FILE_MAX 100000u /* groups' rules together; above, the file is refused */
+#define RULE_SERIES_MAX 100000u    /* results of one rule: its evaluation fails above (Prometheus has no bound) */
 #define RULE_WRITE_BYTES_MAX (256u << 20) /* what one group's evaluation writes; it fails above */
-#define TEMPLATE_BYTES_MAX 65536u        /* one expanded label or annotation: <error expanding template> above */
-#define TEMPLATE_DEPTH_MAX 64u           /* nesting of actions and parentheses */
-#define DELIVERY_ROWS_MAX 10000u         /* Prometheus's notification queue; the oldest is dropped, counted */
-#define DELIVERY_ALERTS_MAX 500u         /* alerts in one body; more go into further bodies, none is left out */
-#define DELIVERY_INFLIGHT_MAX 16u        /* requests at once to a receiver */
+#define TEMPLATE_BYTES_MAX 65536u         /* one expanded label or annotation: <error expanding template> above */
+#define TEMPLATE_DEPTH_MAX 64u            /* nesting of actions and parentheses */
+#define DELIVERY_ROWS_MAX 10000u          /* Prometheus's notification queue; the oldest is dropped, counted */
+#define DELIVERY_ALERTS_MAX 500u          /* alerts in one body; more go into further bodies, none is left out */
+#define DELIVERY_INFLIGHT_MAX 16u         /* requests at once to a receiver */
 
 /* ---- queries ---- */
 #define QUERY_BYTES_MAX (512ul << 20) /* memory of one query: 422 above */
@@ -57,7 +58,7 @@
 #define HTTP_MEMORY_PER_CONNECTION 131072u /* libmicrohttpd's pool, see docs/http.md */
 
 /* ---- http client ---- */
-#define HTTP_REQUESTS_MAX 20000u         /* of one client at once: twice TARGETS_MAX; -EAGAIN above, the caller counts */
+#define HTTP_REQUESTS_MAX 20000u /* of one client at once: twice TARGETS_MAX; -EAGAIN above, the caller counts */
 #define HTTP_IDLE_CONNECTIONS_MAX 10000u /* one per target; libcurl's own rule closes them when the count moves */
 #define HTTP_RESPONSE_HEADER_BYTES_MAX (256u << 10)
 
