@@ -164,8 +164,9 @@ void options_man(const struct program_def *p, FILE *to)
         fputs(".B ", to);
         put_troff(to, p->name);
         fprintf(to, "%s%s\n", *c->name ? " " : "", c->name);
-        put_troff(to, c->operands ? c->operands : "");
-        fputs("\n[options]\n.br\n", to);
+        if (c->operands)
+            put_troff(to, c->operands);
+        fputs(c->operands ? " [options]\n.br\n" : "[options]\n.br\n", to);
     }
     if (!p->commands) {
         fputs(".B ", to);
