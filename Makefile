@@ -83,13 +83,22 @@ $(OUT)/crest-$(1): $(OUT)/obj/$(1)/main.o $(VERSION_OBJECT) $(call program_archi
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
+# The demo drives the programs as a user would; it is not installed.
+DEMO := $(if $(wildcard shop/demo/main.c),$(OUT)/crest-demo)
+$(OUT)/crest-demo: $(OUT)/obj/shop/demo/main.o $(VERSION_OBJECT) $(call program_archives,shop)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS)
+
 $(OUT)/obj/%.o: %.c | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	@$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-.PHONY: all
-all: $(BINARIES) ## build every program into build/
+.PHONY: all demo
+all: $(BINARIES) $(DEMO) ## build every program into build/
+demo: deps ## install what the build needs, build, and run a sale (DEMO_SECONDS=90 ends by itself)
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@CREST_BIN=$(OUT) $(OUT)/crest-demo
 
 # ---- tests: tests/unit mirrors the tree; one binary per file --------------------------------------
 UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
@@ -159,7 +168,7 @@ run_tests = $(RUN) --bin $(OUT) --summary $(OUT)/summary $(if $(SLOW),--unit-tim
 test: test-deps ## install what build and tests need, build, run every test (MODE=asan: sanitized)
 	@$(MAKE) --no-print-directory -j$(JOBS) test-build
 	@$(MAKE) --no-print-directory test-run
-test-build: $(BINARIES) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES)
+test-build: $(BINARIES) $(DEMO) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES)
 test-run: # what test-build built; no unit test of a sibling program is left out
 	@$(run_tests) $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(BROWSER_TESTS)
 test-deps: deps ## install the peers that tests compare with; none of them is started
@@ -194,7 +203,7 @@ lint: lint-deps ## format, layers, warnings as errors, options against docs
 	@echo "lint: clean"
 lint-deps: deps
 	@./packages.sh lint test
-lint-build: $(BINARIES) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES) $(BENCH_BINARIES)
+lint-build: $(BINARIES) $(DEMO) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES) $(BENCH_BINARIES)
 format: ## format every C file in place
 	@clang-format -i $(FORMATTED)
 format-check:
