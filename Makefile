@@ -196,7 +196,7 @@ fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; wh
 		$(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
 
 # ---- checks -----------------------------------------------------------------------------------------
-FORMATTED = $(shell find $(sort $(PROGRAMS) lib tests) -name '*.[ch]')
+FORMATTED = $(shell find $(wildcard $(PROGRAMS) lib tests) -name '*.[ch]')
 .PHONY: lint lint-deps lint-build format format-check layers options-check docs
 lint: lint-deps ## format, layers, warnings as errors, options against docs
 	@$(MAKE) --no-print-directory format-check layers

@@ -3,12 +3,12 @@
 set -eu
 cd "$(dirname "$0")/../.."
 # find, not git: a checkout that belongs to somebody else is no repository to git, and would pass as empty
-files=$(find agent collector lib loadgen shop tests tui -name '*.[ch]')
-[ -n "$files" ]
+all=$(find . \( -name .git -o -name build -o -name node_modules \) -prune -o -print | sed 's|^\./||')
+files=$(echo "$all" | grep '\.[ch]$')
 status=0
 # shellcheck disable=SC2086
 awk -f tests/lint/layers.awk $files || status=1
-bad=$(find . \( -name .git -o -name build -o -name node_modules \) -prune -o -print | grep -E '(^|/)(utils?|common|misc|helpers?)(/|\.[a-z]+$)' || true)
+bad=$(echo "$all" | grep -E '(^|/)(utils?|common|misc|helpers?)(/|\.[a-z]+$|$)' || true)
 if [ -n "$bad" ]; then
     echo "names that say nothing (no folder or file named utils, common, misc or helpers):"
     echo "$bad"
