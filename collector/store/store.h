@@ -30,11 +30,11 @@
 struct store;
 enum store_durability { STORE_FULL, STORE_NORMAL }; /* survives a power cut / survives kill -9 */
 struct store_config {
-    const char *path;       /* data folder, made when missing; NULL: in memory */
+    const char *path; /* data folder, made when missing; NULL: in memory */
     enum store_durability durability;
-    int64_t retention_ms;   /* 0: for ever */
-    uint64_t series_max;    /* 0: 10 million; known series go on at the cap */
-    int64_t future_ms_max;  /* samples further ahead of the clock are refused; 0: 10 minutes; <0: no limit (tests) */
+    int64_t retention_ms;     /* 0: for ever */
+    uint64_t series_max;      /* 0: 10 million; known series go on at the cap */
+    int64_t future_ms_max;    /* samples further ahead of the clock are refused; 0: 10 minutes; <0: no limit (tests) */
     int64_t seal_interval_ms; /* 0: 10 minutes of head before it is sealed into extents */
     int64_t (*now_ms)(void *ctx); /* NULL: unix_ms; for tests */
     void *now_ctx;
@@ -44,13 +44,13 @@ MUST_USE int store_open(const struct store_config *config, struct store **ret, c
 void store_close(struct store *s);
 
 /* ---- writing ---- */
-enum store_refusal { /* per reason counted in crest_store_refused_samples_total{reason} */
-    STORE_REFUSED_LABELS,     /* break labels.h or its limits */
-    STORE_REFUSED_SERIES_CAP,
-    STORE_REFUSED_FUTURE,
-    STORE_REFUSED_DUPLICATE,  /* same time, other value */
-    STORE_REFUSED_UNSUPPORTED, /* native histogram, exemplar */
-    STORE_REFUSED_REASONS
+enum store_refusal {                       /* per reason counted in crest_store_refused_samples_total{reason} */
+                     STORE_REFUSED_LABELS, /* break labels.h or its limits */
+                     STORE_REFUSED_SERIES_CAP,
+                     STORE_REFUSED_FUTURE,
+                     STORE_REFUSED_DUPLICATE,   /* same time, other value */
+                     STORE_REFUSED_UNSUPPORTED, /* native histogram, exemplar */
+                     STORE_REFUSED_REASONS
 };
 struct store_written {
     int error; /* 0; -ENOSPC disk full, -EIO: nothing of the request was kept, a retry is right */
@@ -65,9 +65,10 @@ MUST_USE int store_submit(struct store *s, struct write_request *request, store_
 MUST_USE int store_write(struct store *s, struct write_request *request, struct store_written *ret);
 /* Called after each commit on the writer thread; set up once, before the first write. */
 struct commit_info {
-    int64_t newest_ms; /* newest sample time of this commit (not of the store), derived requests left out; INT64_MIN: none */
+    int64_t
+        newest_ms; /* newest sample time of this commit (not of the store), derived requests left out; INT64_MIN: none */
     uint64_t samples;
-    int64_t mono_us;   /* when the commit was done */
+    int64_t mono_us; /* when the commit was done */
 };
 struct commit_hook {
     void *ctx;
@@ -84,8 +85,8 @@ void store_reader_close(struct store_reader *rd);
 struct store_selection {
     const struct matcher *matchers; /* all must match */
     size_t n_matchers;
-    int64_t min_ms, max_ms;         /* inclusive; series without a sample there may still be given */
-    size_t limit;                   /* 0: none; more are cut, *ret_n == limit + 1 tells */
+    int64_t min_ms, max_ms; /* inclusive; series without a sample there may still be given */
+    size_t limit;           /* 0: none; more are cut, *ret_n == limit + 1 tells */
 };
 struct store_series {
     uint32_t id; /* dense, never reused while the process lives */
@@ -105,14 +106,16 @@ struct sample_columns {
 void sample_columns_init(struct sample_columns *c);
 void sample_columns_done(struct sample_columns *c);
 /* Replace the columns' content by the series' samples with min_ms <= t <= max_ms, stale markers included. */
-MUST_USE int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, struct sample_columns *columns);
+MUST_USE int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms,
+                        struct sample_columns *columns);
 /* Sorted names, or values of one name, of the series that match any of the selections (none: all), in the arena. */
-MUST_USE int store_label_names(struct store_reader *rd, const struct store_selection *selections, size_t n, struct arena *arena,
-                               struct span **ret, size_t *ret_n);
-MUST_USE int store_label_values(struct store_reader *rd, struct span name, const struct store_selection *selections, size_t n,
-                                struct arena *arena, struct span **ret, size_t *ret_n);
+MUST_USE int store_label_names(struct store_reader *rd, const struct store_selection *selections, size_t n,
+                               struct arena *arena, struct span **ret, size_t *ret_n);
+MUST_USE int store_label_values(struct store_reader *rd, struct span name, const struct store_selection *selections,
+                                size_t n, struct arena *arena, struct span **ret, size_t *ret_n);
 /* Metadata of one metric family, or of all with an empty name; in the arena, sorted by name. */
-MUST_USE int store_metadata(struct store_reader *rd, struct span name, struct arena *arena, struct metadata **ret, size_t *ret_n);
+MUST_USE int store_metadata(struct store_reader *rd, struct span name, struct arena *arena, struct metadata **ret,
+                            size_t *ret_n);
 /* Exemplars of the matching series in time order; -EOPNOTSUPP. */
 struct store_exemplars {
     struct labels series;

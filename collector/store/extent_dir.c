@@ -1,0 +1,275 @@
+#include "collector/store/extent_dir.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct extent_group {
+    struct extent_ref *refs; /* by min_ms, then id */
+    size_t n, cap;
+    int64_t gap_from, gap_to; /* the writer's: no extent touches [gap_from, gap_to]; empty when from > to */
+};
+
+void extent_dir_init(struct extent_dir *dir)
+{
+    *dir = (struct extent_dir){0};
+    pthread_rwlockattr_t prefer_writer;
+    pthread_rwlockattr_init(&prefer_writer);
+    pthread_rwlockattr_setkind_np(&prefer_writer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&dir->lock, &prefer_writer);
+    pthread_rwlockattr_destroy(&prefer_writer);
+}
+
+void extent_dir_done(struct extent_dir *dir)
+{
+    for (uint32_t g = 0; g < dir->n_groups; g++) {
+        struct extent_group *group = dir->groups[g];
+        for (size_t i = 0; group && i < group->n; i++)
+            free(group->refs[i].bytes);
+        if (group)
+            free(group->refs);
+        free(group);
+    }
+    free(dir->groups);
+    pthread_rwlock_destroy(&dir->lock);
+}
+
+static struct extent_group *group_at(const struct extent_dir *dir, uint32_t group)
+{
+    return group < dir->n_groups ? dir->groups[group] : NULL;
+}
+
+static int make_group(struct extent_dir *dir, uint32_t group, struct extent_group **ret)
+{
+    if (group >= dir->n_groups) {
+        uint32_t n = group + group / 2 + 16;
+        struct extent_group **groups = realloc(dir->groups, n * sizeof(*groups));
+        if (!groups)
+            return -ENOMEM;
+        memset(groups + dir->n_groups, 0, (n - dir->n_groups) * sizeof(*groups));
+        dir->groups = groups;
+        dir->n_groups = n;
+    }
+    if (!dir->groups[group]) {
+        struct extent_group *g = calloc(1, sizeof *g);
+        if (!g)
+            return -ENOMEM;
+        g->gap_from = 1; /* empty */
+        dir->groups[group] = g;
+    }
+    *ret = dir->groups[group];
+    return 0;
+}
+
+static bool before(const struct extent_ref *a, const struct extent_ref *b)
+{
+    return a->min_ms != b->min_ms ? a->min_ms < b->min_ms : a->id < b->id;
+}
+
+static int add_locked(struct extent_dir *dir, const struct extent_ref *ref)
+{
+    struct extent_group *g;
+    int r = make_group(dir, ref->group, &g);
+    if (r < 0)
+        return r;
+    if (g->n == g->cap) {
+        size_t cap = g->cap ? g->cap * 2 : 4;
+        struct extent_ref *refs = realloc(g->refs, cap * sizeof *refs);
+        if (!refs)
+            return -ENOMEM;
+        g->refs = refs;
+        g->cap = cap;
+    }
+    size_t at = g->n;
+    while (at > 0 && before(ref, &g->refs[at - 1])) /* nearly always the newest */
+        at--;
+    memmove(g->refs + at + 1, g->refs + at, (g->n - at) * sizeof *g->refs);
+    g->refs[at] = *ref;
+    g->n++;
+    g->gap_from = 1;
+    g->gap_to = 0;
+    dir->n++;
+    dir->n_bytes += ref->n_bytes;
+    return 0;
+}
+
+int extent_dir_add(struct extent_dir *dir, const struct extent_ref *ref)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    int r = add_locked(dir, ref);
+    pthread_rwlock_unlock(&dir->lock);
+    return r;
+}
+
+int extent_dir_list(struct extent_dir *dir, uint32_t group, uint32_t last_id, struct extent_ref **ret, size_t *ret_n)
+{
+    struct extent_ref *refs = NULL;
+    size_t n = 0;
+    int r = 0;
+    pthread_rwlock_rdlock(&dir->lock);
+    const struct extent_group *g = group_at(dir, group);
+    if (g && g->n) {
+        refs = malloc(g->n * sizeof *refs);
+        r = refs ? 0 : -ENOMEM;
+    }
+    for (size_t i = 0; refs && i < g->n; i++) {
+        if (g->refs[i].id > last_id)
+            continue;
+        refs[n] = g->refs[i];
+        refs[n++].bytes = NULL; /* not the caller's to touch */
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    if (r < 0)
+        return r;
+    *ret = refs;
+    *ret_n = n;
+    return 0;
+}
+
+bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms)
+{
+    bool found = false;
+    pthread_rwlock_rdlock(&dir->lock);
+    const struct extent_group *g = group_at(dir, group);
+    for (size_t i = g ? g->n : 0; !found && i-- > 0;) { /* queries ask for what is new */
+        const struct extent_ref *ref = &g->refs[i];
+        found = ref->id <= last_id && ref->min_ms <= max_ms && ref->max_ms >= min_ms;
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    return found;
+}
+
+int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group)
+{
+    int64_t newest = INT64_MIN;
+    pthread_rwlock_rdlock(&dir->lock);
+    const struct extent_group *g = group_at(dir, group);
+    for (size_t i = 0; g && i < g->n; i++)
+        if (g->refs[i].max_ms > newest)
+            newest = g->refs[i].max_ms;
+    pthread_rwlock_unlock(&dir->lock);
+    return newest;
+}
+
+size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, uint32_t *ids, size_t max)
+{
+    struct extent_group *g = group_at(dir, group); /* the writer reads without the lock: it alone changes things */
+    if (!g || (t_ms >= g->gap_from && t_ms <= g->gap_to))
+        return 0;
+    size_t n = 0;
+    int64_t from = INT64_MIN, to = INT64_MAX;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct extent_ref *ref = &g->refs[i];
+        if (ref->max_ms < t_ms) {
+            from = ref->max_ms >= from ? ref->max_ms + 1 : from;
+        } else if (ref->min_ms > t_ms) {
+            to = ref->min_ms - 1;
+            break; /* those behind start later still */
+        } else {
+            if (n < max)
+                ids[n] = ref->id;
+            n++;
+        }
+    }
+    if (n == 0) {
+        g->gap_from = from;
+        g->gap_to = to;
+    }
+    return n;
+}
+
+static struct extent_ref *find(const struct extent_dir *dir, uint32_t group, uint32_t id)
+{
+    const struct extent_group *g = group_at(dir, group);
+    for (size_t i = g ? g->n : 0; i-- > 0;)
+        if (g->refs[i].id == id)
+            return &g->refs[i];
+    return NULL;
+}
+
+int extent_dir_copy(struct extent_dir *dir, uint32_t group, uint32_t id, uint8_t **ret, size_t *ret_n)
+{
+    int r = -ENOENT;
+    pthread_rwlock_rdlock(&dir->lock);
+    const struct extent_ref *ref = find(dir, group, id);
+    if (ref && ref->bytes) {
+        uint8_t *copy = malloc(ref->n_bytes);
+        r = copy ? 0 : -ENOMEM;
+        if (copy) {
+            memcpy(copy, ref->bytes, ref->n_bytes);
+            *ret = copy;
+            *ret_n = ref->n_bytes;
+        }
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    return r;
+}
+
+void extent_dir_mark_bad(struct extent_dir *dir, uint32_t group, uint32_t id)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    struct extent_ref *ref = find(dir, group, id);
+    if (ref && !ref->bad) {
+        ref->bad = true;
+        dir->n_bad++;
+    }
+    pthread_rwlock_unlock(&dir->lock);
+}
+
+size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms, struct extent_ref *refs, size_t max)
+{
+    size_t n = 0;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (uint32_t at = 0; at < dir->n_groups && n < max; at++) {
+        const struct extent_group *g = dir->groups[at];
+        for (size_t i = 0; g && i < g->n && n < max; i++) {
+            if (g->refs[i].min_ms >= cutoff_ms)
+                break;
+            if (g->refs[i].max_ms < cutoff_ms)
+                refs[n++] = g->refs[i];
+        }
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    return n;
+}
+
+void extent_dir_remove(struct extent_dir *dir, uint32_t group, uint32_t id)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    struct extent_ref *ref = find(dir, group, id);
+    if (ref) {
+        struct extent_group *g = dir->groups[group];
+        dir->n--;
+        dir->n_bytes -= ref->n_bytes;
+        dir->n_bad -= ref->bad;
+        free(ref->bytes);
+        size_t at = (size_t)(ref - g->refs);
+        memmove(ref, ref + 1, (g->n - at - 1) * sizeof *ref);
+        g->n--;
+    }
+    pthread_rwlock_unlock(&dir->lock);
+}
+
+void extent_dir_span(struct extent_dir *dir, int64_t *ret_min_ms, int64_t *ret_max_ms)
+{
+    int64_t min = INT64_MAX, max = INT64_MIN;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (uint32_t at = 0; at < dir->n_groups; at++) {
+        const struct extent_group *g = dir->groups[at];
+        for (size_t i = 0; g && i < g->n; i++) {
+            min = g->refs[i].min_ms < min ? g->refs[i].min_ms : min;
+            max = g->refs[i].max_ms > max ? g->refs[i].max_ms : max;
+        }
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    *ret_min_ms = min;
+    *ret_max_ms = max;
+}
+
+struct extent_totals extent_dir_totals(struct extent_dir *dir)
+{
+    pthread_rwlock_rdlock(&dir->lock);
+    struct extent_totals totals = {dir->n, dir->n_bytes, dir->n_bad};
+    pthread_rwlock_unlock(&dir->lock);
+    return totals;
+}

@@ -1,0 +1,58 @@
+/* extent_dir.h - the list of extents in memory: which rows hold a group's samples of a time.
+ *
+ *   struct extent_dir dir;
+ *   extent_dir_init(&dir);
+ *   r = extent_dir_add(&dir, &(struct extent_ref){.id = 7, .group = 0, …});           // writer
+ *   r = extent_dir_list(&dir, group, last_id, &refs, &n);                               // any thread; malloc, free(refs)
+ *
+ * Extents are immutable and numbered in the order of sealing, so a reader's view is "up to this number". Adding and removing
+ * is the writer's; everything takes the lock for a moment. In a store without files the refs own the extents' bytes. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/macros.h"
+
+struct extent_ref {
+    uint32_t id, group, n_bytes;
+    bool bad; /* damaged: skipped by readers */
+    int64_t min_ms, max_ms;
+    uint8_t *bytes; /* NULL: in the table ext */
+};
+struct extent_group;
+struct extent_dir {
+    pthread_rwlock_t lock;
+    struct extent_group **groups;
+    uint32_t n_groups;
+    uint64_t n, n_bytes, n_bad;
+};
+void extent_dir_init(struct extent_dir *dir);
+void extent_dir_done(struct extent_dir *dir);
+/* Takes ref->bytes. -ENOMEM. */
+MUST_USE int extent_dir_add(struct extent_dir *dir, const struct extent_ref *ref);
+/* The group's refs up to last_id, in order of min_ms; *ret may be NULL when there are none. */
+MUST_USE int extent_dir_list(struct extent_dir *dir, uint32_t group, uint32_t last_id, struct extent_ref **ret,
+                             size_t *ret_n);
+/* Has the group an extent (up to last_id) that touches the range? */
+bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms);
+/* Latest time of the group, INT64_MIN: it has no extent. */
+int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group);
+/* The extents of a group that hold t_ms in their range: at most max ids, in ascending order. The writer's: it remembers the
+ * gap that t_ms lies in, so that a long backfill does not search for every sample. Returns how many there are. */
+size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, uint32_t *ids, size_t max);
+/* A copy of the bytes of a store without files. -ENOENT: removed meanwhile. */
+MUST_USE int extent_dir_copy(struct extent_dir *dir, uint32_t group, uint32_t id, uint8_t **ret, size_t *ret_n);
+/* Remember that it is damaged; counted once. */
+void extent_dir_mark_bad(struct extent_dir *dir, uint32_t group, uint32_t id);
+/* Ids and groups of up to max extents that end before cutoff_ms. */
+size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms, struct extent_ref *refs, size_t max);
+void extent_dir_remove(struct extent_dir *dir, uint32_t group, uint32_t id);
+/* Over all extents: earliest and latest time; INT64_MAX and INT64_MIN when there are none. */
+void extent_dir_span(struct extent_dir *dir, int64_t *ret_min_ms, int64_t *ret_max_ms);
+struct extent_totals {
+    uint64_t extents, bytes, bad;
+};
+struct extent_totals extent_dir_totals(struct extent_dir *dir);

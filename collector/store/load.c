@@ -1,0 +1,239 @@
+/* From the files into memory when the store opens: extents' list, log, series, metadata. */
+#include <errno.h>
+
+#include "collector/store/crc32c.h"
+#include "collector/store/series_key.h"
+#include "collector/store/store_inside.h"
+#include "collector/store/store_sql.h"
+#include "lib/base/limits.h"
+
+static int check_format(struct store *s, char *why, size_t why_bytes)
+{
+    int r = db_step(s->db, SQL_FORMAT);
+    if (r < 0)
+        return r;
+    int64_t format = r > 0 ? db_i64(s->db, SQL_FORMAT, 0) : 0;
+    db_reset(s->db, SQL_FORMAT);
+    if (format == STORE_FORMAT)
+        return 0;
+    (void)snprintf(
+        why, why_bytes,
+        "%s: store format %lld, this program reads and writes format %d only: use the program that made it, or "
+        "another data folder",
+        s->path, (long long)format, STORE_FORMAT);
+    return -EUCLEAN;
+}
+
+static int load_extents(struct store *s)
+{
+    int r;
+    s->next_extent = 1;
+    while ((r = db_step(s->db, SQL_EXT_LIST)) > 0) {
+        int64_t id = db_i64(s->db, SQL_EXT_LIST, 0), group = db_i64(s->db, SQL_EXT_LIST, 1);
+        struct extent_ref ref = {.min_ms = db_i64(s->db, SQL_EXT_LIST, 2),
+                                 .max_ms = db_i64(s->db, SQL_EXT_LIST, 3),
+                                 .n_bytes = (uint32_t)db_i64(s->db, SQL_EXT_LIST, 4)};
+        if (id < 1 || id >= UINT32_MAX || group < 0 || group >= SERIES_LIMIT / EXTENT_SERIES_MAX)
+            continue; /* no row of ours */
+        ref.id = (uint32_t)id;
+        ref.group = (uint32_t)group;
+        r = extent_dir_add(&s->extents, &ref);
+        if (r < 0) {
+            db_reset(s->db, SQL_EXT_LIST);
+            return r;
+        }
+        if (ref.id >= s->next_extent)
+            s->next_extent = ref.id + 1;
+    }
+    return r;
+}
+
+static int replay(struct store *s, struct span record)
+{
+    struct headlog_reader rd;
+    uint32_t id;
+    struct sample sample;
+    int r = headlog_open(&rd, (const uint8_t *)record.ptr, record.len);
+    while (r == 0 && (r = headlog_next(&rd, &id, &sample)) > 0) {
+        if (id >= SERIES_LIMIT)
+            return -EBADMSG;
+        r = head_append(s->view.active, id, &sample, s->seq);
+        head_keep(s->view.active);
+        if (id >= s->view.n_series)
+            s->view.n_series = id + 1;
+    }
+    return r;
+}
+
+static int load_log(struct store *s)
+{
+    int r;
+    while ((r = db_step(s->db, SQL_LOG_ALL)) > 0) {
+        s->log_seq = db_i64(s->db, SQL_LOG_ALL, 0);
+        r = replay(s, db_blob(s->db, SQL_LOG_ALL, 1));
+        if (r == -EBADMSG) { /* its samples are lost, the others are not */
+            store_count(s, COUNT_BAD_LOG_RECORDS, 1);
+        } else if (r < 0) {
+            db_reset(s->db, SQL_LOG_ALL);
+            return r;
+        }
+    }
+    s->view.active->last_seq = (uint64_t)s->log_seq;
+    return r;
+}
+
+/* Does anything of the 128 series around it exist still? If not, retention took it all and the rows can go. */
+static bool group_lives(struct store *s, uint32_t group)
+{
+    if (extent_dir_newest_ms(&s->extents, group) != INT64_MIN)
+        return true;
+    for (uint32_t ord = 0; ord < EXTENT_SERIES_MAX; ord++)
+        if (head_has(s->view.active, group * EXTENT_SERIES_MAX + ord))
+            return true;
+    return false;
+}
+
+static int add_series(struct store *s, uint32_t id, struct span row)
+{
+    struct label pairs[LABELS_MAX];
+    struct labels labels = {.pairs = pairs};
+    uint32_t crc, same_id;
+    const char *why;
+    if (row.len < sizeof crc)
+        return -EBADMSG;
+    memcpy(&crc, row.ptr, sizeof crc);
+    struct span key = span_from(row, sizeof crc);
+    if (crc != crc32c(0, key.ptr, key.len) || series_key_parse(key, pairs, LABELS_MAX, &labels.n) < 0 ||
+        labels_check(&labels, &why) < 0)
+        return -EBADMSG;
+    uint64_t hash = series_index_hash(&s->index, key);
+    if (series_index_find(&s->index, key, hash, &same_id))
+        return -EBADMSG;
+    int r = series_index_skip_to(&s->index, id);
+    if (r == 0)
+        r = series_index_add(&s->index, &labels, hash, &same_id);
+    if (r < 0)
+        return r;
+    struct series *series = series_index_at(&s->index, id);
+    series->max_ms = head_newest_ms(s->view.active, id);
+    return 0;
+}
+
+struct dead_range {
+    uint32_t from, to;
+};
+#define DEAD_RANGES_MAX 1024 /* forgotten per start; the rest at the next */
+
+static int load_series(struct store *s, struct dead_range *dead, size_t *ret_dead)
+{
+    uint32_t group = UINT32_MAX;
+    bool lives = false;
+    int64_t sealed_ms = INT64_MIN;
+    size_t n_dead = 0;
+    int r;
+    while ((r = db_step(s->db, SQL_SERIES_ALL)) > 0) {
+        int64_t row_id = db_i64(s->db, SQL_SERIES_ALL, 0);
+        if (row_id < 0 || row_id >= SERIES_LIMIT)
+            continue;
+        uint32_t id = (uint32_t)row_id;
+        if (id / EXTENT_SERIES_MAX != group) {
+            group = id / EXTENT_SERIES_MAX;
+            lives = group_lives(s, group) || n_dead == DEAD_RANGES_MAX;
+            sealed_ms = extent_dir_newest_ms(&s->extents, group);
+            if (!lives)
+                dead[n_dead++] = (struct dead_range){group * EXTENT_SERIES_MAX, (group + 1) * EXTENT_SERIES_MAX - 1};
+        }
+        if (!lives)
+            continue;
+        r = add_series(s, id, db_blob(s->db, SQL_SERIES_ALL, 1));
+        if (r == -EBADMSG) {
+            store_count(s, COUNT_BAD_SERIES_ROWS, 1);
+            s->view.n_series = id >= s->view.n_series ? id + 1 : s->view.n_series; /* samples may carry it */
+        } else if (r < 0) {
+            db_reset(s->db, SQL_SERIES_ALL);
+            return r;
+        } else if (series_index_at(&s->index, id)->max_ms < sealed_ms) {
+            series_index_at(&s->index, id)->max_ms = sealed_ms; /* the group's: a late sample looks it up exactly */
+        }
+    }
+    *ret_dead = n_dead;
+    return r;
+}
+
+static int load_families(struct store *s)
+{
+    int r;
+    while ((r = db_step(s->db, SQL_FAMILY_ALL)) > 0) {
+        int64_t type = db_i64(s->db, SQL_FAMILY_ALL, 1);
+        struct metadata m = {.name = db_text(s->db, SQL_FAMILY_ALL, 0),
+                             .type = type >= 0 && type <= METRIC_TYPE_STATESET ? (enum metric_type)type
+                                                                               : METRIC_TYPE_UNKNOWN,
+                             .unit = db_text(s->db, SQL_FAMILY_ALL, 2),
+                             .help = db_text(s->db, SQL_FAMILY_ALL, 3)};
+        r = families_put(&s->families, &m, true);
+        if (r < 0) {
+            db_reset(s->db, SQL_FAMILY_ALL);
+            return r;
+        }
+    }
+    return r;
+}
+
+static int forget_series(struct store *s, const struct dead_range *dead, size_t n)
+{
+    int r = n ? db_begin(s->db) : 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        db_bind_i64(s->db, SQL_SERIES_FORGET, 1, dead[i].from);
+        db_bind_i64(s->db, SQL_SERIES_FORGET, 2, dead[i].to);
+        r = db_run(s->db, SQL_SERIES_FORGET);
+    }
+    if (n && r == 0)
+        r = db_commit(s->db);
+    else if (n)
+        db_rollback(s->db);
+    return r;
+}
+
+/* No new series may get an id that samples somewhere still carry (its row was damaged). */
+static int close_gaps(struct store *s)
+{
+    int r = s->view.n_series > s->index.n ? series_index_skip_to(&s->index, s->view.n_series) : 0;
+    s->view.n_series = s->saved_series = s->index.n;
+    return r;
+}
+
+int store_load(struct store *s, char *why, size_t why_bytes)
+{
+    struct dead_range dead[DEAD_RANGES_MAX];
+    size_t n_dead = 0;
+    const char *what = "its format";
+    int r = check_format(s, why, why_bytes);
+    if (why[0])
+        return r;
+    if (r == 0) {
+        what = "extents";
+        r = load_extents(s);
+    }
+    if (r == 0) {
+        what = "the log";
+        r = load_log(s);
+    }
+    if (r == 0) {
+        what = "series";
+        r = load_series(s, dead, &n_dead);
+    }
+    if (r == 0) {
+        what = "metadata";
+        r = load_families(s);
+    }
+    if (r == 0)
+        r = close_gaps(s);
+    if (r < 0) {
+        (void)snprintf(why, why_bytes, "%s: cannot read %s: %s", s->file, what,
+                       r == -ENOMEM ? "out of memory" : db_why(s->db));
+        return r;
+    }
+    s->view.last_extent = s->next_extent - 1;
+    (void)!forget_series(s, dead, n_dead); /* a full disk must not keep the store shut: they go next time */
+    return 0;
+}

@@ -1,0 +1,325 @@
+/* Views and samples: what a reader saw when it was opened, until it is closed. */
+#include <errno.h>
+
+#include "collector/store/store_inside.h"
+#include "lib/base/limits.h"
+
+#define NO_GROUP UINT32_MAX
+
+int store_reader_open(struct store *s, struct store_reader **ret)
+{
+    struct store_reader *rd = calloc(1, sizeof *rd);
+    if (!rd)
+        return -ENOMEM;
+    rd->store = s;
+    rd->group = NO_GROUP;
+    pthread_mutex_lock(&s->view_lock);
+    rd->view = s->view;
+    head_hold(rd->view.active);
+    if (rd->view.frozen)
+        head_hold(rd->view.frozen);
+    pthread_mutex_unlock(&s->view_lock);
+    *ret = rd;
+    return 0;
+}
+
+static void unload(struct store_reader *rd)
+{
+    for (size_t i = 0; i < rd->n_refs; i++)
+        loaded_extent_free(&rd->loaded[i]);
+    rd->loaded_bytes = 0;
+}
+
+static void leave_group(struct store_reader *rd)
+{
+    unload(rd);
+    free(rd->refs);
+    free(rd->loaded);
+    rd->refs = NULL;
+    rd->loaded = NULL;
+    rd->n_refs = 0;
+    rd->group = NO_GROUP;
+}
+
+void store_reader_close(struct store_reader *rd)
+{
+    if (!rd)
+        return;
+    leave_group(rd);
+    store_connection_put(rd->store, rd->db);
+    head_release(rd->view.active);
+    head_release(rd->view.frozen);
+    free(rd);
+}
+
+static int enter_group(struct store_reader *rd, uint32_t group)
+{
+    if (rd->group == group)
+        return 0;
+    leave_group(rd);
+    struct extent_ref *refs = NULL;
+    size_t n = 0;
+    int r = extent_dir_list(&rd->store->extents, group, rd->view.last_extent, &refs, &n);
+    if (r < 0)
+        return r;
+    struct loaded_extent *loaded = calloc(n ? n : 1, sizeof *loaded);
+    if (!loaded) {
+        free(refs);
+        return -ENOMEM;
+    }
+    rd->refs = refs;
+    rd->loaded = loaded;
+    rd->n_refs = n;
+    rd->group = group;
+    return 0;
+}
+
+bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms)
+{
+    if (head_has(rd->view.active, id) || (rd->view.frozen && head_has(rd->view.frozen, id)))
+        return true;
+    return extent_dir_overlaps(&rd->store->extents, id / EXTENT_SERIES_MAX, rd->view.last_extent, min_ms, max_ms);
+}
+
+/* ---- columns ---- */
+void sample_columns_init(struct sample_columns *c)
+{
+    *c = (struct sample_columns){0};
+}
+
+void sample_columns_done(struct sample_columns *c)
+{
+    free(c->t_ms);
+    free(c->start_ms);
+    free(c->value);
+    free(c->histograms);
+    sample_columns_init(c);
+}
+
+/* What is being read: the columns, and whether they are still in order. */
+struct reading {
+    struct sample_columns *columns;
+    bool ascending;
+    int64_t min_ms, max_ms;
+};
+
+static int reserve(struct sample_columns *c, size_t n)
+{
+    if (c->cap - c->n >= n)
+        return 0;
+    size_t cap = c->cap ? c->cap : 256;
+    while (cap - c->n < n)
+        cap *= 2;
+    int64_t *t = realloc(c->t_ms, cap * sizeof *t);
+    if (t)
+        c->t_ms = t;
+    double *value = t ? realloc(c->value, cap * sizeof *value) : NULL;
+    if (!value)
+        return -ENOMEM;
+    c->value = value;
+    if (c->start_ms) {
+        int64_t *starts = realloc(c->start_ms, cap * sizeof *starts);
+        if (!starts)
+            return -ENOMEM;
+        c->start_ms = starts;
+    }
+    c->cap = cap;
+    return 0;
+}
+
+/* From the first start time on there is a column for them. */
+static int need_starts(struct sample_columns *c)
+{
+    if (!c->start_ms)
+        c->start_ms = calloc(c->cap, sizeof *c->start_ms);
+    return c->start_ms ? 0 : -ENOMEM;
+}
+
+static int append(struct reading *in, const int64_t *t_ms, const uint64_t *bits, const int64_t *starts, size_t n)
+{
+    struct sample_columns *c = in->columns;
+    int r = n ? reserve(c, n) : 0;
+    if (r == 0 && n && starts)
+        r = need_starts(c);
+    if (r < 0 || n == 0)
+        return r;
+    if (c->n && t_ms[0] <= c->t_ms[c->n - 1])
+        in->ascending = false;
+    memcpy(c->t_ms + c->n, t_ms, n * sizeof *t_ms);
+    memcpy(c->value + c->n, bits, n * sizeof *bits); /* bits are the double's */
+    if (c->start_ms && starts)
+        memcpy(c->start_ms + c->n, starts, n * sizeof *starts);
+    else if (c->start_ms)
+        memset(c->start_ms + c->n, 0, n * sizeof *starts);
+    c->n += n;
+    return 0;
+}
+
+static int append_run(void *ctx, const struct head_run *run)
+{
+    struct reading *in = ctx;
+    struct sample_columns *c = in->columns;
+    int r = reserve(c, run->n);
+    if (r == 0 && run->starts)
+        r = need_starts(c);
+    if (r < 0)
+        return r;
+    int64_t last = c->n ? c->t_ms[c->n - 1] : INT64_MIN;
+    for (size_t i = 0; i < run->n; i++) {
+        int64_t t = head_run_ms(run, i);
+        in->ascending = in->ascending && (t > last || c->n + i == 0);
+        c->t_ms[c->n + i] = last = t;
+    }
+    memcpy(c->value + c->n, run->bits, run->n * sizeof *run->bits);
+    if (c->start_ms && run->starts)
+        memcpy(c->start_ms + c->n, run->starts, run->n * sizeof *run->starts);
+    else if (c->start_ms)
+        memset(c->start_ms + c->n, 0, run->n * sizeof *run->starts);
+    c->n += run->n;
+    return 0;
+}
+
+struct row {
+    int64_t t_ms, start_ms;
+    double value;
+    size_t order;
+};
+static int by_time_then_order(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    if (x->t_ms != y->t_ms)
+        return x->t_ms < y->t_ms ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+/* Late samples lie in extents of their own or behind in the head. Of two at one time the one that came first stays. */
+static int put_in_order(struct sample_columns *c)
+{
+    struct row *rows = malloc(c->n * sizeof *rows);
+    if (!rows)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->n; i++)
+        rows[i] = (struct row){c->t_ms[i], c->start_ms ? c->start_ms[i] : 0, c->value[i], i};
+    qsort(rows, c->n, sizeof *rows, by_time_then_order);
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        if (i && rows[i].t_ms == rows[i - 1].t_ms)
+            continue;
+        c->t_ms[n] = rows[i].t_ms;
+        if (c->start_ms)
+            c->start_ms[n] = rows[i].start_ms;
+        c->value[n++] = rows[i].value;
+    }
+    c->n = n;
+    free(rows);
+    return 0;
+}
+
+/* ---- sealed samples ---- */
+static int load(struct store_reader *rd, size_t i)
+{
+    if (rd->loaded[i].bytes)
+        return 0;
+    int r = rd->db || !rd->store->file ? 0 : store_connection_get(rd->store, &rd->db);
+    if (r < 0)
+        return r;
+    if (rd->loaded_bytes > STORE_READER_BYTES_MAX)
+        unload(rd);
+    r = store_load_extent(rd->store, rd->db, rd->group, rd->refs[i].id, &rd->loaded[i]);
+    if (r == 0)
+        rd->loaded_bytes += rd->loaded[i].extent.n_bytes + EXTENT_SAMPLES_MAX * sizeof(int64_t);
+    return r;
+}
+
+static size_t first_at(const int64_t *t, size_t n, int64_t t_ms)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (t[mid] < t_ms)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static int read_extent(struct store_reader *rd, size_t i, unsigned ord, struct reading *in)
+{
+    int r = load(rd, i);
+    if (r < 0)
+        return r;
+    struct loaded_extent *x = &rd->loaded[i];
+    struct extent_series at;
+    if (!extent_find(&x->extent, ord, &at))
+        return 0;
+    const int64_t *t;
+    r = loaded_extent_times(x, &at, &t);
+    if (r < 0)
+        return r;
+    size_t from = first_at(t, at.samples, in->min_ms);
+    size_t to = in->max_ms == INT64_MAX ? at.samples : first_at(t, at.samples, in->max_ms + 1);
+    if (from == to)
+        return 0;
+    uint64_t bits[EXTENT_SAMPLES_MAX];
+    int64_t starts[EXTENT_SAMPLES_MAX];
+    r = extent_values(&x->extent, &at, bits, at.has_starts ? starts : NULL);
+    if (r < 0)
+        return r;
+    return append(in, t + from, bits + from, at.has_starts ? starts + from : NULL, to - from);
+}
+
+static int read_sealed(struct store_reader *rd, uint32_t id, struct reading *in)
+{
+    int r = enter_group(rd, id / EXTENT_SERIES_MAX);
+    for (size_t i = 0; r == 0 && i < rd->n_refs; i++) {
+        struct extent_ref *ref = &rd->refs[i];
+        if (ref->min_ms > in->max_ms)
+            break; /* they are sorted by it */
+        if (ref->max_ms < in->min_ms || ref->bad)
+            continue;
+        r = read_extent(rd, i, id % EXTENT_SERIES_MAX, in);
+        if (r == -EBADMSG) {
+            extent_dir_mark_bad(&rd->store->extents, rd->group, ref->id);
+            ref->bad = true;
+            r = 0;
+        } else if (r == -ENOENT) { /* retired since the reader was opened */
+            ref->bad = true;
+            r = 0;
+        }
+    }
+    return r;
+}
+
+int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, struct sample_columns *columns)
+{
+    columns->n = 0;
+    free(columns->start_ms);
+    columns->start_ms = NULL;
+    if (id >= rd->view.n_series || min_ms > max_ms)
+        return 0;
+    struct reading in = {columns, true, min_ms, max_ms};
+    int r = read_sealed(rd, id, &in);
+    if (r == 0 && rd->view.frozen)
+        r = head_read(rd->view.frozen, id, rd->view.seq, min_ms, max_ms, append_run, &in);
+    if (r == 0)
+        r = head_read(rd->view.active, id, rd->view.seq, min_ms, max_ms, append_run, &in);
+    if (r == 0 && !in.ascending)
+        r = put_in_order(columns);
+    if (r < 0)
+        columns->n = 0;
+    return r;
+}
+
+/* ---- metadata and exemplars ---- */
+int store_metadata(struct store_reader *rd, struct span name, struct arena *arena, struct metadata **ret, size_t *ret_n)
+{
+    return families_list(&rd->store->families, name, arena, ret, ret_n);
+}
+
+int store_exemplars(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
+                    struct store_exemplars **ret, size_t *ret_n)
+{
+    (void)rd, (void)selection, (void)arena, (void)ret, (void)ret_n;
+    return -EOPNOTSUPP;
+}

@@ -1,0 +1,183 @@
+/* store_inside.h - the store's one struct, and which file does what with it. For this folder's files and its tests only.
+ *
+ *   store.c    open, close, submit, numbers          load.c    from the files into memory at start
+ *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
+ *   seal.c     head -> extents, retention             source.c  fetches extents' bytes; the readers' connections
+ *   reader.c   views and samples                      select.c  matchers -> series; label names and values
+ *
+ * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
+ * replaced under view_lock. index and extents have locks of their own. Counters are relaxed atomics. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "collector/store/extent.h"
+#include "collector/store/extent_dir.h"
+#include "collector/store/families.h"
+#include "collector/store/head.h"
+#include "collector/store/headlog.h"
+#include "collector/store/series_index.h"
+#include "collector/store/store.h"
+#include "lib/base/thread.h"
+#include "lib/db/db.h"
+
+#define READ_CONNECTIONS_IDLE_MAX 8
+
+/* What a reader sees: commits up to seq, series below n_series, extents up to last_extent. */
+struct store_view {
+    struct head *active, *frozen; /* frozen: being sealed, or NULL */
+    uint32_t seq, n_series, last_extent;
+};
+
+/* ---- work for the writer ---- */
+enum job_kind { JOB_WRITE, JOB_CALL };
+struct job {
+    enum job_kind kind;
+    struct write_request *request; /* JOB_WRITE: the job's */
+    size_t request_bytes;
+    store_done done;
+    void *ctx;
+    struct store_written written;
+    void (*call)(struct store *s, void *ctx); /* JOB_CALL: between two commits */
+};
+
+struct seal {
+    bool running;
+    uint32_t next_group, n_groups;
+    struct extent_writer *writer;
+    struct extent_ref *extents; /* made, but not in the file yet */
+    size_t n, cap;
+    int64_t retry_us; /* after a failure: not before */
+};
+
+/* An extent in use: its bytes, and the time column that was decoded last, because neighbours share it. */
+struct loaded_extent {
+    struct extent extent;
+    uint8_t *bytes;
+    int64_t *times;
+    unsigned times_column; /* EXTENT_SERIES_MAX: none */
+};
+
+enum store_counter {
+    COUNT_SAMPLES,
+    COUNT_DUPLICATES,
+    COUNT_REQUESTS,
+    COUNT_COMMITS,
+    COUNT_COMMIT_US,
+    COUNT_COMMIT_FAILURES,
+    COUNT_LOG_BYTES,
+    COUNT_SEALS,
+    COUNT_SEAL_FAILURES,
+    COUNT_SEAL_US,
+    COUNT_CHECKPOINTS,
+    COUNT_BAD_LOG_RECORDS,
+    COUNT_BAD_SERIES_ROWS,
+    COUNT_RETIRED_EXTENTS,
+    COUNT_QUEUE_FULL,
+    STORE_COUNTERS
+};
+
+struct store {
+    struct store_config config;
+    char *path, *file; /* NULL: in memory */
+    int lock_fd;
+
+    struct series_index index;
+    struct extent_dir extents;
+    struct families families;
+
+    pthread_mutex_t view_lock;
+    struct store_view view;
+
+    struct queue *queue;
+    struct thread *writer;
+    atomic_size_t queued_bytes;
+    struct commit_hook hook;
+
+    pthread_mutex_t pool_lock; /* of the idle read-only connections */
+    struct db *pool[READ_CONNECTIONS_IDLE_MAX];
+    size_t n_pool;
+    pthread_rwlock_t
+        read_gate; /* held for reading during a fetch; the writer closes it to get rid of an overgrown WAL */
+
+    /* writer */
+    struct db *db; /* NULL: in memory */
+    struct headlog_writer log;
+    struct buf key;        /* scratch of one series key */
+    uint32_t seq;          /* of the commit being made */
+    int64_t log_seq;       /* last row of headlog */
+    uint32_t saved_series; /* ids below are in the table series */
+    uint32_t next_extent;
+    struct seal seal;
+    struct loaded_extent late; /* the extent that the last late sample was compared with */
+    uint32_t late_id;
+    int64_t commit_newest_ms, commit_oldest_ms, commit_scraped_newest_ms;
+    uint64_t commit_samples;
+    int64_t head_since_us, retention_due_us, probe_due_us;
+    size_t wal_bytes; /* written since the last complete checkpoint, roughly */
+
+    _Atomic int64_t newest_ms, oldest_ms;
+    atomic_bool read_only;
+    atomic_uint_fast64_t live_series, head_samples, head_bytes, wal_file_bytes;
+    atomic_uint_fast64_t counters[STORE_COUNTERS];
+    atomic_uint_fast64_t refused[STORE_REFUSED_REASONS];
+};
+
+static inline void store_count(struct store *s, enum store_counter c, uint64_t n)
+{
+    atomic_fetch_add_explicit(&s->counters[c], n, memory_order_relaxed);
+}
+int64_t store_now_ms(const struct store *s);
+
+/* load.c */
+MUST_USE int store_load(struct store *s, char *why, size_t why_bytes);
+
+/* ingest.c: put the request's samples into the active head and the log record; fills job->written but its error. -ENOMEM: the
+ * whole commit must be undone. */
+MUST_USE int store_ingest(struct store *s, struct job *job);
+
+/* writer.c */
+void store_writer_main(void *store);
+/* Run `call` on the writer thread between two commits and wait. -ESHUTDOWN. */
+MUST_USE int store_call(struct store *s, void (*call)(struct store *s, void *ctx), void *ctx);
+/* Roughly what a transaction adds to the WAL. */
+void store_wrote(struct store *s, size_t bytes);
+void store_publish_span(struct store *s);
+
+/* seal.c */
+/* Freeze the active head, unless one is frozen or it is empty. -ENOMEM. */
+MUST_USE int store_seal_start(struct store *s);
+/* One group of series, or the closing transaction. 1: there is more to do, 0: done, or a negative error (tried again later). */
+int store_seal_step(struct store *s);
+/* All of it, now. */
+MUST_USE int store_seal_all(struct store *s);
+/* Drop extents that ended before the retention, some at a time. 1: there are more. */
+int store_retire(struct store *s);
+
+/* source.c */
+MUST_USE int store_connection_get(struct store *s, struct db **ret); /* read-only; NULL in memory */
+void store_connection_put(struct store *s, struct db *db);
+void store_connections_close(struct store *s);
+/* Fetch and check. -ENOENT: retired meanwhile; -EBADMSG: damaged (marked and counted); else the file's error. On success
+ * loaded_extent_free() is the caller's. */
+MUST_USE int store_load_extent(struct store *s, struct db *db, uint32_t group, uint32_t id, struct loaded_extent *ret);
+void loaded_extent_free(struct loaded_extent *x);
+/* The series' times in the extent (x's memory, at->samples of them). -EBADMSG, -ENOMEM. */
+MUST_USE int loaded_extent_times(struct loaded_extent *x, const struct extent_series *at, const int64_t **ret);
+/* The sealed value of the series at that time. -ENOENT: there is none; -EIO…: could not be told. The writer's. */
+MUST_USE int store_sealed_value(struct store *s, uint32_t id, int64_t t_ms, uint64_t *ret_bits);
+
+/* reader.c */
+struct store_reader {
+    struct store *store;
+    struct store_view view;
+    struct db *db; /* taken at the first need */
+    /* the group that is being read */
+    uint32_t group;
+    struct extent_ref *refs;
+    struct loaded_extent *loaded; /* per ref */
+    size_t n_refs, loaded_bytes;
+};
+/* May the series have samples in the range? false is sure. */
+bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms);

@@ -1,0 +1,67 @@
+/* store_sql.h - everything the store says to SQLite. head.db holds the log, the extents, the series and the metadata.
+ *
+ * series.labels and headlog.data begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of sealing,
+ * so that what retention deletes lies together; ext_time covers all that the list of extents needs at start. */
+#pragma once
+
+#define STORE_FILE "head.db"
+#define STORE_LOCK_FILE "store.lock"
+#define STORE_APPLICATION_ID 0x43725374u /* "CrSt" */
+/* Bumped when the meaning of any row changes. There are no migrations: another format's folder is refused. */
+#define STORE_FORMAT 1
+
+static const char *const STORE_MIGRATIONS[] = {
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta(key, value) VALUES('format', 1);"
+    "CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL) STRICT;"
+    "CREATE TABLE family(name TEXT PRIMARY KEY, type INTEGER NOT NULL, unit TEXT NOT NULL, help TEXT NOT NULL) STRICT, "
+    "WITHOUT ROWID;"
+    "CREATE TABLE headlog(seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
+    "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
+    "                 bytes INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
+    "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes);",
+    NULL,
+};
+
+enum store_statement {
+    SQL_FORMAT,
+    SQL_SERIES_PUT,
+    SQL_SERIES_ALL,
+    SQL_SERIES_FORGET,
+    SQL_FAMILY_PUT,
+    SQL_FAMILY_ALL,
+    SQL_LOG_PUT,
+    SQL_LOG_ALL,
+    SQL_LOG_TRIM,
+    SQL_EXT_PUT,
+    SQL_EXT_GET,
+    SQL_EXT_LIST,
+    SQL_EXT_DELETE,
+    SQL_PROBE_PUT,
+    SQL_PROBE_DELETE,
+    SQL_FREE_PAGES,
+    SQL_PAGES,
+    STORE_STATEMENTS
+};
+static const char *const STORE_SQL[STORE_STATEMENTS] = {
+    [SQL_FORMAT] = "SELECT value FROM meta WHERE key = 'format'",
+    [SQL_SERIES_PUT] = "INSERT INTO series(id, labels) VALUES(?1, ?2)",
+    [SQL_SERIES_ALL] = "SELECT id, labels FROM series ORDER BY id",
+    [SQL_SERIES_FORGET] = "DELETE FROM series WHERE id BETWEEN ?1 AND ?2",
+    [SQL_FAMILY_PUT] =
+        "INSERT INTO family(name, type, unit, help) VALUES(?1, ?2, ?3, ?4) "
+        "ON CONFLICT(name) DO UPDATE SET type = excluded.type, unit = excluded.unit, help = excluded.help",
+    [SQL_FAMILY_ALL] = "SELECT name, type, unit, help FROM family",
+    [SQL_LOG_PUT] = "INSERT INTO headlog(seq, data) VALUES(?1, ?2)",
+    [SQL_LOG_ALL] = "SELECT seq, data FROM headlog WHERE seq >= 0 ORDER BY seq",
+    [SQL_LOG_TRIM] = "DELETE FROM headlog WHERE seq <= ?1",
+    [SQL_EXT_PUT] = "INSERT INTO ext(id, grp, min_ms, max_ms, bytes, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_EXT_GET] = "SELECT data FROM ext WHERE id = ?1",
+    [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes FROM ext INDEXED BY ext_time",
+    [SQL_EXT_DELETE] = "DELETE FROM ext WHERE id = ?1",
+    /* Is there room again? A page's worth and its way out of the file; the log is the place that must have it. */
+    [SQL_PROBE_PUT] = "INSERT INTO headlog(seq, data) VALUES(-1, zeroblob(65536))",
+    [SQL_PROBE_DELETE] = "DELETE FROM headlog WHERE seq = -1",
+    [SQL_FREE_PAGES] = "PRAGMA freelist_count",
+    [SQL_PAGES] = "PRAGMA page_count",
+};

@@ -1,0 +1,330 @@
+/* The writer thread: takes all that queued, makes one commit of it, tells the senders; between commits it keeps house. */
+#include <errno.h>
+
+#include "collector/store/crc32c.h"
+#include "collector/store/series_key.h"
+#include "collector/store/store_inside.h"
+#include "collector/store/store_sql.h"
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+
+#define GROUP_MAX 64 /* requests of one commit */
+#define RETENTION_EVERY_US 60000000
+#define PROBE_EVERY_US 1000000
+#define COMMIT_PAGES_BYTES 16384 /* pages that a transaction touches besides its blobs: leaf, inner, first */
+
+void store_wrote(struct store *s, size_t bytes)
+{
+    s->wal_bytes += bytes + COMMIT_PAGES_BYTES;
+}
+
+/* ---- the transaction ---- */
+static int save_series(struct store *s)
+{
+    struct label pairs[LABELS_MAX];
+    int r = 0;
+    for (uint32_t id = s->saved_series; r == 0 && id < s->index.n; id++) {
+        const struct series *series = series_index_at(&s->index, id);
+        if (!series)
+            continue;
+        struct labels labels = series_labels(&s->index, series, pairs);
+        uint32_t crc = 0;
+        buf_clear(&s->key);
+        buf_bytes(&s->key, &crc, sizeof crc);
+        series_key_build(&s->key, &labels);
+        if (buf_error(&s->key))
+            return buf_error(&s->key);
+        crc = crc32c(0, s->key.data + sizeof crc, s->key.len - sizeof crc);
+        memcpy(s->key.data, &crc, sizeof crc);
+        db_bind_i64(s->db, SQL_SERIES_PUT, 1, id);
+        db_bind_blob(s->db, SQL_SERIES_PUT, 2, s->key.data, s->key.len);
+        r = db_run(s->db, SQL_SERIES_PUT);
+        store_wrote(s, s->key.len);
+    }
+    return r;
+}
+
+static int save_families(struct store *s)
+{
+    size_t at = 0;
+    const struct metadata *m;
+    int r = 0;
+    while (r == 0 && (m = families_next_unsaved(&s->families, &at)) != NULL) {
+        db_bind_text(s->db, SQL_FAMILY_PUT, 1, m->name);
+        db_bind_i64(s->db, SQL_FAMILY_PUT, 2, m->type);
+        db_bind_text(s->db, SQL_FAMILY_PUT, 3, m->unit.len ? m->unit : SPAN(""));
+        db_bind_text(s->db, SQL_FAMILY_PUT, 4, m->help.len ? m->help : SPAN(""));
+        r = db_run(s->db, SQL_FAMILY_PUT);
+    }
+    return r;
+}
+
+static int save_samples(struct store *s)
+{
+    const uint8_t *record;
+    size_t n;
+    int r = headlog_end(&s->log, &record, &n);
+    if (r < 0 || s->commit_samples == 0)
+        return r;
+    db_bind_i64(s->db, SQL_LOG_PUT, 1, s->log_seq + 1);
+    db_bind_blob(s->db, SQL_LOG_PUT, 2, record, n);
+    store_wrote(s, n);
+    store_count(s, COUNT_LOG_BYTES, n);
+    return db_run(s->db, SQL_LOG_PUT);
+}
+
+static int save(struct store *s)
+{
+    bool news = s->commit_samples || s->families.unsaved || s->saved_series < s->index.n;
+    if (!s->db || !news)
+        return 0;
+    int r = db_begin(s->db);
+    if (r == 0)
+        r = save_series(s);
+    if (r == 0)
+        r = save_families(s);
+    if (r == 0)
+        r = save_samples(s);
+    if (r == 0)
+        return db_commit(s->db);
+    db_rollback(s->db);
+    return r;
+}
+
+void store_publish_span(struct store *s)
+{
+    int64_t oldest, newest;
+    extent_dir_span(&s->extents, &oldest, &newest);
+    const struct head *heads[] = {s->view.active, s->view.frozen};
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        if (!heads[i])
+            continue;
+        oldest = heads[i]->min_ms < oldest ? heads[i]->min_ms : oldest;
+        newest = heads[i]->max_ms > newest ? heads[i]->max_ms : newest;
+    }
+    atomic_store_explicit(&s->oldest_ms, oldest, memory_order_relaxed);
+    atomic_store_explicit(&s->newest_ms, newest, memory_order_relaxed);
+}
+
+static void publish(struct store *s)
+{
+    head_keep(s->view.active);
+    if (s->commit_samples) {
+        s->log_seq++;
+        s->view.active->last_seq = (uint64_t)s->log_seq;
+        if (s->head_since_us == 0)
+            s->head_since_us = mono_us();
+    }
+    s->saved_series = s->index.n;
+    families_saved(&s->families);
+    pthread_mutex_lock(&s->view_lock);
+    s->view.seq = s->seq;
+    s->view.n_series = s->index.n;
+    pthread_mutex_unlock(&s->view_lock);
+    if (s->commit_newest_ms > atomic_load_explicit(&s->newest_ms, memory_order_relaxed))
+        atomic_store_explicit(&s->newest_ms, s->commit_newest_ms, memory_order_relaxed);
+    if (s->commit_oldest_ms < atomic_load_explicit(&s->oldest_ms, memory_order_relaxed))
+        atomic_store_explicit(&s->oldest_ms, s->commit_oldest_ms, memory_order_relaxed);
+    atomic_store_explicit(&s->live_series, s->index.live, memory_order_relaxed);
+}
+
+static void answer(struct store *s, struct job *job, int error)
+{
+    struct store_written *w = &job->written;
+    if (error < 0) {
+        *w = (struct store_written){.error = error == -ENOSPC || error == -ENOMEM ? error : -EIO};
+        (void)snprintf(w->why, sizeof w->why, "%s", s->db && error != -ENOMEM ? db_why(s->db) : strerror(-error));
+    }
+    for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
+        atomic_fetch_add_explicit(&s->refused[i], w->refused[i], memory_order_relaxed);
+    store_count(s, COUNT_SAMPLES, w->samples);
+    atomic_fetch_sub_explicit(&s->queued_bytes, job->request_bytes, memory_order_relaxed);
+    write_request_free(job->request);
+    if (job->done)
+        job->done(job->ctx, w);
+    free(job);
+}
+
+/* Can the head take more? Sealing failed for so long that memory must be protected. */
+static bool head_is_full(const struct store *s)
+{
+    return s->view.frozen && s->view.active->samples > STORE_HEAD_OVERFLOW * s->view.frozen->samples &&
+           s->view.active->samples > STORE_HEAD_OVERFLOW * (uint64_t)STORE_HEAD_SAMPLES;
+}
+
+/* As many of the requests as one record takes; returns how many. */
+static size_t commit_some(struct store *s, struct job **jobs, size_t n)
+{
+    int64_t started_us = mono_us();
+    s->seq++;
+    s->commit_samples = 0;
+    s->commit_newest_ms = s->commit_scraped_newest_ms = INT64_MIN;
+    s->commit_oldest_ms = INT64_MAX;
+    headlog_begin(&s->log);
+    int r = head_is_full(s) ? -ENOSPC : 0;
+    size_t taken = 0;
+    while (taken < n && r == 0 && headlog_bytes(&s->log) < STORE_RECORD_BYTES)
+        r = store_ingest(s, jobs[taken++]);
+    if (r == 0)
+        r = save(s);
+    else if (taken == 0)
+        taken = n;
+    if (r < 0) {
+        head_undo(s->view.active);
+        store_count(s, COUNT_COMMIT_FAILURES, 1);
+        if (r != -ENOMEM)
+            atomic_store_explicit(&s->read_only, true, memory_order_relaxed);
+    } else {
+        publish(s);
+        store_count(s, COUNT_COMMITS, 1);
+        if (s->commit_samples || s->db == NULL)
+            atomic_store_explicit(&s->read_only, false, memory_order_relaxed);
+    }
+    int64_t done_us = mono_us();
+    store_count(s, COUNT_COMMIT_US, (uint64_t)(done_us - started_us));
+    if (r == 0 && s->commit_samples && s->hook.committed) {
+        struct commit_info info = {s->commit_scraped_newest_ms, s->commit_samples, done_us};
+        s->hook.committed(s->hook.ctx, &info);
+    }
+    for (size_t i = 0; i < taken; i++)
+        answer(s, jobs[i], r);
+    return taken;
+}
+
+static void work(struct store *s, struct job **jobs, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        if (jobs[i]->kind == JOB_CALL) {
+            jobs[i]->call(s, jobs[i]->ctx);
+            free(jobs[i++]);
+            continue;
+        }
+        size_t writes = 1;
+        while (i + writes < n && jobs[i + writes]->kind == JOB_WRITE)
+            writes++;
+        i += commit_some(s, jobs + i, writes);
+    }
+}
+
+/* ---- housekeeping ---- */
+static void checkpoint(struct store *s)
+{
+    if (!s->db || s->wal_bytes < STORE_WAL_BYTES)
+        return;
+    int r = db_checkpoint(s->db, false);
+    store_count(s, COUNT_CHECKPOINTS, 1);
+    s->wal_bytes = r == 0 ? 0 : STORE_WAL_BYTES * 3 / 4; /* readers were in the way: again a little later */
+    int64_t file_bytes = db_wal_bytes(s->db);
+    atomic_store_explicit(&s->wal_file_bytes, (uint64_t)file_bytes, memory_order_relaxed);
+    if (r < 0 && file_bytes > (int64_t)STORE_WAL_BYTES_MAX) { /* they overlap for ever: a moment without any */
+        pthread_rwlock_wrlock(&s->read_gate);
+        r = db_checkpoint(s->db, true);
+        pthread_rwlock_unlock(&s->read_gate);
+        if (r == 0)
+            s->wal_bytes = 0;
+    }
+}
+
+static bool seal_is_due(const struct store *s, int64_t now_us)
+{
+    uint64_t samples = s->view.active->samples, per_series = (uint64_t)s->index.live * STORE_HEAD_SAMPLES_PER_SERIES;
+    if (samples == 0 || s->head_since_us == 0)
+        return false;
+    return samples >= (per_series > STORE_HEAD_SAMPLES ? per_series : STORE_HEAD_SAMPLES) ||
+           now_us - s->head_since_us >= s->config.seal_interval_ms * 1000;
+}
+
+/* The disk was full. Nobody may try again for long while the front door answers 503, so the writer does. */
+static void probe(struct store *s)
+{
+    if (!s->db || db_run(s->db, SQL_PROBE_PUT) < 0 || db_run(s->db, SQL_PROBE_DELETE) < 0)
+        return;
+    atomic_store_explicit(&s->read_only, false, memory_order_relaxed);
+    s->seal.retry_us = 0;
+}
+
+/* Returns how long the writer may sleep. */
+static int64_t keep_house(struct store *s)
+{
+    int64_t now_us = mono_us();
+    atomic_store_explicit(&s->head_samples, s->view.active->samples + (s->view.frozen ? s->view.frozen->samples : 0),
+                          memory_order_relaxed);
+    atomic_store_explicit(&s->head_bytes, s->view.active->bytes + (s->view.frozen ? s->view.frozen->bytes : 0),
+                          memory_order_relaxed);
+    checkpoint(s);
+    if (now_us >= s->seal.retry_us) {
+        if (!s->seal.running && seal_is_due(s, now_us) && store_seal_start(s) < 0)
+            s->seal.retry_us = now_us + PROBE_EVERY_US;
+        if (s->seal.running && store_seal_step(s) > 0)
+            return 0;
+    }
+    if (now_us >= s->retention_due_us && store_retire(s) > 0)
+        return 0;
+    if (now_us >= s->retention_due_us)
+        s->retention_due_us = now_us + RETENTION_EVERY_US;
+    if (atomic_load_explicit(&s->read_only, memory_order_relaxed) && now_us >= s->probe_due_us) {
+        probe(s);
+        s->probe_due_us = now_us + PROBE_EVERY_US;
+    }
+    int64_t sleep = s->retention_due_us - now_us;
+    if (s->head_since_us) {
+        int64_t seal_us = s->head_since_us + s->config.seal_interval_ms * 1000 - now_us;
+        sleep = seal_us < sleep ? seal_us : sleep;
+    }
+    bool uneasy = s->seal.running || atomic_load_explicit(&s->read_only, memory_order_relaxed);
+    sleep = uneasy && sleep > PROBE_EVERY_US ? PROBE_EVERY_US : sleep;
+    return sleep < 1000 ? 1000 : sleep;
+}
+
+void store_writer_main(void *arg)
+{
+    struct store *s = arg;
+    void *items[GROUP_MAX];
+    int64_t sleep_us = 0;
+    for (;;) {
+        size_t n = queue_pop_all(s->queue, items, GROUP_MAX, sleep_us);
+        if (n == 0 && queue_is_closed(s->queue) && queue_depth(s->queue) == 0)
+            return;
+        work(s, (struct job **)items, n);
+        sleep_us = keep_house(s);
+    }
+}
+
+/* ---- calls ---- */
+struct waited_call {
+    void (*call)(struct store *s, void *ctx);
+    void *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool done;
+};
+
+static void run_waited(struct store *s, void *ctx)
+{
+    struct waited_call *c = ctx;
+    c->call(s, c->ctx);
+    pthread_mutex_lock(&c->lock);
+    c->done = true;
+    pthread_cond_signal(&c->over);
+    pthread_mutex_unlock(&c->lock);
+}
+
+int store_call(struct store *s, void (*call)(struct store *s, void *ctx), void *ctx)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return -ENOMEM;
+    struct waited_call c = {
+        .call = call, .ctx = ctx, .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+    *job = (struct job){.kind = JOB_CALL, .call = run_waited, .ctx = &c};
+    int r = queue_push_wait(s->queue, job);
+    if (r < 0) {
+        free(job);
+        return r;
+    }
+    pthread_mutex_lock(&c.lock);
+    while (!c.done)
+        pthread_cond_wait(&c.over, &c.lock);
+    pthread_mutex_unlock(&c.lock);
+    return 0;
+}
