@@ -1,0 +1,70 @@
+/* run.h - runs a tree's language against one exchange: templates, captures, asserts. Knows no network.
+ *
+ *   struct hurl_scope scope = {...};                          // a session's variables and memory
+ *   r = hurl_render(&scope, &entry->request.url, &out, &why);
+ *   ...the engine sends it and gets an answer...
+ *   r = hurl_verify(&scope, entry, &exchange, &why);          // status, captures, asserts, in hurl's order
+ *   hurl_exchange_done(&exchange);
+ *
+ * Not thread-safe by itself: one scope per thread; the tree is only read. */
+#pragma once
+
+#include "loadgen/hurl/random.h"
+#include "loadgen/hurl/tree.h"
+#include "loadgen/hurl/value.h"
+
+struct hurl_scope {
+    const struct hurl_file *file;
+    struct hurl_value *values; /* one per hurl_file.variables; HURL_VALUE_NONE: not set */
+    struct arena *keep;        /* as long as the values: what captures bring */
+    struct arena *scratch;     /* the owner resets it between steps */
+    struct rng *rng;
+};
+
+/* What the engine got: plain data, borrowed until hurl_exchange_done. */
+struct hurl_exchange {
+    int status;
+    int version; /* 10, 11, 20, 30 */
+    struct span url;
+    struct span headers; /* raw "Name: value\r\n" lines of the final response */
+    struct span body;    /* decoded */
+    int64_t duration_us;
+    struct span ip;
+    /* filled when first asked for */
+    struct span json_root;
+    int json_state; /* 0: not looked at; 1: good; -1: not JSON */
+    char json_why[96];
+    void *document; /* xmlDoc */
+    int document_state;
+};
+/* Frees what queries built; not what the engine brought. */
+void hurl_exchange_done(struct hurl_exchange *x);
+/* The i-th header of that name, case ignored; false when there are fewer. */
+bool hurl_header(struct span headers, struct span name, size_t i, struct span *ret_value);
+
+enum hurl_failure_kind {
+    HURL_FAILED_STATUS,   /* the HTTP status is another than asserted */
+    HURL_FAILED_PROTOCOL, /* version, a query that cannot be asked (body is not JSON), protocol queries */
+    HURL_FAILED_CAPTURE,
+    HURL_FAILED_ASSERT, /* the answer says something else than asserted */
+    HURL_FAILED_RUN     /* the journey itself: undefined variable, unprintable value */
+};
+#define HURL_FAILURE_TEXT_MAX 256
+struct hurl_failure {
+    enum hurl_failure_kind kind;
+    struct hurl_place at;
+    char text[HURL_FAILURE_TEXT_MAX];
+};
+
+/* Append the template with its expressions written. -EINVAL: *why is set (HURL_FAILED_RUN); -ENOMEM or
+ * -ENOSPC of the buffer. */
+MUST_USE int hurl_render(struct hurl_scope *s, const struct hurl_template *t, struct buf *out,
+                         struct hurl_failure *why);
+/* The value of an operand (option `variable`). */
+MUST_USE int hurl_operand_value(struct hurl_scope *s, const struct hurl_operand *o, struct hurl_value *ret,
+                                struct hurl_failure *why);
+/* Check the response as hurl does: version and status, then captures (they set variables), header lines,
+ * asserts, body; the first failure ends it. An entry without a response passes. 0, -EINVAL with *why,
+ * -ENOMEM. */
+MUST_USE int hurl_verify(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x,
+                         struct hurl_failure *why);

@@ -1,0 +1,131 @@
+#include <errno.h>
+
+#include "lib/base/limits.h"
+#include "loadgen/hurl/eval.h"
+#include "loadgen/hurl/json_text.h"
+
+MUST_USE static int verify_status(const struct hurl_response *want, const struct hurl_exchange *x,
+                                  struct hurl_failure *why)
+{
+    static const char *const NAMES[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"};
+    if (want->version != HURL_ANY && want->version != x->version)
+        return eval_fail(why, HURL_FAILED_PROTOCOL, want->at, "wanted: version %s, actual: %s",
+                         NAMES[want->version < 20 ? want->version - 10 : want->version / 10],
+                         NAMES[x->version < 20    ? x->version == 11
+                               : x->version == 20 ? 2
+                                                  : 3]);
+    if (want->status != HURL_ANY && want->status != x->status)
+        return eval_fail(why, HURL_FAILED_STATUS, want->status_at, "wanted: status %d, actual: %d",
+                         want->status, x->status);
+    return 0;
+}
+
+MUST_USE static int run_capture(struct hurl_scope *s, const struct hurl_capture *c, struct hurl_exchange *x,
+                                struct hurl_failure *why)
+{
+    struct hurl_value v;
+    int r = eval_query(s, &c->query, x, &v, why);
+    if (r == -EINVAL)
+        why->kind = HURL_FAILED_CAPTURE;
+    if (r < 0)
+        return r;
+    if (v.kind == HURL_VALUE_NONE)
+        return eval_fail(why, HURL_FAILED_CAPTURE, c->query.at, "nothing to capture for '" SPAN_FMT "'",
+                         SPAN_ARG(c->name));
+    return hurl_value_keep(s->keep, &v, &s->values[c->slot]);
+}
+
+/* At most 80 bytes of a text, for messages. */
+static struct span shortened(struct span s)
+{
+    return span_of(s.ptr, s.len > 80 ? 80 : s.len);
+}
+
+MUST_USE static int verify_header(struct hurl_scope *s, const struct hurl_pair *want,
+                                  const struct hurl_exchange *x, struct hurl_failure *why)
+{
+    struct span name, value, actual, first = {0};
+    EVAL_TRY(eval_text(s, &want->key, &name, why));
+    EVAL_TRY(eval_text(s, &want->value, &value, why));
+    size_t i = 0;
+    for (; hurl_header(x->headers, name, i, &actual); i++) {
+        if (span_equal(actual, value))
+            return 0;
+        if (i == 0)
+            first = actual;
+    }
+    if (i == 0)
+        return eval_fail(why, HURL_FAILED_ASSERT, want->at,
+                         "wanted: header " SPAN_FMT ", actual: it is missing", SPAN_ARG(name));
+    return eval_fail(why, HURL_FAILED_ASSERT, want->at,
+                     "header " SPAN_FMT ": wanted: \"%.80s\", actual: \"%.*s\"", SPAN_ARG(name),
+                     value.len ? value.ptr : "", (int)(first.len > 80 ? 80 : first.len), first.ptr);
+}
+
+MUST_USE static int run_assert(struct hurl_scope *s, const struct hurl_assert *a, struct hurl_exchange *x,
+                               struct hurl_failure *why)
+{
+    struct hurl_value v;
+    bool holds;
+    EVAL_TRY(eval_query(s, &a->query, x, &v, why));
+    EVAL_TRY(eval_predicate(s, &a->predicate, &v, &holds, why));
+    if (holds)
+        return 0;
+    why->at = a->at;
+    if (a->query.def->kind == HURL_QUERY_STATUS)
+        why->kind = HURL_FAILED_STATUS;
+    else if (a->query.def->protocol)
+        why->kind = HURL_FAILED_PROTOCOL;
+    return -EINVAL;
+}
+
+MUST_USE static int verify_json_body(const struct hurl_body *want, struct span text, struct hurl_exchange *x,
+                                     struct hurl_failure *why)
+{
+    char words[96];
+    struct span wanted, actual;
+    if (json_text_check(text, &wanted, words, sizeof words) < 0)
+        return eval_fail(why, HURL_FAILED_RUN, want->at, "the wanted body is not JSON: %s", words);
+    if (json_text_check(x->body, &actual, words, sizeof words) < 0)
+        return eval_fail(why, HURL_FAILED_PROTOCOL, want->at, "the body is not JSON: %s", words);
+    if (!json_text_equal(wanted, actual))
+        return eval_fail(why, HURL_FAILED_ASSERT, want->at, "the body is other JSON: %.*s",
+                         (int)(actual.len > 120 ? 120 : actual.len), actual.ptr);
+    return 0;
+}
+
+MUST_USE static int verify_body(struct hurl_scope *s, const struct hurl_body *want, struct hurl_exchange *x,
+                                struct hurl_failure *why)
+{
+    if (want->kind == HURL_BODY_NONE)
+        return 0;
+    struct span text = want->bytes;
+    if (want->kind != HURL_BODY_BYTES)
+        EVAL_TRY(eval_text(s, &want->text, &text, why));
+    if (want->kind == HURL_BODY_JSON)
+        return verify_json_body(want, text, x, why);
+    if (span_equal(text, x->body))
+        return 0;
+    size_t at = 0;
+    while (at < text.len && at < x->body.len && text.ptr[at] == x->body.ptr[at])
+        at++;
+    return eval_fail(why, HURL_FAILED_ASSERT, want->at,
+                     "the body differs from byte %zu on (wanted %zu bytes, actual %zu)", at + 1, text.len,
+                     x->body.len);
+}
+
+int hurl_verify(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x,
+                struct hurl_failure *why)
+{
+    const struct hurl_response *want = &entry->response;
+    if (!entry->has_response)
+        return 0;
+    EVAL_TRY(verify_status(want, x, why));
+    for (size_t i = 0; i < want->n_captures; i++)
+        EVAL_TRY(run_capture(s, &want->captures[i], x, why));
+    for (size_t i = 0; i < want->n_headers; i++)
+        EVAL_TRY(verify_header(s, &want->headers[i], x, why));
+    for (size_t i = 0; i < want->n_asserts; i++)
+        EVAL_TRY(run_assert(s, &want->asserts[i], x, why));
+    return verify_body(s, &want->body, x, why);
+}

@@ -1,0 +1,114 @@
+/* XPath 1.0 by libxml2: over its HTML parser for pages (the CSRF token), over the XML parser for XML. Nothing
+ * is fetched and no entity is expanded. */
+#include <errno.h>
+#include <libxml/HTMLparser.h>
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+
+#include "lib/base/limits.h"
+#include "loadgen/hurl/eval.h"
+#include "loadgen/hurl/json_text.h"
+
+#define XPATH_NODES_MAX 100000 /* a page has some thousand */
+
+/* libxml2 prints to stderr unless told otherwise; the message is ours to give. */
+static void silent(void *ctx, xmlErrorPtr error)
+{
+    (void)ctx;
+    (void)error;
+}
+
+static xmlDoc *read_document(struct span text, bool html)
+{
+    if (text.len > BODY_BYTES_MAX)
+        return NULL;
+    int n = (int)text.len;
+    if (html)
+        return htmlReadMemory(text.ptr, n, NULL, "UTF-8",
+                              HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                                  HTML_PARSE_NONET | HTML_PARSE_NOBLANKS);
+    return xmlReadMemory(text.ptr, n, NULL, NULL, XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NONET);
+}
+
+void xpath_document_free(void *document)
+{
+    xmlFreeDoc(document);
+}
+
+MUST_USE static int nodes_value(struct hurl_scope *s, xmlNodeSet *set, struct hurl_value *ret)
+{
+    struct buf out;
+    buf_init(&out, BODY_BYTES_MAX);
+    buf_char(&out, '[');
+    int n = set ? set->nodeNr : 0;
+    for (int i = 0; i < n && i < XPATH_NODES_MAX; i++) {
+        xmlChar *text = xmlXPathCastNodeToString(set->nodeTab[i]);
+        buf_str(&out, i ? ",\"" : "\"");
+        json_text_escape(&out, span_str((const char *)text));
+        buf_char(&out, '"');
+        xmlFree(text);
+    }
+    buf_char(&out, ']');
+    ret->kind = HURL_VALUE_NODES;
+    return eval_keep_buf(s, &out, &ret->text);
+}
+
+MUST_USE static int object_value(struct hurl_scope *s, xmlXPathObject *object, struct hurl_value *ret)
+{
+    bool ok = true;
+    *ret = (struct hurl_value){0};
+    switch (object->type) {
+    case XPATH_NODESET:
+        return nodes_value(s, object->nodesetval, ret);
+    case XPATH_BOOLEAN:
+        *ret = hurl_value_bool(object->boolval != 0);
+        return 0;
+    case XPATH_NUMBER:
+        *ret = hurl_value_float(object->floatval);
+        return 0;
+    case XPATH_STRING:
+        *ret = hurl_value_text(arena_span(s->scratch, span_str((const char *)object->stringval), &ok));
+        return ok ? 0 : -ENOMEM;
+    default:
+        return -EINVAL;
+    }
+}
+
+int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text,
+               bool html, void **document, struct hurl_value *ret, struct hurl_failure *why)
+{
+    if (!*document)
+        *document = text.len ? read_document(text, html) : NULL;
+    if (!*document)
+        return eval_fail(why, HURL_FAILED_PROTOCOL, at, "the text is not %s", html ? "HTML" : "XML");
+    xmlXPathContext *context = xmlXPathNewContext(*document);
+    if (!context)
+        return -ENOMEM;
+    context->error = silent;
+    char *words = arena_dup(s->scratch, expression);
+    xmlXPathObject *object = words ? xmlXPathEvalExpression((const xmlChar *)words, context) : NULL;
+    int r = object  ? object_value(s, object, ret)
+            : words ? eval_fail(why, HURL_FAILED_RUN, at, "this XPath expression cannot be evaluated")
+                    : -ENOMEM;
+    xmlXPathFreeObject(object);
+    xmlXPathFreeContext(context);
+    return r;
+}
+
+int xpath_check(struct span expression, char *why, size_t why_bytes)
+{
+    char *words = span_dup(expression);
+    xmlXPathContext *context = xmlXPathNewContext(NULL);
+    int r = -ENOMEM;
+    if (words && context) {
+        context->error = silent;
+        xmlXPathCompExpr *compiled = xmlXPathCtxtCompile(context, (const xmlChar *)words);
+        r = compiled ? 0 : -EINVAL;
+        xmlXPathFreeCompExpr(compiled);
+    }
+    if (r == -EINVAL)
+        snprintf(why, why_bytes, "this is no XPath expression");
+    xmlXPathFreeContext(context);
+    free(words);
+    return r;
+}
