@@ -389,9 +389,7 @@ MUST_USE static int parse_section(struct hurl_parser *p, struct hurl_entry *e, s
         struct hurl_cursor start = p->c;
         int r = parse_row(p, def->kind, e);
         if (r == -EINVAL) {
-            if (p->c.line == start.line)
-                p->c = start;
-            if (p->c.at != p->c.line_start)
+            if (p->c.line == start.line || p->c.at != p->c.line_start)
                 skip_line(p);
         } else if (r < 0) {
             return r;
@@ -431,9 +429,7 @@ MUST_USE static int parse_parts(struct hurl_parser *p, struct hurl_entry *e, boo
                            in_response ? "" : "HTTP ", SPAN_ARG(found_here(p)));
         }
         if (r == -EINVAL) {
-            if (p->c.line == start.line)
-                p->c = start;
-            if (p->c.at != p->c.line_start || p->c.at == start.at)
+            if (p->c.line == start.line || p->c.at != p->c.line_start)
                 skip_line(p);
         } else if (r < 0) {
             return r;
