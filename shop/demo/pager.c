@@ -1,0 +1,131 @@
+/* The webhook's other end: remembers who was paged when. */
+#include "shop/demo/demo.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+#include "lib/base/number.h"
+#include "lib/httpd/httpd.h"
+#include "lib/wire/json.h"
+
+#define PAGES_MAX 256 /* alerts of one demo; later ones are not remembered */
+
+struct known {
+    char alert[64], fingerprint[32];
+    struct page page;
+};
+struct pager {
+    struct httpd *httpd;
+    pthread_mutex_t lock;
+    struct known list[PAGES_MAX];
+    size_t n;
+};
+
+static void take(struct pager *p, const json_t *alert, int64_t now)
+{
+    const char *name = json_string_value(json_object_get(json_object_get(alert, "labels"), "alertname"));
+    const char *status = json_string_value(json_object_get(alert, "status"));
+    const char *fingerprint = json_string_value(json_object_get(alert, "fingerprint"));
+    const char *starts = json_string_value(json_object_get(alert, "startsAt"));
+    const char *summary = json_string_value(json_object_get(json_object_get(alert, "annotations"), "summary"));
+    int64_t starts_ms = 0;
+    if (!name || !status || !fingerprint || !starts || parse_rfc3339_ms(span_str(starts), &starts_ms) < 0)
+        return;
+    bool resolved = strcmp(status, "resolved") == 0;
+    struct known *k = NULL;
+    for (size_t i = 0; i < p->n && !k; i++)
+        if (strcmp(p->list[i].fingerprint, fingerprint) == 0 && p->list[i].page.starts_ms == starts_ms)
+            k = &p->list[i];
+    if (!k && p->n < PAGES_MAX) {
+        k = &p->list[p->n++];
+        *k = (struct known){.page = {.starts_ms = starts_ms, .received_ms = now}};
+        snprintf(k->alert, sizeof k->alert, "%s", name);
+        snprintf(k->fingerprint, sizeof k->fingerprint, "%s", fingerprint);
+        if (!resolved)
+            story("  PAGE      %s: %s", name, summary ? summary : "");
+    }
+    if (k && resolved && !k->page.resolved_received_ms) {
+        k->page.resolved_received_ms = now;
+        story("  resolved  %s", name);
+    }
+}
+
+static void on_page(struct httpd_request *r, void *ctx)
+{
+    struct pager *p = ctx;
+    struct parse_error error = {0};
+    int64_t now = unix_ms();
+    json_t *body = json_read(httpd_body(r), &error), *alert;
+    size_t i;
+    pthread_mutex_lock(&p->lock);
+    json_array_foreach(json_object_get(body, "alerts"), i, alert)
+    {
+        take(p, alert, now);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (body)
+        httpd_reply_empty(r, 200);
+    else
+        httpd_reply_text(r, 400, "%s\n", error.text);
+    json_decref(body);
+}
+
+static const struct httpd_route ROUTES[] = {{"POST", "/page", API_BODY_BYTES_MAX, on_page}, {0}};
+
+int pager_open(struct pager **ret, char *url, size_t url_bytes)
+{
+    char why[512] = "";
+    struct pager *p = calloc(1, sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    pthread_mutex_init(&p->lock, NULL);
+    struct httpd_config config = {
+        .listen = "127.0.0.1:0", .routes = ROUTES, .ctx = p, .server_name = "pager", .threads = 1};
+    int r = httpd_start(&config, &p->httpd, why, sizeof why);
+    if (r < 0) {
+        fprintf(stderr, "demo: the pager cannot listen: %s\n", why);
+        pager_close(p);
+        return r;
+    }
+    snprintf(url, url_bytes, "http://127.0.0.1:%u/page", httpd_port(p->httpd));
+    *ret = p;
+    return 0;
+}
+
+void pager_close(struct pager *p)
+{
+    if (!p)
+        return;
+    httpd_stop(p->httpd, 1000);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+bool pager_find(struct pager *p, const char *alert, int64_t since_ms, struct page *ret)
+{
+    bool found = false;
+    pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < p->n && !found; i++)
+        if (strcmp(p->list[i].alert, alert) == 0 && p->list[i].page.received_ms >= since_ms) {
+            *ret = p->list[i].page;
+            found = true;
+        }
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
+size_t pager_unexpected(struct pager *p, const char *const *expected)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < p->n; i++) {
+        size_t k = 0;
+        while (expected[k] && strcmp(expected[k], p->list[i].alert) != 0)
+            k++;
+        n += expected[k] == NULL;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return n;
+}
