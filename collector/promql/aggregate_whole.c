@@ -205,10 +205,10 @@ MUST_USE static int select_series(struct eval *ev, const struct promql_expr *e, 
     if (!candidates || !order)
         return -ENOMEM;
     for (size_t group = 0; group < gr->table.n; group++) {
-        if ((r = eval_tick(ev)) < 0)
-            return r;
         for (size_t s = 0; s < g->n; s++) {
             size_t n = 0, k = 0;
+            if ((r = eval_tick(ev)) < 0)
+                return r;
             for (size_t i = mb->starts[group]; i < mb->starts[group + 1]; i++) {
                 size_t series = mb->list[i];
                 if (m->columns[series].present[s])
@@ -260,11 +260,13 @@ MUST_USE static int quantile_groups(struct eval *ev, const struct promql_expr *e
             return r;
     }
     for (size_t group = 0; group < gr->table.n; group++) {
-        int r = eval_tick(ev);
-        if (r < 0 || (r = column_new(ev, g->n, &columns[group])) < 0)
+        int r = column_new(ev, g->n, &columns[group]);
+        if (r < 0)
             return r;
         for (size_t s = 0; s < g->n; s++) {
             size_t n = 0;
+            if ((r = eval_tick(ev)) < 0)
+                return r;
             for (size_t i = mb->starts[group]; i < mb->starts[group + 1]; i++)
                 if (m->columns[mb->list[i]].present[s])
                     values[n++] = m->columns[mb->list[i]].values[s];

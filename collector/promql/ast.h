@@ -7,6 +7,9 @@
 #include "collector/promql/lex.h"
 #include "collector/promql/promql.h"
 
+/* Times of queries, 3 million years around 1970: nothing that is added to them overflows. */
+#define PROMQL_TIME_MAX_MS 1e17
+
 enum node_kind {
     NODE_NUMBER,
     NODE_STRING,

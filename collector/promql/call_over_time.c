@@ -8,7 +8,7 @@
 
 static int range_sum(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         struct kahan k = {0};
         for (size_t i = c->lo[s]; i < c->hi[s]; i++)
             kahan_add(&k, c->raw->values[i]);
@@ -20,7 +20,7 @@ static int range_sum(struct range_call *c)
 
 static int range_avg(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         struct running_mean m = {0};
         for (size_t i = c->lo[s]; i < c->hi[s]; i++)
             running_mean_add(&m, c->raw->values[i]);
@@ -33,7 +33,7 @@ static int range_avg(struct range_call *c)
 
 static int range_count(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         c->present[s] = c->hi[s] > c->lo[s];
         c->values[s] = (double)(c->hi[s] - c->lo[s]);
     }
@@ -42,7 +42,7 @@ static int range_count(struct range_call *c)
 
 static int range_present(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         c->present[s] = c->hi[s] > c->lo[s];
         c->values[s] = 1;
     }
@@ -52,7 +52,7 @@ static int range_present(struct range_call *c)
 /* first and last, as values or as the seconds of their samples */
 static int range_edge(struct range_call *c, bool last, bool time)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         c->present[s] = c->hi[s] > c->lo[s];
         if (!c->present[s])
             continue;
@@ -87,11 +87,11 @@ static int range_ts_of_first(struct range_call *c)
 static int range_extreme(struct range_call *c, bool max, bool time)
 {
     const double *v = c->raw->values;
-    size_t *queue, first = 0, behind = 0, seen = 0;
+    size_t *queue, first = 0, behind = 0, seen = c->lo[0];
     int r = eval_scratch(c->ev, c->raw->n * sizeof *queue, &queue);
     if (r < 0)
         return r;
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         size_t lo = c->lo[s], hi = c->hi[s];
         for (; seen < hi; seen++) {
             if (isnan(v[seen]))
@@ -144,7 +144,7 @@ static double variance(const double *v, size_t n)
 
 static int range_stdvar(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         c->present[s] = c->hi[s] > c->lo[s];
         if (c->present[s])
             c->values[s] = variance(c->raw->values + c->lo[s], c->hi[s] - c->lo[s]);
@@ -155,7 +155,7 @@ static int range_stdvar(struct range_call *c)
 static int range_stddev(struct range_call *c)
 {
     int r = range_stdvar(c);
-    for (size_t s = 0; r == 0 && s < c->steps; s++)
+    for (size_t s = 0; r == 0 && s < c->grid.n; s++)
         if (c->present[s])
             c->values[s] = sqrt(c->values[s]);
     return r;
@@ -173,7 +173,7 @@ MUST_USE static int copy_window(struct range_call *c, size_t s, double **ret)
 
 static int range_quantile(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         size_t n = c->hi[s] - c->lo[s];
         double q = c->args[0][s], *values;
         if (n == 0)
@@ -195,7 +195,7 @@ static int range_quantile(struct range_call *c)
 /* Median absolute deviation; one NaN makes it NaN. */
 static int range_mad(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         size_t n = c->hi[s] - c->lo[s];
         double *values;
         if (n == 0)

@@ -6,8 +6,7 @@
 struct ranged {
     struct range_source source;
     const struct range_detail *detail;
-    struct grid grid;
-    struct range_call call;
+    struct range_call call; /* with what is the same for every series */
     size_t *lo, *hi;
 };
 
@@ -30,6 +29,36 @@ MUST_USE static int look_for_counter(struct eval *ev, const struct promql_expr *
                      SPAN_ARG(name));
 }
 
+#define PIECE_SAMPLES 4000000u /* looked at between two looks at the clock: some 10 ms */
+
+/* A function may look at every sample of every window, so long windows at many steps are cut into runs of steps. */
+MUST_USE static int run_in_pieces(struct eval *ev, struct ranged *rg, size_t series, const struct raw *raw,
+                                  double *values, bool *present)
+{
+    const struct grid *g = &rg->call.grid;
+    for (size_t from = 0, to; from < g->n; from = to) {
+        size_t work = 0;
+        for (to = from; to < g->n && work < PIECE_SAMPLES; to++)
+            work += rg->hi[to] - rg->lo[to];
+        struct range_call c = rg->call;
+        c.ev = ev;
+        c.index = series;
+        c.raw = raw;
+        c.grid = (struct grid){grid_time(g, from), g->step_ms, to - from};
+        c.ends_ms = rg->source.ends_ms + from;
+        c.lo = rg->lo + from;
+        c.hi = rg->hi + from;
+        c.values = values + from;
+        c.present = present + from;
+        for (size_t i = 0; i < ARRAY_LEN(c.args); i++)
+            c.args[i] = c.args[i] ? c.args[i] + from : NULL;
+        int r = rg->detail->fn(&c);
+        if (r < 0 || (to < g->n && (r = eval_check(ev)) < 0))
+            return r;
+    }
+    return 0;
+}
+
 static int fetch_ranged(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
 {
     struct ranged *rg = v->state;
@@ -41,20 +70,11 @@ static int fetch_ranged(struct eval *ev, struct vector *v, size_t i, double *val
     if (raw.n == 0)
         return 0;
     range_windows(&rg->source, v->steps, &raw, rg->lo, rg->hi);
-    struct range_call c = rg->call;
-    c.ev = ev;
-    c.raw = &raw;
-    c.index = i;
-    c.lo = rg->lo;
-    c.hi = rg->hi;
-    c.steps = v->steps;
-    c.values = values;
-    c.present = present;
-    if ((r = rg->detail->fn(&c)) < 0)
+    if ((r = run_in_pieces(ev, rg, i, &raw, values, present)) < 0)
         return r;
     if (!memchr(present, true, v->steps * sizeof *present))
         return 0;
-    if (rg->detail->is_counter && (r = look_for_counter(ev, c.call, &rg->source.series[i].labels)) < 0)
+    if (rg->detail->is_counter && (r = look_for_counter(ev, rg->call.call, &rg->source.series[i].labels)) < 0)
         return r;
     return 1;
 }
@@ -65,9 +85,8 @@ int call_range(struct eval *ev, const struct promql_expr *call, const struct gri
     if (!rg)
         return -ENOMEM;
     rg->detail = call->call.function->detail;
-    rg->grid = *g;
     rg->call.call = call;
-    rg->call.grid = &rg->grid;
+    rg->call.grid = *g;
     rg->call.source = &rg->source;
     rg->lo = arena_array(&ev->arena, g->n, sizeof *rg->lo);
     rg->hi = arena_array(&ev->arena, g->n, sizeof *rg->hi);

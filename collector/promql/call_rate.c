@@ -52,7 +52,7 @@ static double extrapolated(const struct range_call *c, size_t step, double growt
     const struct range_detail *d = c->call->call.function->detail;
     const struct raw *raw = c->raw;
     size_t lo = c->lo[step], hi = c->hi[step];
-    int64_t end = c->source->ends_ms[step], first_ms = started ? raw->start_ms[lo] : raw->t_ms[lo];
+    int64_t end = c->ends_ms[step], first_ms = started ? raw->start_ms[lo] : raw->t_ms[lo];
     double sampled = (double)(raw->t_ms[hi - 1] - first_ms) / 1000.0;
     double average = hi - lo > 1 ? (double)(raw->t_ms[hi - 1] - raw->t_ms[lo]) / 1000.0 / (double)(hi - lo - 1) : 0;
     double threshold = average * 1.1;
@@ -80,9 +80,9 @@ static int range_extrapolated(struct range_call *c)
     const struct range_detail *d = c->call->call.function->detail;
     const struct raw *raw = c->raw;
     size_t reset = 0, looked_at = 0;
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         size_t lo = c->lo[s], hi = c->hi[s];
-        bool started = d->is_counter && hi > lo && starts_inside(raw, lo, c->source->ends_ms[s] - c->source->range_ms);
+        bool started = d->is_counter && hi > lo && starts_inside(raw, lo, c->ends_ms[s] - c->source->range_ms);
         if (hi - lo < (started ? 1 : 2))
             continue;
         double growth = raw->values[hi - 1] - (started ? 0 : raw->values[lo]);
@@ -110,7 +110,7 @@ static int range_instant(struct range_call *c)
 {
     const struct range_detail *d = c->call->call.function->detail;
     const struct raw *raw = c->raw;
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         size_t lo = c->lo[s], hi = c->hi[s];
         if (hi - lo < 2)
             continue;
@@ -154,7 +154,7 @@ static struct line linear_regression(const struct raw *raw, size_t lo, size_t hi
 
 static int range_deriv(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         if (c->hi[s] - c->lo[s] < 2)
             continue;
         c->values[s] = linear_regression(c->raw, c->lo[s], c->hi[s], c->raw->t_ms[c->lo[s]]).slope;
@@ -165,10 +165,10 @@ static int range_deriv(struct range_call *c)
 
 static int range_predict_linear(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         if (c->hi[s] - c->lo[s] < 2)
             continue;
-        struct line l = linear_regression(c->raw, c->lo[s], c->hi[s], grid_time(c->grid, s));
+        struct line l = linear_regression(c->raw, c->lo[s], c->hi[s], grid_time(&c->grid, s));
         c->values[s] = l.slope * c->args[0][s] + l.intercept;
         c->present[s] = true;
     }
@@ -177,7 +177,7 @@ static int range_predict_linear(struct range_call *c)
 
 static int range_smoothing(struct range_call *c)
 {
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         double sf = c->args[0][s], tf = c->args[1][s];
         if (c->hi[s] == c->lo[s])
             continue;
@@ -217,7 +217,7 @@ static int range_count_pairs(struct range_call *c, bool (*counts)(const struct r
     const struct raw *raw = c->raw;
     size_t from = 0, to = 0; /* pairs (i - 1, i) with from < i <= to are in `n` */
     double n = 0;
-    for (size_t s = 0; s < c->steps; s++) {
+    for (size_t s = 0; s < c->grid.n; s++) {
         size_t lo = c->lo[s], hi = c->hi[s];
         if (hi == lo)
             continue;

@@ -25,17 +25,17 @@ int call_scalar(struct eval *ev, const struct promql_expr *call, const struct gr
 int call_vector(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
 
 /* ---- over ranges ---- */
-struct range_call { /* one series of a range, for all steps */
+struct range_call { /* one series of a range, for a run of steps: everything per step starts at the run's first */
     struct eval *ev;
     const struct promql_expr *call;
-    const struct grid *grid;
+    struct grid grid; /* of the run */
     const struct range_source *source;
+    const int64_t *ends_ms;
     size_t index;          /* of the series in the source */
     const double *args[2]; /* columns of the scalar arguments, in their order */
     const struct raw *raw;
     const size_t *lo, *hi; /* per step: the window's samples are [lo, hi) */
-    size_t steps;
-    double *values; /* the result */
+    double *values;        /* the result */
     bool *present;
 };
 struct range_detail {

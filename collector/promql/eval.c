@@ -22,13 +22,18 @@ int eval_fail(struct eval *ev, enum promql_error_kind kind, const struct promql_
     return -ECANCELED;
 }
 
-int eval_tick(struct eval *ev)
+int eval_check(struct eval *ev)
 {
     if (ev->cancelled && atomic_load_explicit(ev->cancelled, memory_order_relaxed))
         return eval_fail(ev, PROMQL_CANCELED, NULL, "query was canceled in expression evaluation");
-    if (ev->deadline_mono_us && (ev->ticks++ & 15) == 0 && mono_us() >= ev->deadline_mono_us)
+    if (ev->deadline_mono_us && mono_us() >= ev->deadline_mono_us)
         return eval_fail(ev, PROMQL_TIMEOUT, NULL, "query timed out in expression evaluation");
     return 0;
+}
+
+int eval_tick(struct eval *ev)
+{
+    return (ev->ticks++ & 15) == 0 ? eval_check(ev) : 0;
 }
 
 int eval_hold(struct eval *ev, uint64_t n)

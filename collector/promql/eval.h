@@ -97,7 +97,9 @@ MUST_USE int matrix_merge_equal(struct eval *ev, const struct promql_expr *place
 int eval_fail(struct eval *ev, enum promql_error_kind kind, const struct promql_expr *place, const char *format, ...)
     PRINTF_LIKE(4, 5);
 #define SAME_LABELSET "vector cannot contain metrics with the same labelset"
-/* Time to stop (cancelled, deadline)? Call it once per series. */
+/* Time to stop (cancelled, deadline)? */
+MUST_USE int eval_check(struct eval *ev);
+/* The same, now and then: call it once per series, or per step where a step is work. */
 MUST_USE int eval_tick(struct eval *ev);
 /* Account for n more samples in memory, or give n back. */
 MUST_USE int eval_hold(struct eval *ev, uint64_t n);

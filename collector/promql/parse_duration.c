@@ -277,8 +277,8 @@ int duration_ms(const struct duration_expr *d, int64_t step_ms, int64_t range_ms
         *ret_why = "duration must be greater than 0";
         return -EINVAL;
     }
-    /* Ten thousand times the age of our calendar; sums with time stamps stay far from overflow. */
-    if (!(fabs(s) <= 1e14)) {
+    /* 30,000 years: sums of them with time stamps stay far from overflow, however deep subqueries are nested. */
+    if (!(fabs(s) <= 1e12)) {
         *ret_why = "duration out of range";
         return -ERANGE;
     }

@@ -256,7 +256,7 @@ MUST_USE static int parse_at_time(struct parser *p, const struct promql_expr *e,
     if (r < 0)
         return r;
     seconds = negative ? -seconds : seconds;
-    if (!(fabs(seconds) < (double)INT64_MAX / 1000.0))
+    if (!(fabs(seconds) <= PROMQL_TIME_MAX_MS / 1000.0))
         return parser_fail(p, -EINVAL, e->start, e->end, "timestamp out of bounds for @ modifier: %f", seconds);
     t->at = AT_TIME;
     t->at_ms = (int64_t)round(seconds * 1000.0);

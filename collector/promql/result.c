@@ -1,5 +1,6 @@
 /* result.c - runs a query from end to end: the steps, the evaluation, and an answer that owns its memory. */
 #include <errno.h>
+#include <math.h>
 
 #include "collector/promql/eval.h"
 #include "lib/base/limits.h"
@@ -179,6 +180,8 @@ MUST_USE static int plan_steps(struct eval *ev, const struct promql_expr *e, con
                                struct grid *ret)
 {
     ev->instant = p->step_ms == 0;
+    if (!(fabs((double)p->start_ms) <= PROMQL_TIME_MAX_MS && fabs((double)p->end_ms) <= PROMQL_TIME_MAX_MS))
+        return eval_fail(ev, PROMQL_BAD_DATA, NULL, "timestamp out of bounds");
     *ret = (struct grid){p->start_ms, p->step_ms, 1};
     if (ev->instant) {
         if (p->start_ms != p->end_ms)
@@ -206,7 +209,7 @@ static void set_limits(struct eval *ev, const struct promql_params *p)
     ev->start_ms = p->start_ms;
     ev->end_ms = p->end_ms;
     ev->step_ms = p->step_ms;
-    ev->lookback_ms = p->lookback_ms > 0 ? p->lookback_ms : LOOKBACK_MS;
+    ev->lookback_ms = p->lookback_ms > 0 && p->lookback_ms <= 1000000000000000 ? p->lookback_ms : LOOKBACK_MS;
     ev->samples_max = p->samples_max ? p->samples_max : QUERY_SAMPLES_MAX;
     ev->deadline_mono_us = p->deadline_mono_us;
     ev->cancelled = p->cancelled;

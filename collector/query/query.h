@@ -31,13 +31,16 @@ MUST_USE int query_local_new(struct store *s, const struct query_limits *limits,
 MUST_USE int query_remote_new(const char *url, const struct query_limits *limits, struct query_engine **ret);
 void query_free(struct query_engine *q); /* cancels and waits */
 /* 0 and *ret (the caller frees with promql_result_free), or negative and *ret_error. */
-MUST_USE int query_run(struct query_engine *q, const struct query_request *request, struct promql_result **ret, struct promql_error *ret_error);
+MUST_USE int query_run(struct query_engine *q, const struct query_request *request, struct promql_result **ret,
+                       struct promql_error *ret_error);
 /* done runs on a worker thread, exactly once, with either a result (taken by done) or NULL and an error. The request is copied. */
 typedef void (*query_done)(void *ctx, struct promql_result *result, const struct promql_error *error);
-MUST_USE int query_submit(struct query_engine *q, const struct query_request *request, query_done done, void *ctx, struct query_job **ret);
+MUST_USE int query_submit(struct query_engine *q, const struct query_request *request, query_done done, void *ctx,
+                          struct query_job **ret);
 /* The job ends with PROMQL_CANCELED soon. Valid only before done has returned. */
 void query_cancel(struct query_job *job);
 /* Other blocking reads on a worker thread (series, labels): fn runs there exactly once with cancelled = true when the engine is stopping. */
-MUST_USE int query_submit_work(struct query_engine *q, struct span origin, void (*fn)(void *ctx, bool cancelled), void *ctx);
+MUST_USE int query_submit_work(struct query_engine *q, struct span origin, void (*fn)(void *ctx, bool cancelled),
+                               void *ctx);
 struct store *query_store(struct query_engine *q); /* NULL for a remote one */
 void query_stats(const struct query_engine *q, struct metric_writer *w);
