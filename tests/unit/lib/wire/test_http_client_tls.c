@@ -3,54 +3,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "lib/base/thread.h"
 #include "tests/support/check.h"
-
-/* ---- certificates, made here so that none expires in the repository --------------------------------------- */
-
-struct identity {
-    gnutls_x509_privkey_t key;
-    gnutls_x509_crt_t certificate;
-    char key_pem[4096], certificate_pem[4096];
-};
-
-static void make_identity(struct identity *id, const char *name, const struct identity *issuer)
-{
-    check_ok(gnutls_x509_privkey_init(&id->key));
-    check_ok(
-        gnutls_x509_privkey_generate(id->key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
-    check_ok(gnutls_x509_crt_init(&id->certificate));
-    gnutls_x509_crt_t c = id->certificate;
-    unsigned char serial[4] = {1, (unsigned char)name[0], (unsigned char)name[1], (unsigned char)(issuer != NULL)};
-    check_ok(gnutls_x509_crt_set_version(c, 3));
-    check_ok(gnutls_x509_crt_set_serial(c, serial, sizeof serial));
-    check_ok(gnutls_x509_crt_set_dn_by_oid(c, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)strlen(name)));
-    check_ok(
-        gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name), GNUTLS_FSAN_SET));
-    check_ok(gnutls_x509_crt_set_activation_time(c, time(NULL) - 3600));
-    check_ok(gnutls_x509_crt_set_expiration_time(c, time(NULL) + 3600));
-    check_ok(gnutls_x509_crt_set_basic_constraints(c, issuer == NULL, -1));
-    if (!issuer)
-        check_ok(gnutls_x509_crt_set_key_usage(c, GNUTLS_KEY_KEY_CERT_SIGN));
-    check_ok(gnutls_x509_crt_set_key(c, id->key));
-    check_ok(gnutls_x509_crt_sign2(c, issuer ? issuer->certificate : c, issuer ? issuer->key : id->key,
-                                   GNUTLS_DIG_SHA256, 0));
-    size_t n = sizeof id->key_pem;
-    check_ok(gnutls_x509_privkey_export(id->key, GNUTLS_X509_FMT_PEM, id->key_pem, &n));
-    n = sizeof id->certificate_pem;
-    check_ok(gnutls_x509_crt_export(c, GNUTLS_X509_FMT_PEM, id->certificate_pem, &n));
-}
-
-static void free_identity(struct identity *id)
-{
-    gnutls_x509_crt_deinit(id->certificate);
-    gnutls_x509_privkey_deinit(id->key);
-}
+#include "tests/support/identity.h"
 
 /* ---- a server that answers each connection once with what it saw ------------------------------------------ */
 
@@ -119,10 +77,10 @@ static void server_main(void *arg)
 static int start_server(void **state)
 {
     struct server *s = calloc(1, sizeof *s);
-    make_identity(&s->ca, "ca.test", NULL);
-    make_identity(&s->stranger_ca, "other.test", NULL);
-    make_identity(&s->own, "shop.test", &s->ca);
-    make_identity(&s->client, "agent.test", &s->ca);
+    identity_make(&s->ca, "ca.test", NULL);
+    identity_make(&s->stranger_ca, "other.test", NULL);
+    identity_make(&s->own, "shop.test", &s->ca);
+    identity_make(&s->client, "agent.test", &s->ca);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -142,10 +100,10 @@ static int stop_server(void **state)
     shutdown(s->listen_fd, SHUT_RDWR);
     thread_join(s->thread);
     close(s->listen_fd);
-    free_identity(&s->ca);
-    free_identity(&s->stranger_ca);
-    free_identity(&s->own);
-    free_identity(&s->client);
+    identity_free(&s->ca);
+    identity_free(&s->stranger_ca);
+    identity_free(&s->own);
+    identity_free(&s->client);
     free(s);
     return 0;
 }
