@@ -40,13 +40,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *kn
     (void)easy;
     struct http_client *c = ctx;
     if (what == CURL_POLL_REMOVE) {
-        epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd,
-                  NULL); /* fails when libcurl closed it: then it is gone anyway */
+        epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* fails when libcurl closed it: then it is gone anyway */
         return 0;
     }
     struct epoll_event event = {.data.fd = fd};
-    event.events =
-        (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0u) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0u);
+    event.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0u) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0u);
     int r = epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     if (r < 0 && (errno == ENOENT || errno == EEXIST)) /* the number was reused */
         r = epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
@@ -64,8 +62,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *ctx)
     else if (timeout_ms == 0)
         c->deadline_us = mono_us();
     else
-        c->deadline_us =
-            mono_us() + (int64_t)timeout_ms * 1000 + 999; /* never early: libcurl would not ask again */
+        c->deadline_us = mono_us() + (int64_t)timeout_ms * 1000 + 999; /* never early: libcurl would not ask again */
     return 0;
 }
 
@@ -276,8 +273,7 @@ MUST_USE static int take_transfer(struct http_client *c, struct transfer **ret)
     return 0;
 }
 
-int http_send(struct http_client *c, const struct http_request *request, http_done done, void *ctx,
-              uint64_t *ret_id)
+int http_send(struct http_client *c, const struct http_request *request, http_done done, void *ctx, uint64_t *ret_id)
 {
     if (c->closing)
         return -ESHUTDOWN;

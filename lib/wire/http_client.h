@@ -29,43 +29,44 @@ struct http_credentials {             /* all optional; texts NUL-terminated */
     const char *ca_pem, *cert_pem, *key_pem; /* inline twins */
 };
 struct http_request {
-    const char *method;               /* NULL: GET, or POST with a body */
+    const char *method; /* NULL: GET, or POST with a body */
     const char *url;
-    const char *const *headers;       /* "Name: value", ended by NULL; may be NULL */
+    const char *const *headers; /* "Name: value", ended by NULL; may be NULL */
     struct span body;
     const struct http_credentials *credentials;
     const char *proxy;
     const char *unix_socket;
-    int64_t timeout_ms;               /* whole request; 0: 30 s */
-    int64_t connect_timeout_ms;       /* 0: the timeout */
-    size_t body_bytes_max;            /* decoded response body; 0: BODY_BYTES_MAX */
-    bool follow_redirects;            /* up to 10 */
-    bool accept_encoding;             /* gzip; decoded transparently, counted decoded against the limit */
-    bool no_reuse;                    /* a fresh connection, closed afterwards */
+    int64_t timeout_ms;         /* whole request; 0: 30 s */
+    int64_t connect_timeout_ms; /* 0: the timeout */
+    size_t body_bytes_max;      /* decoded response body; 0: BODY_BYTES_MAX */
+    bool follow_redirects;      /* up to 10 */
+    bool accept_encoding;       /* gzip; decoded transparently, counted decoded against the limit */
+    bool no_reuse;              /* a fresh connection, closed afterwards */
 };
 struct http_response {
-    int error;                        /* 0, or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH (name), -EPROTO (TLS,
+    int error;            /* 0, or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH (name), -EPROTO (TLS,
                                          malformed), -EFBIG (over body_bytes_max), -ECANCELED, -EINVAL (URL, header),
                                          -errno of a credentials file that cannot be read */
-    char error_text[256];             /* one sentence for people; never a secret */
-    int status;                       /* 0 when no response came */
-    struct buf headers;               /* "name: value\n" lines, names lower-cased */
+    char error_text[256]; /* one sentence for people; never a secret */
+    int status;           /* 0 when no response came */
+    struct buf headers;   /* "name: value\n" lines, names lower-cased */
     struct buf body;
     int64_t dns_us, connect_us, tls_us, first_byte_us, total_us; /* each from the start */
-    char peer[64];                    /* address that answered */
+    char peer[64];                                               /* address that answered */
 };
 struct http_client;
 typedef void (*http_done)(void *ctx, struct http_response *response); /* response lives until it returns */
 
 MUST_USE int http_client_new(struct http_client **ret);
 void http_client_free(struct http_client *c);
-int http_client_fd(const struct http_client *c); /* an epoll descriptor */
+int http_client_fd(const struct http_client *c);             /* an epoll descriptor */
 int64_t http_client_timeout_ms(const struct http_client *c); /* until step wants to be called; -1: no need */
 void http_client_step(struct http_client *c);
 size_t http_client_pending(const struct http_client *c);
 /* Everything that is wrong with a request is told through its callback. Only these are returned, and then there is none:
  * -ENOMEM; -EAGAIN: HTTP_REQUESTS_MAX are on their way; -ESHUTDOWN: called back from http_client_free. ret_id may be NULL. */
-MUST_USE int http_send(struct http_client *c, const struct http_request *request, http_done done, void *ctx, uint64_t *ret_id);
+MUST_USE int http_send(struct http_client *c, const struct http_request *request, http_done done, void *ctx,
+                       uint64_t *ret_id);
 /* Ends it with -ECANCELED (its callback runs at once). Unknown ids are ignored. */
 void http_cancel(struct http_client *c, uint64_t id);
 /* 0 whatever the status; response->error as return value when no response came. Always http_response_done() it. */

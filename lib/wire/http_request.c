@@ -98,8 +98,7 @@ MUST_USE static int add_headers(struct transfer *t, const struct http_request *q
             return transfer_fail(t, -EINVAL, "request header %zu is malformed", i + 1);
         has_content_type = has_content_type || span_equal_nocase(name, SPAN("content-type"));
         AUTO_FREE char *empty = NULL;
-        if (span_trim(span_from(line, colon + 1)).len ==
-            0) { /* "Name:" would mean "do not send" to libcurl */
+        if (span_trim(span_from(line, colon + 1)).len == 0) { /* "Name:" would mean "do not send" to libcurl */
             if (asprintf(&empty, SPAN_FMT ";", SPAN_ARG(name)) < 0) {
                 empty = NULL;
                 return -ENOMEM;
@@ -190,9 +189,7 @@ MUST_USE static int set_pem(struct transfer *t, struct pem_files *pems, CURLopti
     if (text) {
         int r = pem_path(pems, text, path, sizeof path);
         if (r < 0)
-            return r == -ENOMEM
-                       ? r
-                       : transfer_fail(t, r, "cannot keep a certificate in memory: %s", strerror(-r));
+            return r == -ENOMEM ? r : transfer_fail(t, r, "cannot keep a certificate in memory: %s", strerror(-r));
         file = path;
     }
     return curl_easy_setopt(t->easy, option, file) == CURLE_OK ? 0 : -ENOMEM;
@@ -244,11 +241,9 @@ MUST_USE static int set_server_name(struct transfer *t, const struct http_reques
     const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
     const char *authority = strstr(q->url, "//") + 2;
     struct span userinfo = span_of(authority, (size_t)(u->host.ptr - authority) - v6); /* with its @ */
-    if (asprintf(&text, "https://" SPAN_FMT "%s:%u" SPAN_FMT, SPAN_ARG(userinfo), name, u->port,
-                 SPAN_ARG(rest)) < 0)
+    if (asprintf(&text, "https://" SPAN_FMT "%s:%u" SPAN_FMT, SPAN_ARG(userinfo), name, u->port, SPAN_ARG(rest)) < 0)
         text = NULL;
-    if (asprintf(&connect_to, "%s:%u:%s" SPAN_FMT "%s:%u", name, u->port, open, SPAN_ARG(u->host), close,
-                 u->port) < 0)
+    if (asprintf(&connect_to, "%s:%u:%s" SPAN_FMT "%s:%u", name, u->port, open, SPAN_ARG(u->host), close, u->port) < 0)
         connect_to = NULL;
     if (asprintf(&host, "Host: %s" SPAN_FMT "%s:%u", open, SPAN_ARG(u->host), close, u->port) < 0)
         host = NULL;
@@ -280,8 +275,7 @@ MUST_USE static int set_url(struct transfer *t, const struct http_request *q)
              (int)(u.host.len < 100 ? u.host.len : 100), u.host.ptr, v6 ? "]" : "", u.port);
     t->is_https = span_equal_nocase(u.scheme, SPAN("https"));
     AUTO_FREE char *renamed = NULL;
-    if (t->is_https && q->credentials && q->credentials->server_name &&
-        q->credentials->server_name[0] != '\0') {
+    if (t->is_https && q->credentials && q->credentials->server_name && q->credentials->server_name[0] != '\0') {
         int r = set_server_name(t, q, &u, &renamed);
         if (r < 0)
             return r;
@@ -321,18 +315,17 @@ MUST_USE static int set_behaviour(struct transfer *t, const struct http_request 
 {
     CURL *e = t->easy;
     t->timeout_ms = q->timeout_ms > 0 ? q->timeout_ms : DEFAULT_TIMEOUT_MS;
-    t->connect_timeout_ms = q->connect_timeout_ms > 0 && q->connect_timeout_ms < t->timeout_ms
-                                ? q->connect_timeout_ms
-                                : t->timeout_ms;
+    t->connect_timeout_ms =
+        q->connect_timeout_ms > 0 && q->connect_timeout_ms < t->timeout_ms ? q->connect_timeout_ms : t->timeout_ms;
     t->through_proxy = q->proxy && q->proxy[0] != '\0';
     t->body_bytes_max = q->body_bytes_max ? q->body_bytes_max : BODY_BYTES_MAX;
     buf_init(&t->response.body, t->body_bytes_max);
     buf_init(&t->response.headers, HTTP_RESPONSE_HEADER_BYTES_MAX);
     CURLcode rc = CURLE_OK;
-#define SET(option, value)                                                                                   \
-    do {                                                                                                     \
-        if (rc == CURLE_OK)                                                                                  \
-            rc = curl_easy_setopt(e, option, value);                                                         \
+#define SET(option, value)                                                                                             \
+    do {                                                                                                               \
+        if (rc == CURLE_OK)                                                                                            \
+            rc = curl_easy_setopt(e, option, value);                                                                   \
     } while (0)
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); /* else giving up on a slow name server waits for its answer */

@@ -5,8 +5,7 @@
 #include "lib/base/number.h"
 #include "lib/wire/http_client.h"
 
-#define RETRY_AFTER_S_MAX                                                                                    \
-    (365u * 86400u) /* keeps the product far from overflow; callers bound it as they like */
+#define RETRY_AFTER_S_MAX (365u * 86400u) /* keeps the product far from overflow; callers bound it as they like */
 
 void http_response_done(struct http_response *response)
 {

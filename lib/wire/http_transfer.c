@@ -116,8 +116,7 @@ static int time_out(struct transfer *t)
         return transfer_fail(t, -ETIMEDOUT, "no TLS handshake with %s within %s", t->host_port, limit);
     if (p->status == 0)
         return transfer_fail(t, -ETIMEDOUT, "no response from %s within %s", t->host_port, limit);
-    return transfer_fail(t, -ETIMEDOUT,
-                         "the response from %s was not complete within %s (%zu bytes of body came)",
+    return transfer_fail(t, -ETIMEDOUT, "the response from %s was not complete within %s (%zu bytes of body came)",
                          t->host_port, limit, p->body.len);
 }
 
@@ -138,8 +137,7 @@ static int no_connection(struct transfer *t)
 static int body_failed(struct transfer *t)
 {
     if (buf_error(&t->response.body) == -ENOSPC)
-        return transfer_fail(t, -EFBIG, "the response body is over the limit of %zu bytes",
-                             t->body_bytes_max);
+        return transfer_fail(t, -EFBIG, "the response body is over the limit of %zu bytes", t->body_bytes_max);
     if (buf_error(&t->response.headers) == -ENOSPC)
         return transfer_fail(t, -EPROTO, "the response headers are over the limit of %u bytes",
                              HTTP_RESPONSE_HEADER_BYTES_MAX);
@@ -172,8 +170,7 @@ static void explain(struct transfer *t, CURLcode code)
         if (t->response.status == 0)
             transfer_fail(t, -ECONNRESET, "%s closed the connection before it responded", t->host_port);
         else
-            transfer_fail(t, -ECONNRESET,
-                          "%s closed the connection inside the response (%zu bytes of body came)",
+            transfer_fail(t, -ECONNRESET, "%s closed the connection inside the response (%zu bytes of body came)",
                           t->host_port, t->response.body.len);
         break;
     case CURLE_WRITE_ERROR:
@@ -222,8 +219,8 @@ void transfer_finish(struct transfer *t, CURLcode code)
     p->tls_us = info_us(t->easy, CURLINFO_APPCONNECT_TIME_T);
     p->first_byte_us = info_us(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
     p->total_us = info_us(t->easy, CURLINFO_TOTAL_TIME_T);
-    if (curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address &&
-        address[0] != '\0' && curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &port) == CURLE_OK)
+    if (curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address && address[0] != '\0' &&
+        curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &port) == CURLE_OK)
         snprintf(p->peer, sizeof p->peer, strchr(address, ':') ? "[%s]:%ld" : "%s:%ld", address, port);
     explain(t, code);
 }

@@ -17,8 +17,7 @@
 /* libcurl with GnuTLS takes PEM texts only as files: each text becomes a memfd once and keeps its path for
  * the client's life, because connections are reused by path and a path must never come to mean another
  * certificate. */
-#define PEM_FILES_MAX                                                                                        \
-    256 /* distinct certificates, keys and CAs of one client: a reload brings a new client */
+#define PEM_FILES_MAX 256 /* distinct certificates, keys and CAs of one client: a reload brings a new client */
 struct pem_files {
     struct pem_file {
         char *text;

@@ -91,12 +91,7 @@ static bool is_plain(unsigned char c)
 static void escape_ascii(struct buf *out, unsigned char c)
 {
     static const char DIGITS[] = "0123456789abcdef";
-    char short_form = c == '"'    ? '"'
-                      : c == '\\' ? '\\'
-                      : c == '\n' ? 'n'
-                      : c == '\r' ? 'r'
-                      : c == '\t' ? 't'
-                                  : '\0';
+    char short_form = c == '"' ? '"' : c == '\\' ? '\\' : c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : '\0';
     if (short_form) {
         char text[2] = {'\\', short_form};
         buf_bytes(out, text, sizeof text);
@@ -246,8 +241,7 @@ json_t *json_read(struct span text, struct parse_error *ret_error)
     }
     size_t deep = too_deep_at(text);
     if (deep < text.len) {
-        parse_error_set(ret_error, -EINVAL, bytes, deep, deep + 1, "JSON nested deeper than %u levels",
-                        JSON_DEPTH_MAX);
+        parse_error_set(ret_error, -EINVAL, bytes, deep, deep + 1, "JSON nested deeper than %u levels", JSON_DEPTH_MAX);
         return NULL;
     }
     json_error_t why;

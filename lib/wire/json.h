@@ -32,7 +32,7 @@ void jw_text(struct json_writer *j, struct span text);
 void jw_str(struct json_writer *j, const char *text); /* NULL writes null */
 void jw_u64(struct json_writer *j, uint64_t v);
 void jw_i64(struct json_writer *j, int64_t v);
-void jw_f64(struct json_writer *j, double v); /* a JSON number; NaN and Inf become null */
+void jw_f64(struct json_writer *j, double v);        /* a JSON number; NaN and Inf become null */
 void jw_f64_quoted(struct json_writer *j, double v); /* "NaN", "+Inf", … as Prometheus's samples */
 void jw_bool(struct json_writer *j, bool v);
 void jw_null(struct json_writer *j);

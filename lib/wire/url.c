@@ -360,8 +360,7 @@ bool url_host_is_loopback(struct span host)
     struct span rest = host, part;
     while (span_cut(&rest, '.', &part)) {
         uint64_t n;
-        if (part.len == 0 || part.len > 3 || (part.len > 1 && part.ptr[0] == '0') ||
-            parse_u64_span(part, 255, &n) < 0)
+        if (part.len == 0 || part.len > 3 || (part.len > 1 && part.ptr[0] == '0') || parse_u64_span(part, 255, &n) < 0)
             return false;
         if (parts++ == 0)
             first = n;

@@ -13,7 +13,7 @@
 
 struct url {
     struct span scheme, user, password, host, path, query, fragment; /* path may be empty; IPv6 host without [] */
-    uint16_t port; /* given, else 80 or 443 */
+    uint16_t port;                                                   /* given, else 80 or 443 */
     bool port_given;
 };
 /* -EINVAL, *ret_why a constant sentence. */

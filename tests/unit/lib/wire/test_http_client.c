@@ -149,8 +149,7 @@ static bool answer(struct peer *p, int fd, const char *request, size_t bytes)
     } else if (strcmp(path, "/redirect-away") == 0) {
         char text[256];
         snprintf(text, sizeof text,
-                 "HTTP/1.1 302 Found\r\nLocation: http://localhost:%u/echo\r\nContent-Length: 0\r\n\r\n",
-                 p->port);
+                 "HTTP/1.1 302 Found\r\nLocation: http://localhost:%u/echo\r\nContent-Length: 0\r\n\r\n", p->port);
         say_text(p, fd, text);
     } else if (strcmp(path, "/redirect-ftp") == 0) {
         say_text(p, fd, "HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/x\r\nContent-Length: 0\r\n\r\n");
@@ -347,8 +346,7 @@ static void fetch_sends_what_was_asked_and_nothing_more(void **state)
     const char *headers[] = {"X-A: b", "X-Empty:", "Content-Type: application/x-protobuf", NULL};
     struct http_response r;
     check_ok(http_fetch(
-        &(struct http_request){.url = url_of(*state, "/echo?a=1"), .headers = headers, .body = SPAN("p\0q")},
-        &r));
+        &(struct http_request){.url = url_of(*state, "/echo?a=1"), .headers = headers, .body = SPAN("p\0q")}, &r));
     assert_int_equal(r.status, 200);
     assert_true(span_starts(buf_view(&r.body), SPAN("POST /echo?a=1 HTTP/1.1\r\n")));
     check_contains(r.body.data, "\r\nX-A: b\r\n");
@@ -361,8 +359,8 @@ static void fetch_sends_what_was_asked_and_nothing_more(void **state)
     assert_memory_equal(r.body.data + r.body.len - 3, "p\0q", 3);
     http_response_done(&r);
 
-    check_ok(http_fetch(
-        &(struct http_request){.url = url_of(*state, "/echo"), .method = "PUT", .body = SPAN("x")}, &r));
+    check_ok(
+        http_fetch(&(struct http_request){.url = url_of(*state, "/echo"), .method = "PUT", .body = SPAN("x")}, &r));
     assert_true(span_starts(buf_view(&r.body), SPAN("PUT /echo HTTP/1.1\r\n")));
     assert_null(strstr(r.body.data, "Content-Type"));
     http_response_done(&r);
@@ -410,13 +408,12 @@ static void each_failure_has_its_errno_and_a_sentence(void **state)
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         struct http_response r;
         int64_t start_us = mono_us();
-        int error =
-            http_fetch(&(struct http_request){.url = url_of(*state, CASES[i].path),
-                                              .timeout_ms = CASES[i].error == -ETIMEDOUT ? 200 : 10000,
-                                              .body_bytes_max = 9999,
-                                              .accept_encoding = true,
-                                              .follow_redirects = true},
-                       &r);
+        int error = http_fetch(&(struct http_request){.url = url_of(*state, CASES[i].path),
+                                                      .timeout_ms = CASES[i].error == -ETIMEDOUT ? 200 : 10000,
+                                                      .body_bytes_max = 9999,
+                                                      .accept_encoding = true,
+                                                      .follow_redirects = true},
+                               &r);
         if (error != CASES[i].error || r.error != error || r.status != CASES[i].status ||
             !strstr(r.error_text, CASES[i].words) || r.error_text[0] == '\0')
             check_failed("%s: error %d, status %d, \"%s\"", CASES[i].path, error, r.status, r.error_text);
@@ -441,9 +438,8 @@ static void a_refused_connection_is_told_from_a_name_that_does_not_resolve(void 
     assert_int_equal(r.status, 0);
     http_response_done(&r);
     close(fd);
-    check_errno(
-        http_fetch(&(struct http_request){.url = "http://no-such-host.invalid/", .timeout_ms = 5000}, &r),
-        -EHOSTUNREACH);
+    check_errno(http_fetch(&(struct http_request){.url = "http://no-such-host.invalid/", .timeout_ms = 5000}, &r),
+                -EHOSTUNREACH);
     check_contains(r.error_text, "no-such-host.invalid");
     http_response_done(&r);
 }
@@ -451,8 +447,7 @@ static void a_refused_connection_is_told_from_a_name_that_does_not_resolve(void 
 static void requests_that_cannot_be_sent_say_why(void **state)
 {
     const char *url = url_of(*state, "/ok");
-    const char *no_colon[] = {"no colon", NULL}, *split[] = {"X: a\r\nY: b", NULL},
-               *name[] = {"X Y: a", NULL};
+    const char *no_colon[] = {"no colon", NULL}, *split[] = {"X: a\r\nY: b", NULL}, *name[] = {"X Y: a", NULL};
     struct http_credentials gone = {.bearer_file = "/nonexistent/token"},
                             no_password = {.password_file = "/nonexistent/p"};
     struct http_credentials split_token = {.bearer = "a\r\nX: b"}, bad_name = {.server_name = "a/b"};
@@ -485,10 +480,8 @@ static void requests_that_cannot_be_sent_say_why(void **state)
 static void gzip_is_decoded_when_asked_for(void **state)
 {
     struct http_response r;
-    check_ok(http_fetch(&(struct http_request){.url = url_of(*state, "/gzip"),
-                                               .accept_encoding = true,
-                                               .body_bytes_max = 10000},
-                        &r));
+    check_ok(http_fetch(
+        &(struct http_request){.url = url_of(*state, "/gzip"), .accept_encoding = true, .body_bytes_max = 10000}, &r));
     assert_int_equal(r.body.len, 10000);
     assert_true(r.body.data[0] == 'x' && r.body.data[9999] == 'x');
     http_response_done(&r);
@@ -503,9 +496,8 @@ static void gzip_is_decoded_when_asked_for(void **state)
 static void a_gzip_bomb_is_stopped_by_its_decoded_size(void **state)
 {
     struct http_response r;
-    check_errno(
-        http_fetch(&(struct http_request){.url = url_of(*state, "/bomb"), .accept_encoding = true}, &r),
-        -EFBIG);
+    check_errno(http_fetch(&(struct http_request){.url = url_of(*state, "/bomb"), .accept_encoding = true}, &r),
+                -EFBIG);
     assert_true(r.body.cap <= BODY_BYTES_MAX + 1);
     http_response_done(&r);
 }
@@ -517,8 +509,7 @@ static void redirects_are_followed_only_when_asked(void **state)
     assert_int_equal(r.status, 302);
     check_span(http_response_header(&r, "location"), "/ok");
     http_response_done(&r);
-    check_ok(
-        http_fetch(&(struct http_request){.url = url_of(*state, "/redirect"), .follow_redirects = true}, &r));
+    check_ok(http_fetch(&(struct http_request){.url = url_of(*state, "/redirect"), .follow_redirects = true}, &r));
     assert_int_equal(r.status, 200);
     assert_string_equal(r.body.data, "hello");
     assert_int_equal(http_response_header(&r, "x-first").len, 0);
@@ -527,8 +518,7 @@ static void redirects_are_followed_only_when_asked(void **state)
 
 static void credentials_go_to_the_host_they_are_for_and_no_other(void **state)
 {
-    struct http_credentials basic = {.user = "Aladdin", .password = "open sesame"},
-                            bearer = {.bearer = "t0ken"},
+    struct http_credentials basic = {.user = "Aladdin", .password = "open sesame"}, bearer = {.bearer = "t0ken"},
                             typed = {.bearer = "k", .authorization_type = "ApiKey"};
     const struct {
         const struct http_credentials *credentials;
@@ -538,8 +528,8 @@ static void credentials_go_to_the_host_they_are_for_and_no_other(void **state)
                  {&typed, "\r\nAuthorization: ApiKey k\r\n"}};
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         struct http_response r;
-        check_ok(http_fetch(
-            &(struct http_request){.url = url_of(*state, "/echo"), .credentials = CASES[i].credentials}, &r));
+        check_ok(http_fetch(&(struct http_request){.url = url_of(*state, "/echo"), .credentials = CASES[i].credentials},
+                            &r));
         check_contains(r.body.data, CASES[i].line);
         http_response_done(&r);
         check_ok(http_fetch(&(struct http_request){.url = url_of(*state, "/redirect-away"),
@@ -556,8 +546,7 @@ static void credential_files_are_read_at_each_request(void **state)
 {
     AUTO_FREE char *token = file_with("token", " first\n");
     AUTO_FREE char *password = file_with("password", "open sesame\n");
-    struct http_credentials bearer = {.bearer_file = token},
-                            basic = {.user = "Aladdin", .password_file = password};
+    struct http_credentials bearer = {.bearer_file = token}, basic = {.user = "Aladdin", .password_file = password};
     struct http_response r;
     check_ok(http_fetch(&(struct http_request){.url = url_of(*state, "/echo"), .credentials = &bearer}, &r));
     check_contains(r.body.data, "Authorization: Bearer first\r\n");
@@ -613,8 +602,7 @@ static void the_proxy_environment_is_ignored(void **state)
     http_response_done(&r);
     /* and a proxy that is asked for is used, whatever no_proxy says: the peer sees an absolute URL */
     setenv("no_proxy", "*", 1);
-    error =
-        http_fetch(&(struct http_request){.url = "http://shop.invalid/x", .proxy = url_of(*state, "")}, &r);
+    error = http_fetch(&(struct http_request){.url = "http://shop.invalid/x", .proxy = url_of(*state, "")}, &r);
     unsetenv("no_proxy");
     check_ok(error);
     assert_int_equal(r.status, 404);
@@ -703,8 +691,7 @@ static void one_descriptor_wakes_the_owner_for_everything(void **state)
     assert_int_equal(http_client_pending(c), 1);
     run(c, &s, 1);
     assert_int_equal(s.ok, 1);
-    check_ok(http_send(c, &(struct http_request){.url = url_of(*state, "/hang"), .timeout_ms = 50}, on_done,
-                       &s, NULL));
+    check_ok(http_send(c, &(struct http_request){.url = url_of(*state, "/hang"), .timeout_ms = 50}, on_done, &s, NULL));
     run(c, &s, 2);
     assert_int_equal(s.last_error, -ETIMEDOUT);
     check_ok(http_send(c, &(struct http_request){.url = "nonsense"}, on_done, &s, NULL));
@@ -724,8 +711,8 @@ static void the_timeout_alone_is_enough_too(void **state)
     struct http_client *c;
     check_ok(http_client_new(&c));
     struct seen s = {0};
-    check_ok(http_send(c, &(struct http_request){.url = url_of(*state, "/hang"), .timeout_ms = 100}, on_done,
-                       &s, NULL));
+    check_ok(
+        http_send(c, &(struct http_request){.url = url_of(*state, "/hang"), .timeout_ms = 100}, on_done, &s, NULL));
     int64_t end_us = mono_us() + 5000000;
     while (s.done == 0 && mono_us() < end_us) {
         int64_t ms = http_client_timeout_ms(c);
@@ -750,8 +737,7 @@ static void connections_are_reused_unless_a_fresh_one_is_asked_for(void **state)
     }
     assert_int_equal(p->accepted - before, 1);
     for (int i = 0; i < 3; i++) {
-        check_ok(http_send(c, &(struct http_request){.url = url_of(p, "/ok"), .no_reuse = true}, on_done, &s,
-                           NULL));
+        check_ok(http_send(c, &(struct http_request){.url = url_of(p, "/ok"), .no_reuse = true}, on_done, &s, NULL));
         run(c, &s, i + 6);
     }
     assert_int_equal(p->accepted - before, 4);
@@ -765,8 +751,7 @@ static void a_kept_connection_that_the_peer_closed_is_replaced(void **state)
     check_ok(http_client_new(&c));
     struct seen s = {0};
     for (int i = 0; i < 10; i++) {
-        check_ok(http_send(c,
-                           &(struct http_request){.url = url_of(*state, "/ok-then-close"), .body = SPAN("x")},
+        check_ok(http_send(c, &(struct http_request){.url = url_of(*state, "/ok-then-close"), .body = SPAN("x")},
                            on_done, &s, NULL));
         run(c, &s, i + 1);
         if (i % 2)
@@ -849,8 +834,7 @@ static void resend(void *ctx, struct http_response *response)
     struct seen *s = ctx;
     s->done++;
     s->last_error = response->error;
-    check_errno(http_send(s->again, &(struct http_request){.url = s->again_url}, resend, s, NULL),
-                -ESHUTDOWN);
+    check_errno(http_send(s->again, &(struct http_request){.url = s->again_url}, resend, s, NULL), -ESHUTDOWN);
 }
 
 static void free_cancels_what_is_pending(void **state)

@@ -157,8 +157,7 @@ static void reader_names_the_place_of_an_error(void **state)
         const char *text;
         uint32_t line;
     } CASES[] = {
-        {"", 1},         {"{\"a\":1,\n \"a\":2}", 2}, {"[1,\n2,\n}", 3}, {"{} x", 1},
-        {"\"\xff\"", 1}, {"[\"\\u0000\"]", 1},
+        {"", 1}, {"{\"a\":1,\n \"a\":2}", 2}, {"[1,\n2,\n}", 3}, {"{} x", 1}, {"\"\xff\"", 1}, {"[\"\\u0000\"]", 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         struct parse_error err = {0};

@@ -26,8 +26,7 @@ static void url_splits_into_its_parts(void **state)
         uint16_t port;
         bool port_given;
     } CASES[] = {
-        {"http://127.0.0.1:9480/metrics?x=1", "http", NULL, NULL, "127.0.0.1", "/metrics", "x=1", NULL, 9480,
-         true},
+        {"http://127.0.0.1:9480/metrics?x=1", "http", NULL, NULL, "127.0.0.1", "/metrics", "x=1", NULL, 9480, true},
         {"https://shop.example", "https", NULL, NULL, "shop.example", "", NULL, NULL, 443, false},
         {"HTTP://Shop.example/?#", "HTTP", NULL, NULL, "Shop.example", "/", "", "", 80, false},
         {"http://u:p:q@h/a", "http", "u", "p:q", "h", "/a", NULL, NULL, 80, false},
@@ -102,8 +101,8 @@ static void percent_encoding_round_trips_every_byte(void **state)
     buf_init(&decoded, 4096);
     url_encode(&encoded, span_of(all, sizeof all));
     for (size_t i = 0; i < encoded.len; i++)
-        assert_true(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%",
-                           encoded.data[i]) != NULL);
+        assert_true(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%", encoded.data[i]) !=
+                    NULL);
     url_decode(&decoded, buf_view(&encoded), true);
     assert_int_equal(buf_error(&decoded), 0);
     assert_int_equal(decoded.len, sizeof all);

@@ -1,4 +1,4 @@
-/* fuzz_remote_write.c - any bytes as a write request: refused or whole. The first byte picks the protocol and whether the
+/* remote_write.c - any bytes as a write request: refused or whole. The first byte picks the protocol and whether the
  * rest is the protobuf itself (then compressed here) or a snappy body. Input of libFuzzer; kept crashes are files. */
 #include <errno.h>
 #include <snappy-c.h>

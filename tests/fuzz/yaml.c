@@ -1,4 +1,4 @@
-/* fuzz_yaml.c - any bytes as a YAML file: refused with a problem, or a tree that can be walked to its end within
+/* yaml.c - any bytes as a YAML file: refused with a problem, or a tree that can be walked to its end within
  * YAML_NODES_MAX. Input of libFuzzer; kept crashes are files. */
 #include <errno.h>
 
