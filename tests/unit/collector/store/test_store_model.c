@@ -1,0 +1,309 @@
+/* Random operations on the store and on a naive twin that keeps everything in sorted arrays: after each they must agree.
+ * CREST_SEED repeats a run, CREST_MODEL_OPS=1000000 makes it long. */
+#include "tests/unit/collector/store/store_test.h"
+
+#include <stdatomic.h>
+
+#include "lib/base/number.h"
+
+enum { SERIES = 300, SNAPSHOTS = 3 }; /* three groups of ids */
+#define STEP_MS 1000
+
+struct twin_series {
+    struct sample *samples; /* ascending */
+    size_t n, cap;
+};
+struct twin {
+    struct twin_series series[SERIES];
+    int64_t now_ms, cutoff_ms; /* below the cutoff samples may be gone */
+};
+struct snapshot {
+    struct store_reader *rd;
+    struct twin twin;
+};
+struct model {
+    struct store_fixture *f;
+    struct check_random r;
+    struct twin twin;
+    _Atomic int64_t clock_ms; /* the same for the store's writer */
+    struct snapshot snapshots[SNAPSHOTS];
+    uint64_t op, kept, refused;
+};
+
+static int64_t model_now(void *ctx)
+{
+    return atomic_load(&((struct model *)ctx)->clock_ms);
+}
+
+static void name_of(unsigned i, char text[64])
+{
+    (void)snprintf(text, 64, "m|series=%u|parity=%u", i, i % 2);
+}
+
+static size_t place(const struct twin_series *ts, int64_t t_ms)
+{
+    size_t low = 0, high = ts->n;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (ts->samples[mid].t_ms < t_ms)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* 1 kept, 0 refused: the rule of store.h. */
+static int twin_put(struct twin_series *ts, const struct sample *s)
+{
+    size_t at = place(ts, s->t_ms);
+    if (at < ts->n && ts->samples[at].t_ms == s->t_ms)
+        return f64_bits(ts->samples[at].value) == f64_bits(s->value);
+    if (ts->n == ts->cap) {
+        ts->cap = ts->cap ? ts->cap * 2 : 16;
+        ts->samples = realloc(ts->samples, ts->cap * sizeof *ts->samples);
+        assert_non_null(ts->samples);
+    }
+    memmove(ts->samples + at + 1, ts->samples + at, (ts->n - at) * sizeof *ts->samples);
+    ts->samples[at] = *s;
+    ts->n++;
+    return 1;
+}
+
+static void twin_copy(const struct twin *from, struct twin *to)
+{
+    *to = *from;
+    for (unsigned i = 0; i < SERIES; i++) {
+        struct twin_series *ts = &to->series[i];
+        ts->cap = ts->n;
+        ts->samples = malloc(ts->n * sizeof *ts->samples + 1);
+        assert_non_null(ts->samples);
+        if (ts->n)
+            memcpy(ts->samples, from->series[i].samples, ts->n * sizeof *ts->samples);
+    }
+}
+
+static void twin_done(struct twin *t)
+{
+    for (unsigned i = 0; i < SERIES; i++)
+        free(t->series[i].samples);
+    memset(t->series, 0, sizeof t->series);
+}
+
+static void compare(struct model *m, const struct twin *twin, struct store_reader *rd, unsigned i, int64_t min_ms,
+                    int64_t max_ms, const char *what)
+{
+    const struct twin_series *ts = &twin->series[i];
+    struct sample_columns c;
+    char text[64];
+    name_of(i, text);
+    sample_columns_init(&c);
+    read_in(rd, text, min_ms, max_ms, &c);
+    size_t at = place(ts, min_ms), k = 0;
+    for (; at < ts->n && ts->samples[at].t_ms <= max_ms; at++) {
+        const struct sample *want = &ts->samples[at];
+        if (k < c.n && c.t_ms[k] == want->t_ms) {
+            if (f64_bits(c.value[k]) != f64_bits(want->value) || (c.start_ms ? c.start_ms[k] : 0) != want->start_ms)
+                check_failed("op %llu: %s: %s at %lld has another value or start", (unsigned long long)m->op, what,
+                             text, (long long)want->t_ms);
+            k++;
+        } else if (want->t_ms >= m->twin.cutoff_ms) {
+            check_failed("op %llu: %s: %s lacks its sample at %lld", (unsigned long long)m->op, what, text,
+                         (long long)want->t_ms);
+        }
+    }
+    if (k != c.n)
+        check_failed("op %llu: %s: %s has a sample at %lld that was never written, or twice", (unsigned long long)m->op,
+                     what, text, (long long)c.t_ms[k]);
+    sample_columns_done(&c);
+}
+
+static double random_value(struct check_random *r)
+{
+    switch (check_random_below(r, 8)) {
+    case 0:
+        return stale_marker();
+    case 1:
+        return f64_from_bits(check_random_u64(r));
+    case 2:
+        return -0.0;
+    case 3:
+        return (double)(int64_t)check_random_below(r, 100000) / 1000;
+    default:
+        return (double)check_random_below(r, 1000);
+    }
+}
+
+static int64_t random_time(struct model *m)
+{
+    struct check_random *r = &m->r;
+    int64_t span = m->twin.now_ms - m->twin.cutoff_ms;
+    switch (check_random_below(r, 20)) {
+    case 0: /* anywhere that retention spares */
+        return m->twin.cutoff_ms + (int64_t)check_random_below(r, (uint64_t)span + 1);
+    case 1: /* collides with a grid time now and then */
+    case 2:
+    case 3: {
+        int64_t t = m->twin.now_ms - STEP_MS * (int64_t)check_random_below(r, 2000);
+        return t < m->twin.cutoff_ms ? m->twin.cutoff_ms : t;
+    }
+    default:
+        return m->twin.now_ms;
+    }
+}
+
+static void pass_time(struct model *m, int64_t ms)
+{
+    m->twin.now_ms += ms;
+    atomic_store(&m->clock_ms, m->twin.now_ms); /* the retention may run at any time */
+    m->twin.cutoff_ms = m->twin.now_ms - m->f->config.retention_ms;
+}
+
+static void append(struct model *m)
+{
+    struct check_random *r = &m->r;
+    struct write_request *w = request_new();
+    uint64_t kept = 0, refused = 0;
+    pass_time(m, STEP_MS);
+    bool scrape = check_random_below(r, 3) == 0;
+    unsigned first = (unsigned)check_random_below(r, SERIES), n = 1 + (unsigned)check_random_below(r, scrape ? 120 : 6);
+    for (unsigned k = 0; k < n; k++) {
+        unsigned i = scrape ? (first + k) % SERIES : (unsigned)check_random_below(r, SERIES);
+        size_t run = scrape || check_random_below(r, 10) ? 1 : 1 + check_random_below(r, 400);
+        char text[64];
+        name_of(i, text);
+        struct write_series *ws = request_series(w, text, run);
+        if (check_random_below(r, 10) == 0)
+            ws->key = (struct span){NULL, 0};
+        int64_t t = scrape ? m->twin.now_ms : random_time(m);
+        for (size_t j = 0; j < run && t <= m->twin.now_ms; j++, t += STEP_MS) {
+            struct sample s = {.t_ms = t, .value = random_value(r)};
+            s.start_ms = check_random_below(r, 30) ? 0 : (int64_t)check_random_below(r, 1000) - 500;
+            struct twin_series *ts = &m->twin.series[i];
+            size_t at = place(ts, t);
+            if (at < ts->n && ts->samples[at].t_ms == t && check_random_below(r, 2))
+                s.value = ts->samples[at].value; /* a retry */
+            ws->samples[ws->n_samples++] = s;
+            if (twin_put(ts, &s))
+                kept++;
+            else
+                refused++;
+        }
+    }
+    struct store_written written = write_now(m->f->s, w);
+    if (written.error || written.samples != kept || written.refused[STORE_REFUSED_DUPLICATE] != refused)
+        check_failed("op %llu: kept %llu of %llu, refused %llu of %llu, error %d", (unsigned long long)m->op,
+                     (unsigned long long)written.samples, (unsigned long long)kept,
+                     (unsigned long long)written.refused[STORE_REFUSED_DUPLICATE], (unsigned long long)refused,
+                     written.error);
+    m->kept += kept;
+    m->refused += refused;
+}
+
+static void close_snapshot(struct snapshot *sn)
+{
+    store_reader_close(sn->rd);
+    twin_done(&sn->twin);
+    sn->rd = NULL;
+}
+
+static void close_snapshots(struct model *m)
+{
+    for (size_t i = 0; i < SNAPSHOTS; i++)
+        if (m->snapshots[i].rd)
+            close_snapshot(&m->snapshots[i]);
+}
+
+static void use_snapshot(struct model *m)
+{
+    struct snapshot *sn = &m->snapshots[check_random_below(&m->r, SNAPSHOTS)];
+    if (!sn->rd) {
+        check_ok(store_reader_open(m->f->s, &sn->rd));
+        twin_copy(&m->twin, &sn->twin);
+        return;
+    }
+    for (int k = 0; k < 5; k++)
+        compare(m, &sn->twin, sn->rd, (unsigned)check_random_below(&m->r, SERIES), INT64_MIN, INT64_MAX, "snapshot");
+    if (check_random_below(&m->r, 3) == 0)
+        close_snapshot(sn);
+}
+
+static void look(struct model *m)
+{
+    struct store_reader *rd;
+    check_ok(store_reader_open(m->f->s, &rd));
+    for (int k = 0; k < 3; k++) {
+        unsigned i = (unsigned)check_random_below(&m->r, SERIES);
+        int64_t from = random_time(m), to = from + (int64_t)check_random_below(&m->r, 3600000);
+        compare(m, &m->twin, rd, i, from, to, "range");
+        compare(m, &m->twin, rd, i, INT64_MIN, INT64_MAX, "whole series");
+    }
+    store_reader_close(rd);
+}
+
+static void look_at_all(struct model *m)
+{
+    struct store_reader *rd;
+    check_ok(store_reader_open(m->f->s, &rd));
+    for (unsigned i = 0; i < SERIES; i++)
+        compare(m, &m->twin, rd, i, INT64_MIN, INT64_MAX, "all");
+    store_reader_close(rd);
+}
+
+static void step(struct model *m)
+{
+    uint64_t pick = check_random_below(&m->r, 1000);
+    if (pick < 700) {
+        append(m);
+    } else if (pick < 850) {
+        look(m);
+    } else if (pick < 940) {
+        use_snapshot(m);
+    } else if (pick < 980) {
+        check_ok(store_seal(m->f->s));
+    } else if (pick < 990) {
+        close_snapshots(m);
+        restart(m->f);
+        look_at_all(m);
+    } else if (pick < 993) { /* days pass: retention takes what is old when the store opens */
+        close_snapshots(m);
+        pass_time(m, (int64_t)check_random_below(&m->r, 4) * 43200000);
+        restart(m->f);
+        look(m);
+    }
+}
+
+static void the_store_agrees_with_its_twin(void **state)
+{
+    static struct model model;
+    struct model *m = &model;
+    m->f = *state;
+    m->r = check_random_new("the_store_agrees_with_its_twin");
+    shut(m->f);
+    m->twin.now_ms = 1700000000000;
+    atomic_store(&m->clock_ms, m->twin.now_ms);
+    m->f->config.retention_ms = 5 * INT64_C(86400000);
+    m->twin.cutoff_ms = m->twin.now_ms - m->f->config.retention_ms;
+    m->f->config.now_ms = model_now;
+    m->f->config.now_ctx = m;
+    open_again(m->f);
+    uint64_t ops = 6000 / check_slowness();
+    const char *wanted = getenv("CREST_MODEL_OPS");
+    if (wanted)
+        check_ok(parse_u64(wanted, UINT64_MAX, &ops));
+    for (m->op = 0; m->op < ops; m->op++)
+        step(m);
+    look_at_all(m);
+    assert_true(m->kept > ops);
+    assert_true(m->refused > 0);
+    close_snapshots(m);
+    twin_done(&m->twin);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_store_agrees_with_its_twin, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("collector/store model", tests, NULL, NULL);
+}
