@@ -3,13 +3,17 @@
  *   struct rules *ru;
  *   r = rules_new(&(struct rules_config){.query = q, .store = s, .state = st, .sink = sink, …}, &ru);
  *   r = rules_load(ru, paths, n, &problems);       // also for reload: a bad file keeps the old set; state of equal rules goes on
- *   r = rules_start(ru);                            // its own thread
+ *   r = rules_start(ru);                            // its own threads: one for fast groups, one for the others
  *   rules_commit_hook(ru) → store_set_commit_hook   // groups with interval <= 2 s run at the first commit with a new scrape
- *   rules_free(ru);
+ *   rules_stop(ru); … store_close(store); rules_free(ru);      // the hook may be called until the store is closed
  *
- * Semantics: reference/alerting.md 1.1-1.2. Groups with interval <= 2 s run exactly once per interval, at the first commit whose
- * newest sample is newer than the last evaluation, at the latest on the tick; evaluation time is that newest sample's (else the tick), strictly
- * rising. Slower groups keep Prometheus's grid. Missed evaluations are skipped and counted. */
+ * Semantics: reference/alerting.md 1.1-1.2. Groups with interval <= 2 s run exactly once per interval, at the first commit with a sample newer than
+ * what the last evaluation saw, at the latest on the tick; evaluation time is that newest sample's (else the tick), strictly
+ * rising. Samples far from now (history, a sender whose clock is wrong) and the rules' own do not count. Slower groups keep Prometheus's
+ * grid. Missed evaluations are skipped and counted.
+ *
+ * After a restart alerts are what they were. One that was pending or firing and is missing from the first results stays for a minute (or two
+ * intervals), as short windows are empty until the senders are back. After more than an hour without samples what was pending begins anew. */
 #pragma once
 
 #include "collector/alert.h"
@@ -31,15 +35,16 @@ struct rules_config {
 };
 extern const struct state_room RULES_STATE_ROOM;
 MUST_USE int rules_new(const struct rules_config *config, struct rules **ret);
-/* Paths may hold shell patterns. -EINVAL with problems: nothing changed. */
+/* Paths may hold shell patterns. -EINVAL with problems: nothing changed. Waits for the evaluation that runs. */
 MUST_USE int rules_load(struct rules *ru, const char *const *paths, size_t n, struct problems *problems);
 /* Validate files only (crest-collector check rules). */
 MUST_USE int rules_check(const char *const *paths, size_t n, struct problems *problems);
 MUST_USE int rules_start(struct rules *ru);
-void rules_free(struct rules *ru); /* ends the thread after the evaluation that runs */
+void rules_stop(struct rules *ru); /* ends the threads after the evaluation that runs */
+void rules_free(struct rules *ru); /* stops, too; NULL is fine */
 struct commit_hook rules_commit_hook(struct rules *ru);
-/* One turn with a given clock, for tests: runs what is due, returns ms until the next deadline. */
-int64_t rules_step(struct rules *ru, int64_t now_ms, int64_t now_mono_us);
+/* One turn with a given clock, for tests and `test rules`: runs what is due, returns ms until the next deadline. Not beside rules_start. */
+int64_t rules_step(struct rules *ru, int64_t now_ms);
 /* The API's answers (Prometheus's JSON "data" of /api/v1/rules and /api/v1/alerts), from a copy that evaluation never waits for.
  * type "", "alert" or "record". */
 struct json_writer;
