@@ -267,10 +267,11 @@ static void stop(struct collector *c)
 {
     daemon_notify("STOPPING=1");
     httpd_stop(c->httpd, 5000);
-    rules_free(c->rules);
+    rules_stop(c->rules);
     notify_free(c->notify);
     query_free(c->query);
-    store_close(c->store);
+    store_close(c->store); /* its last commits still call the rules' hook */
+    rules_free(c->rules);
     state_close(c->state);
     web_config_free(c->web_config);
     collector_config_done(&c->config);
