@@ -282,9 +282,10 @@ static void a_parse_stays_within_its_arena(void **state)
         struct promql_expr *e = NULL;
         struct parse_error error;
         arena_init(&a, max);
-        int r = promql_parse(SPAN("sum by (a, b) (rate(x{c=~\"d.*\",e=\"f\"}[5m:1m] offset 1h)) / on (g) group_left (h) "
-                                  "(y{i!~\"j|k\"} + 1)"),
-                             &a, &e, &error);
+        int r =
+            promql_parse(SPAN("sum by (a, b) (rate(x{c=~\"d.*\",e=\"f\"}[5m:1m] offset 1h)) / on (g) group_left (h) "
+                              "(y{i!~\"j|k\"} + 1)"),
+                         &a, &e, &error);
         if (r != 0)
             check_errno(r, -ENOMEM);
         if (r == 0)
