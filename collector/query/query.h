@@ -30,7 +30,8 @@ MUST_USE int query_local_new(struct store *s, const struct query_limits *limits,
 /* -EOPNOTSUPP until the remote engine is written; url is kept. */
 MUST_USE int query_remote_new(const char *url, const struct query_limits *limits, struct query_engine **ret);
 void query_free(struct query_engine *q); /* cancels and waits */
-/* 0 and *ret (the caller frees with promql_result_free), or negative and *ret_error. */
+/* 0 and *ret (the caller frees with promql_result_free), or negative and *ret_error. The text of a bad expression is as
+ * Prometheus words it, place included: "1:5: parse error: unexpected end of input". */
 MUST_USE int query_run(struct query_engine *q, const struct query_request *request, struct promql_result **ret,
                        struct promql_error *ret_error);
 /* done runs on a worker thread, exactly once, with either a result (taken by done) or NULL and an error. The request is copied. */
