@@ -8,10 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "lib/base/buf.h"
 #include "lib/base/process.h"
+#include "lib/wire/json.h"
 
 enum program { GATEWAY, SHOP, COLLECTOR, AGENT, CUSTOMERS, PROGRAMS_RUN };
 
