@@ -160,11 +160,11 @@ static bool check_value(struct check *c)
 
 int json_text_check(struct span text, struct span *ret_root, char *why, size_t why_bytes)
 {
-    struct check c = {.at = text.ptr, .end = text.ptr + text.len};
     if (text.len == 0) {
         snprintf(why, why_bytes, "it is empty");
         return -EINVAL;
     }
+    struct check c = {.at = text.ptr, .end = text.ptr + text.len};
     if (!span_is_utf8(text)) {
         snprintf(why, why_bytes, "it is not UTF-8");
         return -EINVAL;

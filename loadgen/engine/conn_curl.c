@@ -1,0 +1,545 @@
+/* conn_curl.c - conn.h on curl_multi with socket_action and an epoll descriptor.
+ *
+ * libcurl 7.88.1's ways that this file works around (reference: its lib/url.c, multi.c, http.c):
+ *  - looking for a connection to reuse walks all connections to that host: each user has a CURLSH of its own that holds only its
+ *    connections, so the walk is over one or two, and no user takes another's;
+ *  - curl_multi_perform touches every handle: only socket_action is used;
+ *  - MAXCONNECTS counts handles and closes the oldest: set far above;
+ *  - sigaction per call: NOSIGNAL; upload buffer of 64 KB per request: the smallest allowed;
+ *  - its own waiting list for connection limits is slow: none is set, the scheduler has the cap. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/limits.h"
+#include "loadgen/engine/conn_driver.h"
+
+#define EVENTS_MAX 256
+#define HEADERS_BYTES_MAX (256u << 10) /* of one response; browsers give up at about as much */
+#define IDLE_TRANSFERS_MAX 1024u       /* easy handles kept for reuse: about 10 KB each */
+#define CONNECTIONS_MAX 1000000L       /* never the reason for closing one */
+#define UPLOAD_BYTES 16384L
+#define RECEIVE_BYTES 16384L
+
+struct curl_engine;
+struct curl_conn;
+struct transfer {
+    struct transfer *next; /* in the idle list */
+    CURL *easy;
+    struct curl_conn *conn;
+    struct curl_slist *headers;
+    struct buf head, body;
+    char error[CURL_ERROR_SIZE];
+    int64_t sent_us;
+    bool too_large;
+};
+struct curl_conn {
+    struct conn base;
+    struct curl_engine *engine;
+    void *user;
+    CURLSH *share;
+    struct transfer *transfer; /* in flight */
+};
+struct curl_engine {
+    struct conn_engine base;
+    struct conn_config config;
+    CURLM *multi;
+    int epoll;
+    int64_t due_us; /* when libcurl wants its timer; -1: not */
+    struct transfer *idle;
+    size_t n_idle;
+    bool no_pwait2; /* kernel older than 5.11 */
+};
+
+/* ---- callbacks of libcurl ---- */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *engine, void *known)
+{
+    (void)easy;
+    struct curl_engine *e = engine;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(e->epoll, EPOLL_CTL_DEL, fd, NULL); /* may be closed already */
+        return 0;
+    }
+    struct epoll_event event = {.data.fd = fd};
+    if (what & CURL_POLL_IN)
+        event.events |= EPOLLIN;
+    if (what & CURL_POLL_OUT)
+        event.events |= EPOLLOUT;
+    int r = epoll_ctl(e->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    if (r < 0 && errno == ENOENT)
+        r = epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &event);
+    else if (r < 0 && errno == EEXIST)
+        r = epoll_ctl(e->epoll, EPOLL_CTL_MOD, fd, &event);
+    if (!known)
+        curl_multi_assign(e->multi, fd, e);
+    return r < 0 ? -1 : 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *engine)
+{
+    (void)multi;
+    struct curl_engine *e = engine;
+    e->due_us = timeout_ms < 0 ? -1 : mono_us() + timeout_ms * 1000;
+    return 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *transfer)
+{
+    struct transfer *t = transfer;
+    struct span line = span_of(data, size * n);
+    if (span_starts(line, SPAN("HTTP/"))) { /* of several responses (100, 103) the last counts */
+        buf_clear(&t->head);
+        return line.len;
+    }
+    if (span_trim(line).len == 0)
+        return line.len;
+    buf_span(&t->head, line);
+    if (buf_error(&t->head))
+        t->too_large = true;
+    return t->too_large ? 0 : line.len;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *transfer)
+{
+    struct transfer *t = transfer;
+    buf_bytes(&t->body, data, size * n);
+    if (buf_error(&t->body))
+        t->too_large = true;
+    return t->too_large ? 0 : size * n;
+}
+
+/* ---- transfers ---- */
+
+static void transfer_free(struct transfer *t)
+{
+    if (!t)
+        return;
+    curl_easy_cleanup(t->easy);
+    curl_slist_free_all(t->headers);
+    buf_done(&t->head);
+    buf_done(&t->body);
+    free(t);
+}
+
+#define SET(option, value)                                                                                             \
+    do {                                                                                                               \
+        if (curl_easy_setopt(easy, option, value) != CURLE_OK)                                                         \
+            return -ENOMEM;                                                                                            \
+    } while (0)
+
+/* What stays the same for every request of this handle. */
+MUST_USE static int set_constants(struct curl_engine *e, struct transfer *t)
+{
+    CURL *easy = t->easy;
+    SET(CURLOPT_PRIVATE, t);
+    SET(CURLOPT_ERRORBUFFER, t->error);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, t);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, t);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_NOPROGRESS, 1L);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, ""); /* the environment's proxy would be measured instead */
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
+    SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L);
+    SET(CURLOPT_TCP_NODELAY, 1L);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_USERAGENT, e->config.user_agent ? e->config.user_agent : "crest-loadgen");
+    if (e->config.ca_file)
+        SET(CURLOPT_CAINFO, e->config.ca_file);
+    return 0;
+}
+
+MUST_USE static int transfer_take(struct curl_engine *e, struct transfer **ret)
+{
+    struct transfer *t = e->idle;
+    if (t) {
+        e->idle = t->next;
+        e->n_idle--;
+        *ret = t;
+        return 0;
+    }
+    t = calloc(1, sizeof *t);
+    if (!t)
+        return -ENOMEM;
+    buf_init(&t->head, HEADERS_BYTES_MAX);
+    buf_init(&t->body, BODY_BYTES_MAX);
+    t->easy = curl_easy_init();
+    int r = t->easy ? set_constants(e, t) : -ENOMEM;
+    if (r < 0) {
+        transfer_free(t);
+        return r;
+    }
+    *ret = t;
+    return 0;
+}
+
+/* Out of the multi, off its user; kept for the next request. */
+static void transfer_give_back(struct curl_engine *e, struct transfer *t)
+{
+    curl_multi_remove_handle(e->multi, t->easy);
+    curl_easy_setopt(t->easy, CURLOPT_SHARE, NULL);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
+    t->conn = NULL;
+    if (e->n_idle >= IDLE_TRANSFERS_MAX) {
+        transfer_free(t);
+        return;
+    }
+    buf_clear(&t->head);
+    if (t->body.cap > RECEIVE_BYTES * 4)
+        buf_done(&t->body); /* one large page must not stay in every handle */
+    else
+        buf_clear(&t->body);
+    t->next = e->idle;
+    e->idle = t;
+    e->n_idle++;
+}
+
+MUST_USE static int add_header(struct transfer *t, const char *line)
+{
+    struct curl_slist *more = curl_slist_append(t->headers, line);
+    if (!more)
+        return -ENOMEM;
+    t->headers = more;
+    return 0;
+}
+
+static bool has_header(const struct conn_request *q, struct span name)
+{
+    for (size_t i = 0; i < q->n_headers; i++) {
+        struct span line = span_str(q->headers[i]);
+        if (span_equal_nocase(span_of(line.ptr, span_find(line, ':')), name))
+            return true;
+    }
+    return false;
+}
+
+MUST_USE static int set_headers(struct transfer *t, const struct conn_request *q, bool sends_body)
+{
+    CURL *easy = t->easy;
+    for (size_t i = 0; i < q->n_headers; i++) {
+        struct span line = span_str(q->headers[i]);
+        size_t colon = span_find(line, ':');
+        if (span_trim(span_from(line, colon + 1)).len > 0) {
+            if (add_header(t, q->headers[i]) < 0)
+                return -ENOMEM;
+            continue;
+        }
+        AUTO_FREE char *empty = span_dup(line); /* libcurl's way to send a header without value: "Name;" */
+        if (!empty || colon == line.len)
+            return -ENOMEM;
+        empty[colon] = ';';
+        empty[colon + 1] = '\0';
+        if (add_header(t, empty) < 0)
+            return -ENOMEM;
+    }
+    if (add_header(t, "Expect:") < 0)
+        return -ENOMEM;
+    if (sends_body && !has_header(q, SPAN("content-type")) && add_header(t, "Content-Type:") < 0)
+        return -ENOMEM; /* libcurl would say it is a form */
+    SET(CURLOPT_HTTPHEADER, t->headers);
+    return 0;
+}
+
+MUST_USE static int set_method(struct transfer *t, const struct conn_request *q, bool *ret_sends_body)
+{
+    CURL *easy = t->easy;
+    bool wants_length =
+        strcmp(q->method, "POST") == 0 || strcmp(q->method, "PUT") == 0 || strcmp(q->method, "PATCH") == 0;
+    *ret_sends_body = q->has_body || wants_length;
+    SET(CURLOPT_HTTPGET, 1L); /* forgets the method before */
+    if (*ret_sends_body) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.len);
+        SET(CURLOPT_POSTFIELDS, q->body.len ? q->body.ptr : "");
+    } else if (strcmp(q->method, "HEAD") == 0) {
+        SET(CURLOPT_NOBODY, 1L);
+    }
+    SET(CURLOPT_CUSTOMREQUEST, q->method);
+    return 0;
+}
+
+MUST_USE static int set_request(struct curl_conn *c, struct transfer *t, const struct conn_request *q)
+{
+    static const long HTTP[] = {
+        [CONN_HTTP_ANY] = CURL_HTTP_VERSION_2TLS,
+        [CONN_HTTP_10] = CURL_HTTP_VERSION_1_0,
+        [CONN_HTTP_11] = CURL_HTTP_VERSION_1_1,
+        [CONN_HTTP_2] = CURL_HTTP_VERSION_2_0,
+    };
+    static const long FAMILY[] = {
+        [CONN_FAMILY_ANY] = CURL_IPRESOLVE_WHATEVER,
+        [CONN_FAMILY_4] = CURL_IPRESOLVE_V4,
+        [CONN_FAMILY_6] = CURL_IPRESOLVE_V6,
+    };
+    CURL *easy = t->easy;
+    bool sends_body;
+    SET(CURLOPT_URL, q->url);
+    if (set_method(t, q, &sends_body) < 0 || set_headers(t, q, sends_body) < 0)
+        return -ENOMEM;
+    SET(CURLOPT_TIMEOUT_MS, (long)q->timeout_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)q->connect_timeout_ms);
+    SET(CURLOPT_HTTP_VERSION, HTTP[q->http]);
+    SET(CURLOPT_IPRESOLVE, FAMILY[q->family]);
+    SET(CURLOPT_SSL_VERIFYPEER, q->insecure ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, q->insecure ? 0L : 2L);
+    SET(CURLOPT_ACCEPT_ENCODING, q->compressed ? "gzip, deflate, br" : NULL);
+    SET(CURLOPT_PATH_AS_IS, q->path_as_is ? 1L : 0L);
+    SET(CURLOPT_SHARE, c->share);
+    return 0;
+}
+
+/* ---- what came of it ---- */
+
+static enum conn_error error_of(CURLcode code, const struct transfer *t)
+{
+    if (t->too_large)
+        return CONN_TOO_LARGE;
+    switch (code) {
+    case CURLE_OK:
+        return CONN_OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return CONN_DNS;
+    case CURLE_COULDNT_CONNECT:
+        return CONN_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+        return CONN_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_USE_SSL_FAILED:
+        return CONN_TLS;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return CONN_RESET;
+    default:
+        return CONN_PROTOCOL;
+    }
+}
+
+static int version_of(CURL *easy)
+{
+    long version = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+    switch (version) {
+    case CURL_HTTP_VERSION_1_0:
+        return 10;
+    case CURL_HTTP_VERSION_2_0:
+        return 20;
+    case CURL_HTTP_VERSION_3:
+        return 30;
+    default:
+        return 11;
+    }
+}
+
+static void finish(struct curl_engine *e, struct transfer *t, CURLcode code)
+{
+    struct curl_conn *c = t->conn;
+    long status = 0, connects = 0;
+    const char *ip = NULL;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+    curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
+    char address[64] = "";
+    if (ip)
+        snprintf(address, sizeof address, "%s", ip); /* the handle's text goes with the handle */
+    struct conn_response response = {
+        .error = error_of(code, t),
+        .status = (int)status,
+        .version = version_of(t->easy),
+        .headers = buf_view(&t->head),
+        .body = buf_view(&t->body),
+        .ip = address,
+        .sent_us = t->sent_us,
+        .done_us = mono_us(),
+        .fresh = connects > 0,
+    };
+    response.error_text = response.error == CONN_OK ? "" : t->error[0] ? t->error : curl_easy_strerror(code);
+    if (response.error == CONN_TOO_LARGE)
+        response.error_text = "the response is over the limit";
+    if (response.error != CONN_OK)
+        response.status = 0;
+    void *user = c->user;
+    c->transfer = NULL; /* the callback may send again, or close */
+    curl_multi_remove_handle(e->multi, t->easy);
+    curl_easy_setopt(t->easy, CURLOPT_SHARE, NULL); /* a share that is held cannot be closed */
+    e->config.on_response(user, &response);
+    transfer_give_back(e, t);
+}
+
+/* ---- the driver ---- */
+
+static void curl_engine_free(struct conn_engine *base)
+{
+    struct curl_engine *e = (struct curl_engine *)base;
+    while (e->idle) {
+        struct transfer *t = e->idle;
+        e->idle = t->next;
+        transfer_free(t);
+    }
+    if (e->multi)
+        curl_multi_cleanup(e->multi);
+    if (e->epoll >= 0)
+        close(e->epoll);
+    curl_global_cleanup();
+    free(e);
+}
+
+static int curl_engine_new(const struct conn_config *config, struct conn_engine **ret)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    struct curl_engine *e = calloc(1, sizeof *e);
+    if (!e) {
+        curl_global_cleanup();
+        return -ENOMEM;
+    }
+    e->config = *config;
+    e->due_us = -1;
+    e->epoll = epoll_create1(EPOLL_CLOEXEC);
+    e->multi = curl_multi_init();
+    int r = e->epoll < 0 ? -errno : e->multi ? 0 : -ENOMEM;
+    if (r < 0) {
+        curl_engine_free(&e->base);
+        return r;
+    }
+    curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e);
+    curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e);
+    curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX);
+    *ret = &e->base;
+    return 0;
+}
+
+/* epoll in microseconds, where the kernel can. */
+static int wait_for_events(struct curl_engine *e, struct epoll_event *events, int64_t timeout_us)
+{
+    if (!e->no_pwait2) {
+        struct timespec t = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000};
+        int n = epoll_pwait2(e->epoll, events, EVENTS_MAX, &t, NULL);
+        if (n >= 0 || errno != ENOSYS)
+            return n;
+        e->no_pwait2 = true;
+    }
+    return epoll_wait(e->epoll, events, EVENTS_MAX, (int)((timeout_us + 999) / 1000));
+}
+
+static int curl_engine_wait(struct conn_engine *base, int64_t timeout_us)
+{
+    struct curl_engine *e = (struct curl_engine *)base;
+    struct epoll_event events[EVENTS_MAX];
+    int running;
+    if (e->due_us >= 0) {
+        int64_t left = e->due_us - mono_us();
+        timeout_us = left < timeout_us ? left : timeout_us;
+    }
+    int n = wait_for_events(e, events, timeout_us > 0 ? timeout_us : 0);
+    if (n < 0 && errno != EINTR)
+        return -errno;
+    for (int i = 0; i < n; i++) {
+        int mask = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        if (curl_multi_socket_action(e->multi, events[i].data.fd, mask, &running) != CURLM_OK)
+            return -EIO;
+    }
+    if (e->due_us >= 0 && e->due_us <= mono_us()) {
+        e->due_us = -1;
+        if (curl_multi_socket_action(e->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK)
+            return -EIO;
+    }
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(e->multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct transfer *t = NULL;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        finish(e, t, code);
+    }
+    return 0;
+}
+
+static int curl_conn_open(struct conn_engine *base, void *user, struct conn **ret)
+{
+    struct curl_conn *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->engine = (struct curl_engine *)base;
+    c->user = user;
+    c->share = curl_share_init();
+    if (!c->share || curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK) {
+        curl_share_cleanup(c->share);
+        free(c);
+        return -ENOMEM;
+    }
+    *ret = &c->base;
+    return 0;
+}
+
+static int curl_conn_send(struct conn *base, const struct conn_request *request)
+{
+    struct curl_conn *c = (struct curl_conn *)base;
+    struct curl_engine *e = c->engine;
+    if (c->transfer)
+        return -EBUSY;
+    struct transfer *t;
+    int r = transfer_take(e, &t);
+    if (r < 0)
+        return r;
+    t->conn = c;
+    t->error[0] = '\0';
+    t->too_large = false;
+    r = set_request(c, t, request);
+    t->sent_us = mono_us();
+    if (r == 0 && curl_multi_add_handle(e->multi, t->easy) != CURLM_OK)
+        r = -ENOMEM;
+    if (r < 0) {
+        transfer_give_back(e, t);
+        return r;
+    }
+    c->transfer = t;
+    return 0;
+}
+
+static void curl_conn_close(struct conn *base)
+{
+    struct curl_conn *c = (struct curl_conn *)base;
+    if (c->transfer)
+        transfer_give_back(c->engine, c->transfer);
+    curl_share_cleanup(c->share); /* closes its connections */
+    free(c);
+}
+
+const struct conn_driver CONN_CURL = {
+    .engine_new = curl_engine_new,
+    .engine_free = curl_engine_free,
+    .engine_wait = curl_engine_wait,
+    .open = curl_conn_open,
+    .send = curl_conn_send,
+    .close = curl_conn_close,
+};

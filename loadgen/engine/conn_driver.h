@@ -1,0 +1,20 @@
+/* conn_driver.h - what a driver of conn.h provides. Private to the drivers and conn.c. */
+#pragma once
+
+#include "loadgen/engine/conn.h"
+
+struct conn_driver {
+    int (*engine_new)(const struct conn_config *config, struct conn_engine **ret);
+    void (*engine_free)(struct conn_engine *e);
+    int (*engine_wait)(struct conn_engine *e, int64_t timeout_us);
+    int (*open)(struct conn_engine *e, void *user, struct conn **ret);
+    int (*send)(struct conn *c, const struct conn_request *request);
+    void (*close)(struct conn *c);
+};
+/* The first members of a driver's own structs. */
+struct conn_engine {
+    const struct conn_driver *driver;
+};
+struct conn {
+    const struct conn_driver *driver;
+};

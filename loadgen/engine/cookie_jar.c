@@ -1,0 +1,249 @@
+#include "loadgen/engine/cookie_jar.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "loadgen/hurl/set_cookie.h"
+
+#define NEVER INT64_MAX
+
+struct cookie {
+    struct span name, value, domain, path; /* in text[] */
+    int64_t expires_ms;
+    bool host_only, secure;
+    char text[];
+};
+
+void cookie_jar_init(struct cookie_jar *j)
+{
+    *j = (struct cookie_jar){0};
+}
+
+void cookie_jar_clear(struct cookie_jar *j)
+{
+    for (size_t i = 0; i < j->n; i++)
+        free(j->list[i]);
+    j->n = 0;
+}
+
+void cookie_jar_done(struct cookie_jar *j)
+{
+    cookie_jar_clear(j);
+    free(j->list);
+    cookie_jar_init(j);
+}
+
+size_t cookie_jar_count(const struct cookie_jar *j)
+{
+    return j->n;
+}
+
+/* ---- rules ---- */
+
+static bool is_address(struct span host)
+{
+    char text[64];
+    unsigned char bytes[16];
+    if (host.len == 0 || host.len >= sizeof text)
+        return false;
+    memcpy(text, host.ptr, host.len);
+    text[host.len] = '\0';
+    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/* RFC 6265 5.1.3: the host is the domain or below it. */
+static bool domain_matches(struct span host, struct span domain)
+{
+    if (span_equal_nocase(host, domain))
+        return true;
+    return host.len > domain.len + 1 && host.ptr[host.len - domain.len - 1] == '.' && !is_address(host) &&
+           span_equal_nocase(span_from(host, host.len - domain.len), domain);
+}
+
+/* RFC 6265 5.1.4 */
+static bool path_matches(struct span request, struct span cookie)
+{
+    if (request.len == 0)
+        request = SPAN("/");
+    if (!span_starts(request, cookie))
+        return false;
+    return request.len == cookie.len || cookie.ptr[cookie.len - 1] == '/' || request.ptr[cookie.len] == '/';
+}
+
+/* The folder of the request's path. */
+static struct span default_path(struct span path)
+{
+    if (path.len == 0 || path.ptr[0] != '/')
+        return SPAN("/");
+    size_t last = path.len;
+    while (last > 0 && path.ptr[last - 1] != '/')
+        last--;
+    return last <= 1 ? SPAN("/") : span_of(path.ptr, last - 1);
+}
+
+static bool is_secure(const struct url *url)
+{
+    return span_equal_nocase(url->scheme, SPAN("https")) || url_host_is_loopback(url->host);
+}
+
+/* The cookie's domain, or empty for host-only. false: the host must not set it. */
+static bool accept_domain(const struct set_cookie *c, const struct url *url, struct span *ret)
+{
+    *ret = (struct span){0};
+    struct span domain = c->domain;
+    if (domain.len && domain.ptr[0] == '.')
+        domain = span_from(domain, 1);
+    if (domain.len == 0)
+        return true;
+    if (span_equal_nocase(domain, url->host)) {
+        if (!is_address(url->host) && span_find(domain, '.') < domain.len)
+            *ret = domain;
+        return true;
+    }
+    if (span_find(domain, '.') == domain.len || !domain_matches(url->host, domain))
+        return false;
+    *ret = domain;
+    return true;
+}
+
+static bool accept_prefix(const struct set_cookie *c, const struct url *url)
+{
+    bool secure = span_equal_nocase(url->scheme, SPAN("https")) || url_host_is_loopback(url->host);
+    static const struct span SECURE = SPAN_INIT("__Secure-"), HOST = SPAN_INIT("__Host-");
+    if (c->name.len >= SECURE.len && span_equal_nocase(span_of(c->name.ptr, SECURE.len), SECURE))
+        return c->secure && secure;
+    if (c->name.len >= HOST.len && span_equal_nocase(span_of(c->name.ptr, HOST.len), HOST))
+        return c->secure && secure && c->domain.len == 0 && span_equal(c->path, SPAN("/"));
+    return true;
+}
+
+static int64_t expiry(const struct set_cookie *c, int64_t now_ms)
+{
+    if (c->has_max_age)
+        return c->max_age_s <= 0 ? 0 : now_ms + c->max_age_s * 1000;
+    return c->has_expires_time ? c->expires_s * 1000 : NEVER;
+}
+
+/* ---- keeping ---- */
+
+static char *put(char *at, struct span from, struct span *to)
+{
+    if (from.len)
+        memcpy(at, from.ptr, from.len);
+    *to = span_of(at, from.len);
+    return at + from.len;
+}
+
+static struct cookie *cookie_new(const struct set_cookie *c, struct span domain, struct span path)
+{
+    struct cookie *k = calloc(1, sizeof *k + c->name.len + c->value.len + domain.len + path.len + 1);
+    if (!k)
+        return NULL;
+    char *at = put(k->text, c->name, &k->name);
+    at = put(at, c->value, &k->value);
+    at = put(at, domain, &k->domain);
+    put(at, path, &k->path);
+    return k;
+}
+
+static void drop(struct cookie_jar *j, size_t i)
+{
+    free(j->list[i]);
+    memmove(&j->list[i], &j->list[i + 1], (j->n - i - 1) * sizeof *j->list);
+    j->n--;
+}
+
+static void drop_expired(struct cookie_jar *j, int64_t now_ms)
+{
+    for (size_t i = j->n; i-- > 0;)
+        if (j->list[i]->expires_ms <= now_ms)
+            drop(j, i);
+}
+
+MUST_USE static int append(struct cookie_jar *j, struct cookie *k, int64_t now_ms)
+{
+    if (j->n >= COOKIES_MAX)
+        drop_expired(j, now_ms);
+    if (j->n >= COOKIES_MAX)
+        drop(j, 0);
+    if (j->n == j->cap) {
+        size_t cap = j->cap ? j->cap * 2 : 8;
+        struct cookie **list = realloc(j->list, cap * sizeof *list);
+        if (!list)
+            return -ENOMEM;
+        j->list = list;
+        j->cap = cap;
+    }
+    j->list[j->n++] = k;
+    return 0;
+}
+
+int cookie_jar_store(struct cookie_jar *j, const struct url *url, struct span header, int64_t now_ms)
+{
+    struct set_cookie c;
+    struct span domain;
+    int r = set_cookie_parse(header, &c);
+    if (r < 0)
+        return r;
+    if (!accept_domain(&c, url, &domain) || !accept_prefix(&c, url) || (c.secure && !is_secure(url)))
+        return -EPERM;
+    struct span path = c.path.len && c.path.ptr[0] == '/' ? c.path : default_path(url->path);
+    struct cookie *k = cookie_new(&c, domain.len ? domain : url->host, path);
+    if (!k)
+        return -ENOMEM;
+    k->host_only = domain.len == 0;
+    k->secure = c.secure;
+    k->expires_ms = expiry(&c, now_ms);
+    for (size_t i = 0; i < j->n; i++) {
+        struct cookie *old = j->list[i];
+        if (!span_equal(old->name, k->name) || !span_equal(old->path, k->path) ||
+            !span_equal_nocase(old->domain, k->domain))
+            continue;
+        if (k->expires_ms <= now_ms) { /* how servers remove one */
+            drop(j, i);
+            free(k);
+        } else { /* keeps its place: the creation time is the old one's */
+            free(old);
+            j->list[i] = k;
+        }
+        return 0;
+    }
+    if (k->expires_ms <= now_ms) {
+        free(k);
+        return 0;
+    }
+    r = append(j, k, now_ms);
+    if (r < 0)
+        free(k);
+    return r;
+}
+
+static bool goes_to(const struct cookie *k, const struct url *url, int64_t now_ms)
+{
+    bool host = k->host_only ? span_equal_nocase(url->host, k->domain) : domain_matches(url->host, k->domain);
+    return host && k->expires_ms > now_ms && path_matches(url->path, k->path) && (!k->secure || is_secure(url));
+}
+
+size_t cookie_jar_header(struct cookie_jar *j, const struct url *url, int64_t now_ms, struct buf *out)
+{
+    const struct cookie *chosen[COOKIES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        if (!goes_to(j->list[i], url, now_ms))
+            continue;
+        size_t at = n++; /* insertion keeps creation order among equal path lengths */
+        for (; at > 0 && chosen[at - 1]->path.len < j->list[i]->path.len; at--)
+            chosen[at] = chosen[at - 1];
+        chosen[at] = j->list[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            buf_str(out, "; ");
+        if (chosen[i]->name.len) {
+            buf_span(out, chosen[i]->name);
+            buf_char(out, '=');
+        }
+        buf_span(out, chosen[i]->value);
+    }
+    return n;
+}
