@@ -239,10 +239,11 @@ static int64_t scrape_time(struct target *t, int64_t unix_now_ms)
 
 static void start_scrape(struct agent *a, struct target *t)
 {
-    char timeout[96];
+    char timeout[96], accept[512];
     const struct scrape_job *job = t->job;
     snprintf(timeout, sizeof timeout, "X-Prometheus-Scrape-Timeout-Seconds: %g", (double)t->timeout_ms / 1000.0);
-    const char *headers[] = {EXPOSITION_ACCEPT, timeout, USER_AGENT, NULL};
+    snprintf(accept, sizeof accept, "Accept: %s", EXPOSITION_ACCEPT);
+    const char *headers[] = {accept, timeout, USER_AGENT, NULL};
     struct http_request request = {.url = t->url,
                                    .headers = headers,
                                    .credentials = &job->credentials,

@@ -7,7 +7,7 @@
 
 enum { INFO, UP, UP_TIME, DURATION, QUERIES };
 static const char *const TEXTS[QUERIES] = {
-    [INFO] = "crest_agent_target_info",
+    [INFO] = "timestamp(crest_agent_target_info)",
     [UP] = "up",
     [UP_TIME] = "timestamp(up)",
     [DURATION] = "scrape_duration_seconds",
@@ -66,6 +66,20 @@ static void target(struct json_writer *j, const struct labels *info, struct prom
     jw_end(j);
 }
 
+/* A target whose error changed while its agent was away has two series for a while: the newer one speaks. */
+static bool is_newest(const struct promql_result *infos, size_t i)
+{
+    const struct promql_series *a = &infos->series[i];
+    for (size_t k = 0; k < infos->n_series; k++) {
+        const struct promql_series *b = &infos->series[k];
+        if (k != i && same_target(&a->labels, &b->labels) &&
+            span_equal(labels_get(&a->labels, SPAN("scrape_url")), labels_get(&b->labels, SPAN("scrape_url"))) &&
+            (b->values[0] > a->values[0] || (b->values[0] == a->values[0] && k < i)))
+            return false;
+    }
+    return true;
+}
+
 static void work_targets(struct httpd_request *r, struct http_room *room)
 {
     struct promql_result *results[QUERIES] = {0};
@@ -86,7 +100,8 @@ static void work_targets(struct httpd_request *r, struct http_room *room)
         jw_key(&j, "activeTargets");
         jw_array(&j);
         for (size_t i = 0; i < results[INFO]->n_series; i++)
-            target(&j, &results[INFO]->series[i].labels, results);
+            if (is_newest(results[INFO], i))
+                target(&j, &results[INFO]->series[i].labels, results);
         jw_end(&j);
         jw_key(&j, "droppedTargets");
         jw_array(&j);
