@@ -60,8 +60,8 @@ int db_fail(struct db *db, int rc)
     int os = db->handle ? sqlite3_system_errno(db->handle) : 0;
     bool system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
     /* A failed bind leaves no message on the connection: then the code's own words. */
-    const char *words = db->handle && sqlite3_extended_errcode(db->handle) == rc ? sqlite3_errmsg(db->handle)
-                                                                                 : sqlite3_errstr(rc);
+    const char *words =
+        db->handle && sqlite3_extended_errcode(db->handle) == rc ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
     return db_fail_with(db, errno_of(db->handle, rc), system && os ? "%s (%s)" : "%s", words,
                         system && os ? strerror(os) : "");
 }
@@ -84,9 +84,7 @@ int db_query_i64(struct db *db, const char *sql, int64_t *ret)
     int rc = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(stmt);
-    int r = rc == SQLITE_DONE  ? db_fail_with(db, -ENODATA, "no row: %s", sql)
-            : rc == SQLITE_ROW ? 0
-                               : db_fail(db, rc);
+    int r = rc == SQLITE_DONE ? db_fail_with(db, -ENODATA, "no row: %s", sql) : rc == SQLITE_ROW ? 0 : db_fail(db, rc);
     if (r == 0)
         *ret = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);

@@ -2,19 +2,22 @@
  *
  *   enum { SQL_PUT, SQL_GET, SQL_COUNT };
  *   static const char *const SQL[SQL_COUNT] = {[SQL_PUT] = "INSERT INTO kv(k,v) VALUES(?1,?2)", …};   // X_sql.h
- *   r = db_open(path, &(struct db_options){.sync = DB_SYNC_FULL, .sql = SQL, .sql_count = SQL_COUNT, .migrations = M}, &db, why, sizeof why);
+ *   struct db_options options = {.sync = DB_SYNC_FULL, .sql = SQL, .sql_count = SQL_COUNT, .migrations = MIGRATIONS};
+ *   r = db_open(path, &options, &db, why, sizeof why);
  *   r = db_begin(db);
  *   db_bind_text(db, SQL_PUT, 1, key); db_bind_i64(db, SQL_PUT, 2, 7);
  *   r = db_run(db, SQL_PUT);                       // one row-less statement; resets it
  *   while ((r = db_step(db, SQL_GET)) > 0) { v = db_i64(db, SQL_GET, 0); }     // 1 row, 0 end, negative error
  *   r = db_commit(db);
  *
- * One connection, one thread at a time. Every connection: WAL, secure_delete=OFF, wal_autocheckpoint=0, journal_size_limit, foreign_keys=ON,
- * trusted_schema=OFF, cell_size_check=ON; exactly one connection per file writes and checkpoints (the WAL-reset bug of SQLite up to 3.51.2),
- * others open with .read_only. New files get mode 0640. Errors: -EIO, -ENOSPC (SQLITE_FULL), -EBUSY, -EUCLEAN (corrupt, not a
- * database, or another program's), -EROFS, -ENOMEM, -EEXIST (constraint), -EFBIG, -EINVAL (the statement is wrong), -EOVERFLOW (schema
- * newer than this program), -ENODATA (read_only and older: open it for writing first), -ENOENT and other errnos of opening; db_why()
- * has SQLite's words. After -ENOSPC, -EIO or -ENOMEM SQLite may have rolled the transaction back: roll back and begin anew. */
+ * One connection, one thread at a time. Every connection: WAL, secure_delete=OFF, wal_autocheckpoint=0,
+ * journal_size_limit, foreign_keys=ON, trusted_schema=OFF, cell_size_check=ON; exactly one connection per file writes
+ * and checkpoints (the WAL-reset bug of SQLite up to 3.51.2), others open with .read_only. New files get mode 0640.
+ * Errors: -EIO, -ENOSPC (SQLITE_FULL), -EBUSY, -EUCLEAN (corrupt, not a database, or another program's), -EROFS,
+ * -ENOMEM, -EEXIST (constraint), -EFBIG, -EINVAL (the statement is wrong), -EOVERFLOW (schema newer than this
+ * program), -ENODATA (read_only and older: open it for writing first), -ENOENT and other errnos of opening; db_why()
+ * has SQLite's words. After -ENOSPC, -EIO or -ENOMEM SQLite may have rolled the transaction back: roll back and begin
+ * anew. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,30 +31,32 @@ enum db_sync { DB_SYNC_NORMAL, DB_SYNC_FULL };
 struct db_options {
     enum db_sync sync;
     bool read_only;
-    unsigned page_bytes;           /* 0: 4096; only for a new file */
-    const char *const *sql;        /* prepared on first use, kept */
+    unsigned page_bytes;    /* 0: 4096; only for a new file */
+    const char *const *sql; /* prepared on first use, kept */
     size_t sql_count;
-    const char *const *migrations; /* [i] brings user_version i to i+1; ended by NULL; never edited once released. All that are due
-                                      run in one transaction, foreign keys checked at its end. NULL: the version is not looked at */
-    uint32_t application_id;       /* 0: not checked; else set on a new file and required on an old one */
-    size_t cache_kib;              /* 0: SQLite's default */
+    /* [i] brings user_version i to i+1; ended by NULL; never edited once released. All that are due run in one
+     * transaction, foreign keys checked at its end. NULL: the version is not looked at */
+    const char *const *migrations;
+    uint32_t application_id; /* 0: not checked; else set on a new file and required on an old one */
+    size_t cache_kib;        /* 0: SQLite's default */
 };
 /* path NULL: in memory. why (may be NULL) gets a sentence on failure. */
 MUST_USE int db_open(const char *path, const struct db_options *options, struct db **ret, char *why, size_t why_bytes);
 /* Finalises, checkpoints (TRUNCATE, unless read_only) and closes. NULL is fine. */
 void db_close(struct db *db);
 const char *db_why(const struct db *db);
-MUST_USE int db_begin(struct db *db);    /* IMMEDIATE */
-MUST_USE int db_commit(struct db *db);   /* on failure the transaction is rolled back */
+MUST_USE int db_begin(struct db *db);  /* IMMEDIATE */
+MUST_USE int db_commit(struct db *db); /* on failure the transaction is rolled back */
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
 MUST_USE int db_exec(struct db *db, const char *sql); /* schema and pragmas; constants only */
 
-/* Parameters count from 1; text and blobs must stay until the statement is reset (db_run, or db_step returning <= 0), which also
- * unbinds: what is not bound again is NULL. Errors of binding and preparing are reported by the next db_run/db_step. */
+/* Parameters count from 1; text and blobs must stay until the statement is reset (db_run, or db_step returning <= 0),
+ * which also unbinds: what is not bound again is NULL. Errors of binding and preparing are reported by the next
+ * db_run/db_step. */
 void db_bind_i64(struct db *db, int statement, int at, int64_t v);
 void db_bind_f64(struct db *db, int statement, int at, double v);
-void db_bind_text(struct db *db, int statement, int at, struct span v); /* ptr NULL binds NULL */
+void db_bind_text(struct db *db, int statement, int at, struct span v);           /* ptr NULL binds NULL */
 void db_bind_blob(struct db *db, int statement, int at, const void *p, size_t n); /* p NULL binds NULL */
 void db_bind_null(struct db *db, int statement, int at);
 MUST_USE int db_run(struct db *db, int statement);  /* rows, if any, are skipped; then reset */
@@ -69,6 +74,6 @@ int64_t db_wal_bytes(const struct db *db); /* size of the WAL file now */
 /* PASSIVE (false) or TRUNCATE (true). -EBUSY when readers kept it from finishing: not a failure for PASSIVE callers. */
 MUST_USE int db_checkpoint(struct db *db, bool truncate);
 MUST_USE int db_quick_check(struct db *db); /* -EUCLEAN, db_why says where */
-/* Copy a consistent image of the whole database to a new file while it is in use (VACUUM INTO), synced. -EEXIST. A failed copy is
- * removed. */
+/* Copy a consistent image of the whole database to a new file while it is in use (VACUUM INTO), synced. -EEXIST. A
+ * failed copy is removed. */
 MUST_USE int db_backup(struct db *db, const char *to_path);

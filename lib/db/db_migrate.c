@@ -47,8 +47,7 @@ static int check_foreign_keys(struct db *db)
     return r;
 }
 
-static int run_migrations(struct db *db, const struct db_options *options, bool blank, int64_t version,
-                          int64_t newest)
+static int run_migrations(struct db *db, const struct db_options *options, bool blank, int64_t version, int64_t newest)
 {
     char sql[64];
     int r = 0;
@@ -77,10 +76,9 @@ static int check_version(struct db *db, int64_t newest, int64_t *ret_version)
 {
     int r = db_query_i64(db, "PRAGMA user_version", ret_version);
     if (r == 0 && (*ret_version > newest || *ret_version < 0))
-        return db_fail_with(
-            db, -EOVERFLOW,
-            "schema version %lld is newer than this program knows (%lld): use the newer program",
-            (long long)*ret_version, (long long)newest);
+        return db_fail_with(db, -EOVERFLOW,
+                            "schema version %lld is newer than this program knows (%lld): use the newer program",
+                            (long long)*ret_version, (long long)newest);
     return r;
 }
 
@@ -101,8 +99,7 @@ int db_migrate(struct db *db, const struct db_options *options)
     if (version == newest && !stamp)
         return 0;
     if (db->read_only)
-        return db_fail_with(db, -ENODATA,
-                            "schema version %lld, but %lld is needed: it must be opened for writing once",
+        return db_fail_with(db, -ENODATA, "schema version %lld, but %lld is needed: it must be opened for writing once",
                             (long long)version, (long long)newest);
 
     /* Rebuilding a table drops the old one, which enforced keys would forbid; the pragma has no effect inside

@@ -55,8 +55,7 @@ static int set_wal(struct db *db, bool in_memory)
     int r = rc == SQLITE_ROW ? 0 : db_fail(db, rc);
     const char *mode = r == 0 ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
     if (r == 0 && !in_memory && (!mode || strcmp(mode, "wal") != 0))
-        r = db_fail_with(db, -EIO,
-                         "write-ahead logging does not work on this file system (journal mode stays '%s')",
+        r = db_fail_with(db, -EIO, "write-ahead logging does not work on this file system (journal mode stays '%s')",
                          mode ? mode : "?");
     sqlite3_finalize(stmt);
     return r;
@@ -104,8 +103,7 @@ int db_open(const char *path, const struct db_options *options, struct db **ret,
     if (!db->statements)
         goto fail;
     if (!page_bytes_valid(options->page_bytes)) {
-        r = db_fail_with(db, -EINVAL, "page size %u is not a power of two within 512..65536",
-                         options->page_bytes);
+        r = db_fail_with(db, -EINVAL, "page size %u is not a power of two within 512..65536", options->page_bytes);
         goto fail;
     }
     r = open_handle(db, path);

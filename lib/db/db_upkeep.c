@@ -20,9 +20,8 @@ int db_checkpoint(struct db *db, bool truncate)
     if (db->read_only)
         return db_fail_with(db, -EROFS, "a read-only connection does not checkpoint");
     int logged = 0, moved = 0;
-    int rc = sqlite3_wal_checkpoint_v2(db->handle, "main",
-                                       truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-                                       &logged, &moved);
+    int rc = sqlite3_wal_checkpoint_v2(
+        db->handle, "main", truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &logged, &moved);
     if (rc != SQLITE_OK)
         return db_fail(db, rc);
     if (moved < logged)

@@ -1,6 +1,6 @@
-/* Credentials, off the pool: one bcrypt check takes tens of milliseconds, and whoever guesses passwords must not hold the
- * threads that serve everybody else. What was checked once is remembered by a keyed digest; the rest waits, suspended, for
- * the one thread that checks. */
+/* Credentials, off the pool: one bcrypt check takes tens of milliseconds, and whoever guesses passwords must not hold
+ * the threads that serve everybody else. What was checked once is remembered by a keyed digest; the rest waits,
+ * suspended, for the one thread that checks. */
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>

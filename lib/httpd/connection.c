@@ -1,6 +1,8 @@
 /* Connections: who is let in, what each is doing, and the sweeper that ends those that take too long. */
 #include <errno.h>
-#include <linux/tcp.h> /* tcpi_bytes_received, which netinet/tcp.h lacks */
+#include <linux/tcp.h> /* tcpi_bytes_received and _acked, which netinet/tcp.h lacks */
+
+#define TCP_CLOSE_WAIT 8 /* of netinet/tcp.h, which cannot be included beside it */
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -53,7 +55,7 @@ static void connection_started(struct httpd *h, struct MHD_Connection *mhd, void
     c->fd = fd ? fd->connect_fd : -1;
     if (addr)
         address_text(addr->client_addr, c->peer, sizeof c->peer);
-    connection_phase(c, PHASE_HEADERS, 0);
+    connection_phase(c, PHASE_HEADERS);
     pthread_mutex_lock(&h->connections_lock);
     c->next = h->connections;
     if (c->next)
@@ -93,64 +95,82 @@ void connection_changed(void *ctx, struct MHD_Connection *mhd, void **context, e
         connection_closed(ctx, context);
 }
 
-void connection_phase(struct connection *c, enum phase phase, uint64_t bytes)
+void connection_phase(struct connection *c, enum phase phase)
 {
     atomic_store_explicit(&c->phase_us, mono_us(), memory_order_relaxed);
-    atomic_store_explicit(&c->phase_bytes, bytes, memory_order_relaxed);
+    if (phase == PHASE_BODY)
+        atomic_store_explicit(&c->body_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&c->phase, (int)phase, memory_order_release);
 }
 
 /* ---- the sweeper ---- */
-/* Bytes that arrived on the connection since it was accepted, read or not. */
-static uint64_t received_bytes(int fd)
+/* libmicrohttpd tells of a request only when its first line is complete. That the next one has begun on an idle
+ * connection shows in the bytes that arrived. */
+static enum refusal sweep_idle(const struct httpd *h, struct connection *c, const struct tcp_info *info,
+                               bool first_look, int64_t elapsed_us, int64_t now)
 {
-    struct tcp_info info = {0};
-    socklen_t len = sizeof info;
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
+    if (first_look) {
+        c->seen_bytes = info->tcpi_bytes_received;
+        c->seen_us = 0;
+    } else if (info->tcpi_bytes_received > c->seen_bytes && c->seen_us == 0) {
+        c->seen_us = now;
+    }
+    if (c->seen_us && now - c->seen_us > h->config.header_deadline_ms * 1000)
+        return REFUSED_HEADER_DEADLINE;
+    return elapsed_us > h->config.idle_deadline_ms * 1000 ? REFUSED_IDLE : REFUSED_COUNT;
 }
 
-/* libmicrohttpd tells of a request only when its first line is complete. That the next one has begun on an
- * idle connection shows in the bytes that arrived. */
-static enum refusal sweep_idle(const struct httpd *h, struct connection *c, int64_t elapsed_us, int64_t now)
+/* One deadline after the other, each with the least rate: who takes the answer drop by drop would hold its memory. */
+static enum refusal sweep_reply(const struct httpd *h, struct connection *c, const struct tcp_info *info,
+                                bool first_look, int64_t now)
 {
-    unsigned turn = atomic_load_explicit(&c->turn, memory_order_relaxed);
-    uint64_t bytes = received_bytes(c->fd);
-    if (c->idle_turn != turn) {
-        c->idle_turn = turn;
-        c->idle_bytes = bytes;
-        c->next_request_us = 0;
-    } else if (bytes > c->idle_bytes && c->next_request_us == 0) {
-        c->next_request_us = now;
-    }
-    if (c->next_request_us && now - c->next_request_us > h->config.header_deadline_ms * 1000)
-        return REFUSED_HEADER_DEADLINE;
-    return elapsed_us > (int64_t)HTTPD_IDLE_MS * 1000 ? REFUSED_IDLE : REFUSED_COUNT;
+    if (!first_look && now - c->seen_us <= h->config.reply_deadline_ms * 1000)
+        return REFUSED_COUNT;
+    double seconds = (double)(now - c->seen_us) / 1e6, bytes = (double)(info->tcpi_bytes_acked - c->seen_bytes);
+    if (!first_look && bytes < seconds * HTTPD_REPLY_BYTES_PER_S_MIN)
+        return REFUSED_REPLY_DEADLINE;
+    c->seen_bytes = info->tcpi_bytes_acked;
+    c->seen_us = now;
+    return REFUSED_COUNT;
+}
+
+/* Two looks in a row find the client's end closed while we wait for more of it. libmicrohttpd misses an end that arrives
+ * together with the last bytes (it polls by edges and does not read again after a short read). */
+static bool sweep_left(struct connection *c, int phase, const struct tcp_info *info)
+{
+    bool waiting = phase == PHASE_HEADERS || phase == PHASE_BODY || phase == PHASE_IDLE;
+    bool closed = waiting && info->tcpi_state == TCP_CLOSE_WAIT;
+    bool twice = closed && c->seen_closed;
+    c->seen_closed = closed;
+    return twice;
 }
 
 static enum refusal sweep_one(const struct httpd *h, struct connection *c, int64_t now)
 {
     int phase = atomic_load_explicit(&c->phase, memory_order_acquire);
+    unsigned turn = atomic_load_explicit(&c->turn, memory_order_relaxed);
     int64_t elapsed_us = now - atomic_load_explicit(&c->phase_us, memory_order_relaxed);
-    uint64_t bytes = atomic_load_explicit(&c->phase_bytes, memory_order_relaxed);
-    double seconds = (double)elapsed_us / 1e6;
-    switch ((enum phase)phase) {
-    case PHASE_HEADERS:
+    double body_bytes = (double)atomic_load_explicit(&c->body_bytes, memory_order_relaxed);
+    bool first_look = c->seen_phase != phase || c->seen_turn != turn;
+    c->seen_phase = phase;
+    c->seen_turn = turn;
+    if (phase == PHASE_HANDLER || phase == PHASE_STREAM)
+        return REFUSED_COUNT;
+    struct tcp_info info = {0};
+    socklen_t info_len = sizeof info;
+    (void)getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &info_len);
+    if (first_look)
+        c->seen_closed = false;
+    if (sweep_left(c, phase, &info))
+        return phase == PHASE_IDLE ? REFUSED_IDLE : REFUSED_ABORTED;
+    if (phase == PHASE_HEADERS)
         return elapsed_us > h->config.header_deadline_ms * 1000 ? REFUSED_HEADER_DEADLINE : REFUSED_COUNT;
-    case PHASE_BODY:
-        return elapsed_us > h->config.body_deadline_ms * 1000 && (double)bytes < seconds * HTTP_BODY_BYTES_PER_S_MIN
-                   ? REFUSED_BODY_DEADLINE
-                   : REFUSED_COUNT;
-    case PHASE_REPLY:
-        return elapsed_us > (int64_t)HTTPD_REPLY_MS * 1000 && (double)bytes < seconds * HTTPD_REPLY_BYTES_PER_S_MIN
-                   ? REFUSED_REPLY_DEADLINE
-                   : REFUSED_COUNT;
-    case PHASE_IDLE:
-        return sweep_idle(h, c, elapsed_us, now);
-    case PHASE_HANDLER:
-    case PHASE_STREAM:
-        break;
-    }
-    return REFUSED_COUNT;
+    if (phase == PHASE_REPLY)
+        return sweep_reply(h, c, &info, first_look, now);
+    if (phase == PHASE_IDLE)
+        return sweep_idle(h, c, &info, first_look, elapsed_us, now);
+    bool slow = body_bytes < (double)elapsed_us / 1e6 * HTTP_BODY_BYTES_PER_S_MIN;
+    return slow && elapsed_us > h->config.body_deadline_ms * 1000 ? REFUSED_BODY_DEADLINE : REFUSED_COUNT;
 }
 
 static void sweep(struct httpd *h)
@@ -164,6 +184,10 @@ static void sweep(struct httpd *h)
             continue;
         atomic_store_explicit(&c->cut, true, memory_order_relaxed);
         stats_refused(h, why, c->peer);
+        /* Nothing unsent may stay in the kernel for a peer that does not take it. */
+        static const struct linger AT_ONCE = {.l_onoff = 1, .l_linger = 0};
+        if (why != REFUSED_IDLE && why != REFUSED_ABORTED)
+            (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &AT_ONCE, sizeof AT_ONCE);
         (void)shutdown(c->fd, SHUT_RDWR); /* its pool thread sees the end and cleans up */
     }
 }
@@ -171,9 +195,13 @@ static void sweep(struct httpd *h)
 static void sweeper_main(void *arg)
 {
     struct httpd *h = arg;
-    int64_t shortest = h->config.header_deadline_ms < h->config.body_deadline_ms ? h->config.header_deadline_ms
-                                                                                 : h->config.body_deadline_ms;
-    int64_t period_ms = shortest / 8 < 10 ? 10 : shortest / 8 > 250 ? 250 : shortest / 8;
+    const struct httpd_config *config = &h->config;
+    const int64_t deadlines[] = {config->header_deadline_ms, config->body_deadline_ms, config->reply_deadline_ms,
+                                 config->idle_deadline_ms};
+    int64_t period_ms = 250;
+    for (size_t i = 0; i < ARRAY_LEN(deadlines); i++)
+        if (deadlines[i] / 8 < period_ms)
+            period_ms = deadlines[i] < 80 ? 10 : deadlines[i] / 8;
     pthread_mutex_lock(&h->connections_lock);
     while (!h->sweeper_stop) {
         if (!h->connections) {

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
-/* libmicrohttpd's own words: one line per kind and minute; at the start they are the reason of a failure. */
+/* libmicrohttpd's own words, one line per kind and minute; at the start they are the reason of a failure. Most tell of
+ * clients that left, which is ordinary. */
 static void on_words(void *ctx, const char *format, va_list args)
 {
     struct httpd *h = ctx;
@@ -18,15 +20,41 @@ static void on_words(void *ctx, const char *format, va_list args)
     size_t n = strlen(words);
     while (n && (words[n - 1] == '\n' || words[n - 1] == ' '))
         words[--n] = '\0';
-    unsigned long hidden = 0;
-    if (!atomic_load(&h->started))
+    if (!atomic_load(&h->started)) {
         memcpy(h->mhd_words, words, sizeof words);
-    else if (log_allow(format, 60000, &hidden))
-        log_debug("libmicrohttpd", "server", "%s", h->config.server_name, "words", "%s", words, "repeated", "%lu",
-                  hidden);
+        return;
+    }
+    static const char *const SERIOUS[] = {"limit", "accept", "memory", "epoll"};
+    enum log_level level = LOG_LEVEL_DEBUG;
+    for (size_t i = 0; i < ARRAY_LEN(SERIOUS); i++)
+        if (strstr(format, SERIOUS[i]))
+            level = LOG_LEVEL_WARN;
+    unsigned long hidden = 0;
+    if (log_allow(format, 60000, &hidden))
+        log_write(level, "libmicrohttpd", "server", "%s", h->config.server_name, "words", "%s", words, "repeated",
+                  "%lu", hidden, (const char *)0);
 }
 
 /* ---- start ---- */
+#define OWN_DESCRIPTORS 256u /* files, databases, clients, threads' epolls */
+
+/* Shells give 1024 descriptors. Too few would end in accept() failing for everybody; a limit of ours refuses politely. */
+static void fit_descriptors(struct httpd *h)
+{
+    struct rlimit limit;
+    rlim_t wanted = h->config.connections_max + (rlim_t)OWN_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (limit.rlim_cur >= wanted)
+        return;
+    h->config.connections_max = limit.rlim_cur > OWN_DESCRIPTORS + 16 ? (unsigned)limit.rlim_cur - OWN_DESCRIPTORS : 16;
+    log_warn("fewer connections than wanted: descriptors are short", "server", "%s", h->config.server_name,
+             "connections", "%u", h->config.connections_max, "descriptors", "%lu", (unsigned long)limit.rlim_cur);
+}
+
 static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
 {
     const struct httpd_config *config = &h->config;
@@ -59,14 +87,13 @@ static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     /* Its connection limit is divided among threads that get uneven shares, so ours (connection_admit) is the
      * one that counts. */
-    h->daemon =
-        MHD_start_daemon(flags, 0, connection_admit, h, serve_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_words, h,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h,
-                         MHD_OPTION_NOTIFY_COMPLETED, serve_completed, h, MHD_OPTION_URI_LOG_CALLBACK, serve_first_line,
-                         h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY_PER_CONNECTION,
-                         MHD_OPTION_CONNECTION_LIMIT, (config->connections_max + 16) * config->threads,
-                         MHD_OPTION_CONNECTION_TIMEOUT, HTTPD_IDLE_MS / 1000 + HTTPD_STREAM_IDLE_S,
-                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(
+        flags, 0, connection_admit, h, serve_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_words, h,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h, MHD_OPTION_NOTIFY_COMPLETED,
+        serve_completed, h, MHD_OPTION_URI_LOG_CALLBACK, serve_first_line, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HTTP_MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_LIMIT,
+        (config->connections_max + 16) * config->threads, MHD_OPTION_CONNECTION_TIMEOUT, HTTPD_STREAM_IDLE_S,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (h->daemon) {
         atomic_store(&h->started, true);
@@ -133,6 +160,8 @@ static struct httpd *httpd_alloc(const struct httpd_config *config)
         c->connections_per_address_max ? c->connections_per_address_max : HTTP_CONNECTIONS_PER_ADDRESS_MAX;
     c->header_deadline_ms = c->header_deadline_ms ? c->header_deadline_ms : HTTP_HEADER_DEADLINE_MS;
     c->body_deadline_ms = c->body_deadline_ms ? c->body_deadline_ms : HTTP_BODY_DEADLINE_MS;
+    c->reply_deadline_ms = c->reply_deadline_ms ? c->reply_deadline_ms : HTTPD_REPLY_DEADLINE_MS;
+    c->idle_deadline_ms = c->idle_deadline_ms ? c->idle_deadline_ms : HTTPD_IDLE_DEADLINE_MS;
     c->server_name = c->server_name ? c->server_name : "http";
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -159,6 +188,8 @@ int httpd_start(const struct httpd_config *config, struct httpd **ret, char *why
         r = check_exposure(h, why, why_bytes);
     if (r == 0)
         r = prepare_routes(h, why, why_bytes);
+    if (r == 0)
+        fit_descriptors(h);
     if (r == 0)
         r = listen_open(&h->address, &fd, &h->port, why, why_bytes);
     if (r == 0) {

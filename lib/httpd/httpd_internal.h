@@ -22,12 +22,12 @@
 #define HTTPD_SEGMENTS_MAX 8u   /* {names} of one route */
 #define HTTPD_PARAMS_MAX 10000u /* query and form parameters of one request: 400 above */
 #define HTTPD_DRAIN_BYTES_MAX                                                                                          \
-    (1u << 20)               /* body read and thrown away so that a refusal reaches its sender   \
+    (1u << 20)                        /* body read and thrown away so that a refusal reaches its sender   \
                                           */
-#define HTTPD_IDLE_MS 120000 /* a kept-alive connection without a request */
-#define HTTPD_REPLY_MS 60000 /* taking a reply, or at 16 KB/s, whichever is later */
+#define HTTPD_IDLE_DEADLINE_MS 120000 /* a kept-alive connection without a request */
+#define HTTPD_REPLY_DEADLINE_MS 60000 /* taking a reply, or at 16 KB/s, whichever is later */
 #define HTTPD_REPLY_BYTES_PER_S_MIN 16384
-#define HTTPD_STREAM_IDLE_S 60u   /* a stream's client that takes nothing while there is something to send */
+#define HTTPD_STREAM_IDLE_S 180u  /* libmicrohttpd's own: a stream's client that takes nothing of what is there */
 #define HTTPD_STOP_FLUSH_MS 1000  /* for the last answers to leave */
 #define HTTPD_GZIP_BYTES_MIN 1024 /* below, a reply fits one packet anyway */
 
@@ -71,15 +71,17 @@ struct connection {
     struct connection *prev, *next; /* under connections_lock */
     int fd;
     char peer[INET6_ADDRSTRLEN];
-    atomic_int phase;          /* written by the pool thread, read by the sweeper */
-    atomic_llong phase_us;     /* mono_us of its beginning, written before phase */
-    atomic_ullong phase_bytes; /* BODY: received, REPLY: to be sent */
-    atomic_uint turn;          /* requests completed */
-    atomic_bool cut;           /* the sweeper shut it down */
-    /* the sweeper's notes on an idle connection */
-    unsigned idle_turn;
-    uint64_t idle_bytes;
-    int64_t next_request_us; /* bytes of the next request were first seen then */
+    atomic_int phase;         /* written by the pool thread, read by the sweeper */
+    atomic_llong phase_us;    /* mono_us of its beginning, written before phase */
+    atomic_ullong body_bytes; /* received so far */
+    atomic_uint turn;         /* requests completed */
+    atomic_bool cut;          /* the sweeper shut it down */
+    /* the sweeper's notes: what it saw in which phase of which turn */
+    int seen_phase;
+    unsigned seen_turn;
+    bool seen_closed; /* the client's end */
+    uint64_t seen_bytes;
+    int64_t seen_us; /* IDLE: when bytes of the next request were first seen; REPLY: begin of the window */
     /* the pool thread's */
     bool certificate_checked;
 };
@@ -128,8 +130,7 @@ struct httpd_request {
     struct MHD_Response *response;
     int status;
     struct httpd_stream *stream; /* the response's, for linking it at the answer */
-    size_t reply_bytes;
-    int sent_status; /* libmicrohttpd's side only */
+    int sent_status;             /* libmicrohttpd's side only */
 };
 
 /* ---- a stream ---- */
@@ -191,7 +192,7 @@ void connections_done(struct httpd *h);
 enum MHD_Result connection_admit(void *ctx, const struct sockaddr *addr, socklen_t len);
 void connection_changed(void *ctx, struct MHD_Connection *mhd, void **context,
                         enum MHD_ConnectionNotificationCode what);
-void connection_phase(struct connection *c, enum phase phase, uint64_t bytes);
+void connection_phase(struct connection *c, enum phase phase);
 
 /* guard.c: each answers the request itself and returns true when it is refused */
 bool guard_host(struct httpd_request *r);
@@ -204,8 +205,8 @@ bool guard_wants_credentials(const struct httpd_request *r);
 MUST_USE int auth_init(struct httpd *h);
 void auth_stop(struct httpd *h); /* lets go of those who wait */
 void auth_done(struct httpd *h);
-/* Sets r->auth. True: the connection is suspended, and serve_access is called again when r->auth has the answer; until then r
- * belongs to the auth thread. */
+/* Sets r->auth. True: the connection is suspended, and serve_access is called again when r->auth has the answer;
+ * until then r belongs to the auth thread. */
 MUST_USE bool auth_check(struct httpd_request *r);
 
 /* serve.c: libmicrohttpd's callbacks */
@@ -232,7 +233,7 @@ bool request_is_form(const struct httpd_request *r);
 /* reply.c */
 /* Hand a finished response over (NULL: none could be made, the connection closes): to the pool thread at
  * once, or by waking the suspended connection. False when nobody wants it any more (it was destroyed). */
-bool request_answer(struct httpd_request *r, struct MHD_Response *response, int status, size_t bytes);
+bool request_answer(struct httpd_request *r, struct MHD_Response *response, int status);
 bool reply_headers_add(struct httpd_request *r, struct MHD_Response *response, const char *content_type);
 
 /* stream.c */

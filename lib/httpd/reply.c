@@ -181,7 +181,7 @@ void httpd_reply(struct httpd_request *r, int status, const char *content_type, 
         status = 500;
         response = make_failure(r);
     }
-    (void)request_answer(r, response, status, len);
+    (void)request_answer(r, response, status);
 }
 
 static void reply_text(struct httpd_request *r, int status, const char *format, va_list args)
@@ -233,7 +233,7 @@ void httpd_reply_error(struct httpd_request *r, int status, const char *error_ty
 }
 
 /* ---- the hand-over ---- */
-bool request_answer(struct httpd_request *r, struct MHD_Response *response, int status, size_t bytes)
+bool request_answer(struct httpd_request *r, struct MHD_Response *response, int status)
 {
     struct httpd *h = r->h;
     bool running = atomic_load(&r->state) == REQUEST_RUNNING; /* the pool thread's own: it queues what it finds */
@@ -241,7 +241,6 @@ bool request_answer(struct httpd_request *r, struct MHD_Response *response, int 
     if (!running || !r->response) {
         r->response = response;
         r->status = status;
-        r->reply_bytes = bytes;
     } else if (response) {
         MHD_destroy_response(response);
         return false;

@@ -5,10 +5,10 @@
 #include "lib/base/number.h"
 #include "lib/httpd/httpd_internal.h"
 
-static enum MHD_Result queue_reply(struct httpd_request *r, struct MHD_Response *response, int status, size_t bytes)
+static enum MHD_Result queue_reply(struct httpd_request *r, struct MHD_Response *response, int status)
 {
     r->sent_status = status;
-    connection_phase(r->connection, r->stream && response == r->response ? PHASE_STREAM : PHASE_REPLY, bytes);
+    connection_phase(r->connection, r->stream && response == r->response ? PHASE_STREAM : PHASE_REPLY);
     return MHD_queue_response(r->mhd, (unsigned)status, response);
 }
 
@@ -21,7 +21,7 @@ static enum MHD_Result queue_answer(struct httpd_request *r)
         if (!r->response)
             return MHD_NO;
     }
-    enum MHD_Result done = queue_reply(r, r->response, r->status, r->reply_bytes);
+    enum MHD_Result done = queue_reply(r, r->response, r->status);
     MHD_destroy_response(r->response); /* libmicrohttpd has its own reference */
     r->response = NULL;
     return done;
@@ -35,7 +35,7 @@ static enum MHD_Result queue_stopped(struct httpd_request *r)
         return MHD_NO;
     (void)MHD_add_response_header(response, "Connection", "close");
     (void)MHD_add_response_header(response, "Retry-After", "1");
-    enum MHD_Result done = queue_reply(r, response, 503, sizeof TEXT);
+    enum MHD_Result done = queue_reply(r, response, 503);
     MHD_destroy_response(response);
     return done;
 }
@@ -51,7 +51,6 @@ static void refuse_stopping(struct httpd_request *r)
 static void refuse_body(struct httpd_request *r)
 {
     stats_refused(r->h, REFUSED_BODY_SIZE, r->peer);
-    r->close_after = true;
     if (r->body_bytes_max)
         httpd_reply_text(r, 413, "the body is larger than %zu bytes\n", r->body_bytes_max);
     else
@@ -85,15 +84,19 @@ static enum MHD_Result on_admission(struct httpd_request *r)
     if (r->response) {
         /* A small body is read, and thrown away, so that its sender gets the answer and may go on. */
         bool waits = httpd_header(r, "Expect").ptr != NULL;
-        if (announced == 0 || announced > HTTPD_DRAIN_BYTES_MAX || waits)
+        if (announced == 0)
             return queue_answer(r);
+        if (announced > HTTPD_DRAIN_BYTES_MAX || waits) {
+            (void)MHD_add_response_header(r->response, "Connection", "close");
+            return queue_answer(r);
+        }
         r->drain = true;
     } else if (announced != UINT64_MAX && announced > 0) {
         r->body.max = r->body_bytes_max;
         (void)buf_reserve(&r->body, announced < 65536 ? (size_t)announced : 65536); /* an announcement costs nothing */
     }
     if (announced)
-        connection_phase(r->connection, PHASE_BODY, 0);
+        connection_phase(r->connection, PHASE_BODY);
     return MHD_YES;
 }
 
@@ -101,7 +104,7 @@ static enum MHD_Result on_headers(struct httpd_request *r, struct MHD_Connection
 {
     r->mhd = mhd;
     int error = request_headers(r, mhd, method);
-    connection_phase(r->connection, PHASE_HANDLER, 0);
+    connection_phase(r->connection, PHASE_HANDLER);
     if (error == -ENOMEM)
         httpd_reply_text(r, 500, "out of memory\n");
     else if (error < 0)
@@ -115,7 +118,7 @@ static enum MHD_Result on_headers(struct httpd_request *r, struct MHD_Connection
 
 static enum MHD_Result on_body(struct httpd_request *r, const char *data, size_t n)
 {
-    atomic_fetch_add_explicit(&r->connection->phase_bytes, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->connection->body_bytes, n, memory_order_relaxed);
     if (!r->drain && r->body.len + n > r->body_bytes_max) { /* chunked, or a GET that said nothing of it */
         refuse_body(r);
         r->drain = true;
@@ -139,7 +142,7 @@ static void run_handler(struct httpd_request *r)
 {
     struct httpd *h = r->h;
     r->handled = true;
-    connection_phase(r->connection, PHASE_HANDLER, 0);
+    connection_phase(r->connection, PHASE_HANDLER);
     int error = request_params(r);
     if (error < 0) {
         httpd_reply_text(r, error == -ENOMEM ? 500 : 400,
@@ -194,7 +197,7 @@ void *serve_first_line(void *ctx, const char *target, struct MHD_Connection *mhd
     if (!r)
         return NULL;
     if (atomic_load_explicit(&c->phase, memory_order_relaxed) != PHASE_HEADERS)
-        connection_phase(c, PHASE_HEADERS, 0); /* else it counts from the accept */
+        connection_phase(c, PHASE_HEADERS); /* else it counts from the accept */
     atomic_fetch_add(&h->in_flight, 1);
     return r;
 }
@@ -214,7 +217,7 @@ void serve_completed(void *ctx, struct MHD_Connection *mhd, void **request, enum
         stats_refused(h, !r->mhd && how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? REFUSED_MALFORMED : REFUSED_ABORTED,
                       r->peer);
     atomic_fetch_add_explicit(&c->turn, 1, memory_order_relaxed);
-    connection_phase(c, PHASE_IDLE, 0);
+    connection_phase(c, PHASE_IDLE);
     request_unref(r);
     atomic_fetch_sub(&h->in_flight, 1);
 }

@@ -112,7 +112,7 @@ void httpd_reply_stream(struct httpd_request *r, int status, const char *content
     }
     r->stream = s;
     *ret_stream = s; /* before the answer: it may be read and over before request_answer returns */
-    if (!request_answer(r, response, status, 0))
+    if (!request_answer(r, response, status))
         *ret_stream = NULL;
 }
 

@@ -301,16 +301,14 @@ static void db_leaves_the_old_schema_when_a_migration_fails(void **state)
 static void db_refuses_a_migration_that_breaks_foreign_keys(void **state)
 {
     struct fixture *f = *state;
-    static const char *const FIRST[] = {
-        "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p(id));"
-        "INSERT INTO p VALUES(1); INSERT INTO c VALUES(1)",
-        NULL};
+    static const char *const FIRST[] = {"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p(id));"
+                                        "INSERT INTO p VALUES(1); INSERT INTO c VALUES(1)",
+                                        NULL};
     const char *const lossy[] = {FIRST[0], "DELETE FROM p", NULL};
-    const char *const rebuild[] = {
-        FIRST[0],
-        "CREATE TABLE q(id INTEGER PRIMARY KEY, x); INSERT INTO q(id) SELECT id FROM p;"
-        "DROP TABLE p; ALTER TABLE q RENAME TO p",
-        NULL};
+    const char *const rebuild[] = {FIRST[0],
+                                   "CREATE TABLE q(id INTEGER PRIMARY KEY, x); INSERT INTO q(id) SELECT id FROM p;"
+                                   "DROP TABLE p; ALTER TABLE q RENAME TO p",
+                                   NULL};
     struct db_options options = {.migrations = FIRST};
     db_close(open_ok(f, f->path, &options));
     options.migrations = lossy;
@@ -386,10 +384,9 @@ static void db_sets_the_pragmas_that_the_design_asks_for(void **state)
 {
     struct fixture *f = *state;
     static const char *const PRAGMAS[] = {
-        "PRAGMA journal_mode",       "PRAGMA synchronous",        "PRAGMA secure_delete",
-        "PRAGMA wal_autocheckpoint", "PRAGMA foreign_keys",       "PRAGMA trusted_schema",
-        "PRAGMA cell_size_check",    "PRAGMA page_size",          "PRAGMA cache_size",
-        "PRAGMA user_version",       "PRAGMA journal_size_limit",
+        "PRAGMA journal_mode", "PRAGMA synchronous",    "PRAGMA secure_delete",      "PRAGMA wal_autocheckpoint",
+        "PRAGMA foreign_keys", "PRAGMA trusted_schema", "PRAGMA cell_size_check",    "PRAGMA page_size",
+        "PRAGMA cache_size",   "PRAGMA user_version",   "PRAGMA journal_size_limit",
     };
     static const char *const WANT[] = {"wal", "2", "0", "0", "1", "0", "1", "16384", "-512", "1", "4194304"};
     struct db_options options = {.sync = DB_SYNC_FULL,

@@ -365,6 +365,26 @@ static void httpd_speaks_http_1_0(void **state)
     close(fd);
 }
 
+static void httpd_answers_a_client_that_says_no_more_and_lets_it_go(void **state)
+{
+    (void)state;
+    int fds[20];
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = raw_connect(port);
+        raw_send(fds[i], GET("/hello"));
+        shutdown(fds[i], SHUT_WR); /* as `nc -N` does: request and end arrive together */
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        struct raw_reply reply = raw_read(fds[i]);
+        assert_true(raw_body_is(&reply, "hello GET"));
+        raw_done(&reply);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) { /* not only after the idle time of two minutes */
+        assert_true(raw_ends_within(fds[i], 3000));
+        close(fds[i]);
+    }
+}
+
 static void httpd_survives_requests_that_are_not_http(void **state)
 {
     (void)state;
@@ -583,6 +603,7 @@ int main(void)
         cmocka_unit_test(httpd_gets_a_refusal_across_to_a_sender_of_a_small_body_and_keeps_the_connection),
         cmocka_unit_test(httpd_answers_pipelined_requests_in_order),
         cmocka_unit_test(httpd_speaks_http_1_0),
+        cmocka_unit_test(httpd_answers_a_client_that_says_no_more_and_lets_it_go),
         cmocka_unit_test(httpd_survives_requests_that_are_not_http),
         cmocka_unit_test(httpd_refuses_hosts_that_are_not_its_own),
         cmocka_unit_test(httpd_refuses_changes_by_pages_of_another_origin),

@@ -5,6 +5,7 @@
 #include "lib/httpd/httpd.h"
 #include "tests/support/check.h"
 
+#define BIG_BYTES (24u << 20) /* more than the kernel's buffers take */
 #define HELLO "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 static struct httpd *server;
@@ -22,8 +23,25 @@ static void on_echo(struct httpd_request *r, void *ctx)
     httpd_reply_text(r, 200, "%zu", httpd_body(r).len);
 }
 
+static void on_big(struct httpd_request *r, void *ctx)
+{
+    (void)ctx;
+    struct buf b;
+    buf_init(&b, BIG_BYTES);
+    char *at = buf_reserve(&b, BIG_BYTES - 1);
+    if (at) {
+        memset(at, 'x', BIG_BYTES - 1);
+        buf_grew(&b, BIG_BYTES - 1);
+    }
+    httpd_reply(r, 200, "image/png", &b);
+}
+
 static const struct httpd_route ROUTES[] = {
-    {"GET", "/hello", 0, on_hello, NULL}, {"POST", "/echo", 1 << 20, on_echo, NULL}, {0}};
+    {"GET", "/hello", 0, on_hello, NULL},
+    {"GET", "/big", 0, on_big, NULL},
+    {"POST", "/echo", 1 << 20, on_echo, NULL},
+    {0},
+};
 
 static int64_t deadline_ms(void)
 {
@@ -38,6 +56,8 @@ static int start(void **state)
                                   .routes = ROUTES,
                                   .header_deadline_ms = deadline_ms(),
                                   .body_deadline_ms = deadline_ms(),
+                                  .reply_deadline_ms = deadline_ms(),
+                                  .idle_deadline_ms = deadline_ms() * 4,
                                   .connections_max = 40,
                                   .connections_per_address_max = 30};
     int r = httpd_start(&config, &server, why, sizeof why);
@@ -71,8 +91,8 @@ static double refused(const char *reason)
     return v;
 }
 
-/* Send `drip` one byte at a time, every 20 ms, until the server ends the connection; the time that took. Another client is
- * served all the while. */
+/* Send `drip` one byte at a time, every 20 ms, until the server ends the connection; the time that took. Another client
+ * is served all the while. */
 static int64_t drip_until_cut_ms(int fd, const char *drip)
 {
     int64_t begun = mono_us();
@@ -164,6 +184,51 @@ static void httpd_cuts_a_client_that_drips_its_body(void **state)
     assert_true(refused("body_deadline") >= before + 3);
 }
 
+static int ask_for_big(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 8192;
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof in), 0);
+    raw_send(fd, "GET /big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    return fd;
+}
+
+static void httpd_cuts_a_client_that_takes_its_answer_by_drops(void **state)
+{
+    (void)state;
+    double before = refused("reply_deadline");
+    int64_t begun = mono_us();
+    int fd = ask_for_big();
+    char c;
+    while (refused("reply_deadline") == before && mono_us() - begun < 10 * deadline_ms() * 1000) {
+        (void)recv(fd, &c, 1, MSG_DONTWAIT);
+        sleep_us(10000);
+    }
+    check_cut_in_time((mono_us() - begun) / 1000);
+    close(fd);
+
+    fd = ask_for_big(); /* and serves one that reads on */
+    static char piece[1 << 20];
+    size_t all = 0;
+    for (ssize_t n; (n = recv(fd, piece, sizeof piece, 0)) > 0;)
+        all += (size_t)n;
+    assert_true(all >= BIG_BYTES - 1);
+    close(fd);
+}
+
+static void httpd_ends_a_connection_that_stays_idle(void **state)
+{
+    (void)state;
+    int fd = raw_connect(port);
+    raw_send(fd, HELLO);
+    struct raw_reply reply = raw_read(fd);
+    raw_done(&reply);
+    assert_false(raw_ends_within(fd, (int)deadline_ms() * 2));
+    assert_true(raw_ends_within(fd, (int)deadline_ms() * 4));
+    close(fd);
+}
+
 static void httpd_takes_a_body_that_keeps_the_least_rate(void **state)
 {
     (void)state;
@@ -226,6 +291,8 @@ int main(void)
         cmocka_unit_test(httpd_cuts_dripping_headers_on_a_kept_connection),
         cmocka_unit_test(httpd_keeps_an_idle_connection_longer_than_a_deadline),
         cmocka_unit_test(httpd_cuts_a_client_that_drips_its_body),
+        cmocka_unit_test(httpd_cuts_a_client_that_takes_its_answer_by_drops),
+        cmocka_unit_test(httpd_ends_a_connection_that_stays_idle),
         cmocka_unit_test(httpd_takes_a_body_that_keeps_the_least_rate),
         cmocka_unit_test(httpd_limits_the_connections_of_one_address),
     };
