@@ -82,10 +82,9 @@ static enum MHD_Result on_admission(struct httpd_request *r)
     else if (!guard_credentials(r) && route_find(r) && announced != UINT64_MAX && announced > r->body_bytes_max)
         refuse_body(r);
     if (r->response) {
-        /* A small body is read, and thrown away, so that its sender gets the answer and may go on. */
+        /* A small body is read, and thrown away, so that its sender gets the answer and may go on. Without a body the
+         * answer waits for the next call too: after one at this point libmicrohttpd 0.9.75 forgets what is pipelined. */
         bool waits = httpd_header(r, "Expect").ptr != NULL;
-        if (announced == 0)
-            return queue_answer(r);
         if (announced > HTTPD_DRAIN_BYTES_MAX || waits) {
             (void)MHD_add_response_header(r->response, "Connection", "close");
             return queue_answer(r);

