@@ -22,7 +22,7 @@ BEGIN {
     allow["collector"] = right
     allow["collector/template"] = "lib/*"
     allow["collector/state"] = "lib/base lib/metric lib/db"
-    allow["collector/live"] = "lib/base"
+    allow["collector/live"] = "lib/base lib/wire"
 
     allow["loadgen/hurl"] = "lib/*"
     allow["loadgen/engine"] = "lib/* loadgen/hurl"
