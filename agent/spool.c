@@ -263,10 +263,10 @@ MUST_USE static int write_at(int fd, const void *bytes, size_t n, uint64_t at)
 
 int spool_append(struct spool *sp, struct span body, uint32_t samples)
 {
-    uint32_t header[3] = {(uint32_t)body.len, samples, (uint32_t)crc32(0, (const Bytef *)body.ptr, (uInt)body.len)};
     size_t size = HEADER_BYTES + body.len;
-    if (size > sp->max_bytes)
+    if (size > sp->max_bytes || body.len > BODY_BYTES_MAX)
         return -EFBIG;
+    uint32_t header[3] = {(uint32_t)body.len, samples, (uint32_t)crc32(0, (const Bytef *)body.ptr, (uInt)body.len)};
     while (sp->n > 0 && sp->counts.bytes + size > sp->max_bytes)
         drop_oldest(sp);
     int r = open_write(sp, size);
