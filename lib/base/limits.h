@@ -68,11 +68,11 @@
 #define HTTP_BODY_DEADLINE_MS 30000   /* or 64 KB/s, whichever is later */
 #define HTTP_BODY_BYTES_PER_S_MIN 65536
 #define HTTP_MEMORY_PER_CONNECTION 131072u /* libmicrohttpd's pool, see docs/http.md */
-#define HTTP_SEGMENTS_MAX 8u   /* {names} of one route */
-#define HTTP_PARAMS_MAX 10000u /* query and form parameters of one request: 400 above */
-#define HTTP_DRAIN_BYTES_MAX (1u << 20) /* body read and thrown away so that a refusal reaches its sender */
-#define HTTP_IDLE_DEADLINE_MS 120000 /* a kept-alive connection without a request */
-#define HTTP_REPLY_DEADLINE_MS 60000 /* taking a reply, or at 16 KB/s, whichever is later */
+#define HTTP_SEGMENTS_MAX 8u               /* {names} of one route */
+#define HTTP_PARAMS_MAX 10000u             /* query and form parameters of one request: 400 above */
+#define HTTP_DRAIN_BYTES_MAX (1u << 20)    /* body read and thrown away so that a refusal reaches its sender */
+#define HTTP_IDLE_DEADLINE_MS 120000       /* a kept-alive connection without a request */
+#define HTTP_REPLY_DEADLINE_MS 60000       /* taking a reply, or at 16 KB/s, whichever is later */
 #define HTTP_REPLY_BYTES_PER_S_MIN 16384
 #define HTTP_STREAM_IDLE_S 180u  /* libmicrohttpd's own: a stream's client that takes nothing of what is there */
 #define HTTP_STOP_FLUSH_MS 1000  /* for the last answers to leave */
