@@ -120,7 +120,7 @@ UNUSED static void bench_open(struct bench *b, const char *yaml, bool on_disk)
     bench_init(b, on_disk);
     bench_start(b, yaml);
 }
-static void bench_close(struct bench *b)
+UNUSED static void bench_close(struct bench *b)
 {
     bench_stop(b);
     check_ok(dir_remove(b->dir));
