@@ -241,9 +241,10 @@ static int range_resets(struct range_call *c)
     return range_count_pairs(c, is_reset);
 }
 
-const struct range_detail RANGE_rate = {.fn = range_extrapolated, .is_counter = true, .is_rate = true};
-const struct range_detail RANGE_increase = {.fn = range_extrapolated, .is_counter = true};
-const struct range_detail RANGE_delta = {.fn = range_extrapolated};
+const struct range_detail RANGE_rate = {
+    .fn = range_extrapolated, .is_counter = true, .is_rate = true, .between_edges = true};
+const struct range_detail RANGE_increase = {.fn = range_extrapolated, .is_counter = true, .between_edges = true};
+const struct range_detail RANGE_delta = {.fn = range_extrapolated, .between_edges = true};
 const struct range_detail RANGE_irate = {.fn = range_instant, .is_rate = true};
 const struct range_detail RANGE_idelta = {.fn = range_instant};
 const struct range_detail RANGE_deriv = {.fn = range_deriv};

@@ -140,7 +140,8 @@ struct range_source { /* a range vector: for each step the samples in (end - ran
     int64_t *ends_ms; /* per step, ascending */
     range_load load;  /* once per series, ascending; the samples stand until the next load */
     void *state;
-    const struct promql_expr *selector; /* NULL for a subquery */
+    enum extension
+        extension; /* samples outside the windows are loaded, too: the lookback before, smoothed also behind */
 };
 MUST_USE int eval_range(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct range_source *ret);
 /* Sample indexes [lo, hi) of each step's window. */
