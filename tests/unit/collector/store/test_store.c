@@ -105,9 +105,6 @@ static void equal_duplicates_are_silent_and_others_are_refused_wherever_the_firs
         } else {
             restart(f);
         }
-        put(f->s, "m", 1000, 1);
-        put(f->s, "m", 2000, 2);
-        put(f->s, "nan", 1000, stale_marker());
         struct write_request *w = request_new();
         request_add(w, "m", 1000, 7);
         request_add(w, "m", 2000, 8);
@@ -118,9 +115,27 @@ static void equal_duplicates_are_silent_and_others_are_refused_wherever_the_firs
         assert_int_equal(written.refused[STORE_REFUSED_DUPLICATE], 3);
         check_contains(written.why, "duplicate timestamp, different value");
         check_contains(written.why, "m");
+        put(f->s, "m", 1000, 1);
+        put(f->s, "m", 2000, 2);
+        put(f->s, "nan", 1000, stale_marker());
         assert_int_equal(count_samples(f->s, "m"), (size_t)3 + (size_t)where);
         assert_int_equal(count_samples(f->s, "nan"), 1);
     }
+}
+
+/* The writer remembers stretches of time without extents; sealing late samples ends such a stretch. */
+static void a_gap_is_no_gap_any_more_once_something_is_sealed_in_it(void **state)
+{
+    struct store_fixture *f = *state;
+    put(f->s, "m", 1000, 1);
+    check_ok(store_seal(f->s));
+    put(f->s, "m", 9000, 9);
+    check_ok(store_seal(f->s));
+    put(f->s, "m", 5000, 5); /* between the two extents */
+    check_ok(store_seal(f->s));
+    struct write_request *w = request_new();
+    request_add(w, "m", 5000, 6);
+    assert_int_equal(write_now(f->s, w).refused[STORE_REFUSED_DUPLICATE], 1);
 }
 
 static int64_t noon(void *ctx)
@@ -795,6 +810,7 @@ int main(void)
         TEST(samples_are_there_from_head_from_extents_and_after_a_restart),
         TEST(late_samples_join_sealed_ones_in_order),
         TEST(equal_duplicates_are_silent_and_others_are_refused_wherever_the_first_is),
+        TEST(a_gap_is_no_gap_any_more_once_something_is_sealed_in_it),
         TEST(what_breaks_the_rules_is_refused_and_counted_and_the_rest_is_kept),
         TEST(label_sets_are_one_series_with_and_without_a_key),
         TEST(a_reader_sees_what_it_saw_when_it_was_opened),
