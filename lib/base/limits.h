@@ -41,16 +41,19 @@
 #define DELIVERY_INFLIGHT_MAX 16u         /* requests at once to a receiver */
 
 /* ---- store ---- */
-#define STORE_SERIES_MAX 10000000u      /* default cap: 324 B each (6 labels) are 3.2 GB; new series are refused above, known ones go on */
-#define STORE_FUTURE_MS 600000          /* default: a sender's clock may be this much ahead; refused above */
-#define STORE_HEAD_SAMPLES (1u << 20)   /* samples in memory before they are sealed: some 20 MB, replayed in 0.2 s ... */
-#define STORE_HEAD_SAMPLES_PER_SERIES 32u /* ... or as many per series, whichever is more: extents should not become tiny */
-#define STORE_HEAD_OVERFLOW 4u          /* times the above when sealing fails: then ingest is refused (503) */
+#define STORE_SERIES_MAX                                                                                               \
+    10000000u /* default cap: 324 B each (6 labels) are 3.2 GB; new series are refused above, known ones go on */
+#define STORE_FUTURE_MS 600000        /* default: a sender's clock may be this much ahead; refused above */
+#define STORE_HEAD_SAMPLES (1u << 20) /* samples in memory before they are sealed: some 20 MB, replayed in 0.2 s ... */
+#define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
+    32u                        /* ... or as many per series, whichever is more: extents should not become tiny */
+#define STORE_HEAD_OVERFLOW 4u /* times the above when sealing fails: then ingest is refused (503) */
 #define STORE_RECORD_BYTES (16u << 20)  /* a commit stops taking requests here; SQLite's rows end at 1 GB */
 #define STORE_WAL_BYTES (4u << 20)      /* checkpoint from here on: a 20 MB one takes 60-95 ms */
 #define STORE_WAL_BYTES_MAX (64u << 20) /* readers wait for a full checkpoint when the WAL is larger */
-#define STORE_READER_BYTES_MAX (128u << 20) /* extents a reader keeps for neighbouring series; above, it reads them again */
-#define FAMILIES_MAX 100000u            /* metric families with metadata; further ones keep their samples, not their help */
+#define STORE_READER_BYTES_MAX                                                                                         \
+    (128u << 20)             /* extents a reader keeps for neighbouring series; above, it reads them again */
+#define FAMILIES_MAX 100000u /* metric families with metadata; further ones keep their samples, not their help */
 
 /* ---- queries ---- */
 #define QUERY_BYTES_MAX (512ul << 20) /* memory of one query: 422 above */
