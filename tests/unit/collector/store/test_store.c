@@ -361,6 +361,36 @@ static void a_selection_is_cut_one_behind_its_limit(void **state)
     arena_done(&a);
 }
 
+static size_t count_in(struct store_reader *rd, const struct matcher *m, int64_t min_ms, int64_t max_ms)
+{
+    struct arena a;
+    struct store_series *series;
+    size_t n;
+    arena_init(&a, 1 << 20);
+    check_ok(store_select(rd, &(struct store_selection){m, 1, min_ms, max_ms, 0}, &a, &series, &n));
+    arena_done(&a);
+    return n;
+}
+
+static void series_of_other_times_are_left_out_once_sealed(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_reader *rd;
+    struct matcher m;
+    struct parse_error err;
+    put(f->s, "m|i=1", 1000, 1);
+    put(f->s, "m|i=2", 2000, 1);
+    check_ok(store_seal(f->s));
+    check_ok(matcher_init(&m, MATCH_EQUAL, SPAN("__name__"), SPAN("m"), &err));
+    check_ok(store_reader_open(f->s, &rd));
+    assert_int_equal(count_in(rd, &m, 0, 999), 0);
+    assert_int_equal(count_in(rd, &m, 2000, 9000), 2); /* neighbours share an extent: one too many is no harm */
+    assert_int_equal(count_in(rd, &m, 2001, INT64_MAX), 0);
+    assert_int_equal(count_in(rd, &m, INT64_MIN, 1000), 2);
+    store_reader_close(rd);
+    matcher_done(&m);
+}
+
 static void check_texts(const struct span *texts, size_t n, const char *want)
 {
     char got[256] = "";
@@ -816,6 +846,7 @@ int main(void)
         TEST(a_reader_sees_what_it_saw_when_it_was_opened),
         TEST(matchers_select_as_prometheus_does),
         TEST(a_selection_is_cut_one_behind_its_limit),
+        TEST(series_of_other_times_are_left_out_once_sealed),
         TEST(label_names_and_values_follow_the_selections),
         TEST(metadata_is_kept),
         TEST(the_hook_tells_each_commit_and_leaves_derived_samples_out),
