@@ -109,9 +109,8 @@ void api_query_error(struct httpd_request *r, const struct promql_error *error)
         [PROMQL_EXECUTION] = {422, "execution"}, [PROMQL_TIMEOUT] = {503, "timeout"},
         [PROMQL_CANCELED] = {503, "canceled"},   [PROMQL_INTERNAL] = {500, "internal"},
     };
-    if (error->kind == PROMQL_BAD_DATA && error->line > 0)
-        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s", error->line,
-                          error->column, error->text);
+    if (error->kind == PROMQL_BAD_DATA) /* its text begins with the place */
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %s", error->text);
     else
         httpd_reply_error(r, KINDS[error->kind].status, KINDS[error->kind].type, "%s", error->text);
 }

@@ -116,5 +116,6 @@ void on_format_query(struct httpd_request *r, void *ctx UNUSED)
         api_success_end(r, &j, NULL, NULL);
         buf_done(&text);
     }
+    promql_expr_done(e);
     arena_done(&arena);
 }
