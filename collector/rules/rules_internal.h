@@ -156,6 +156,7 @@ MUST_USE int rules_state_delete(struct rules *ru, const struct span *keys, size_
 void active_alert_free(struct active_alert *a);
 /* -errno with words in rule->last_error. */
 MUST_USE int alerts_evaluate(struct evaluation *e, struct rule *r, const struct promql_result *result);
+void alerts_hold(struct evaluation *e, struct rule *r);
 MUST_USE int record_evaluate(struct evaluation *e, struct rule *r, const struct promql_result *result);
 
 /* ---- evaluate.c ---- */

@@ -384,6 +384,31 @@ static void what_the_state_writer_refuses_is_tried_again(void **unused)
     bench_close(&b);
 }
 
+static void a_rule_that_cannot_be_evaluated_does_not_end_its_alerts(void **unused)
+{
+    (void)unused;
+    struct bench b;
+    bench_open(&b,
+               "groups:\n- {name: g, interval: 1m, rules: [{alert: A, expr: 'up == 0 or on() (a * on() b > 5)'}]}\n",
+               false);
+    int64_t t = bench_grid(&b, 1000000000);
+    put_gauge(&b, "up", 0, t);
+    bench_step(&b, t);
+    check_told(&b, t, "0 firing {alertname=\"A\"} starts 0 ends 240000\n");
+    put_gauge(&b, "a", 1, t + MIN);
+    put_gauge(&b, "b{i=\"1\"}", 1, t + MIN); /* many to many */
+    put_gauge(&b, "b{i=\"2\"}", 1, t + MIN);
+    bench_step(&b, t + MIN);
+    check_health(&b, 0, "err", "found duplicate series");
+    check_told(&b, t, "");
+    bench_step(&b, t + 2 * MIN); /* still unknown: said again, so that nobody takes it for resolved */
+    check_told(&b, t, "120000 firing {alertname=\"A\"} starts 0 ends 360000\n");
+    json_t *data = bench_alerts_json(&b);
+    assert_int_equal(json_array_size(json_object_get(data, "alerts")), 1);
+    json_decref(data);
+    bench_close(&b);
+}
+
 /* ---- scheduling ---- */
 static void fast_groups_run_at_the_commit_of_a_live_sample(void **unused)
 {
@@ -588,6 +613,7 @@ int main(void)
         cmocka_unit_test(external_labels_leave_with_alerts_only),
         cmocka_unit_test(a_template_that_fails_gives_its_error_and_the_alert_fires),
         cmocka_unit_test(what_the_state_writer_refuses_is_tried_again),
+        cmocka_unit_test(a_rule_that_cannot_be_evaluated_does_not_end_its_alerts),
         cmocka_unit_test(fast_groups_run_at_the_commit_of_a_live_sample),
         cmocka_unit_test(old_and_future_samples_and_the_rules_own_wake_nobody),
         cmocka_unit_test(missed_evaluations_are_skipped_and_counted),
