@@ -1,4 +1,4 @@
-/* Alerting rules: from a query's result to states, as Prometheus's rules/alerting.go has it (reference/alerting.md 1.2). */
+/* Alerting rules: from a query's result to states, as Prometheus's rules/alerting.go has it. */
 #include <errno.h>
 
 #include "collector/rules/rules_internal.h"
