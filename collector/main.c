@@ -12,8 +12,7 @@
 
 static const struct command_def COMMANDS[] = {
     {"", NULL, 0, 0, "run the collector"},
-    {"check", "[config|rules] FILE…", 1, 10000,
-     "validate files and what they refer to; errors as file:line:col"},
+    {"check", "[config|rules] FILE…", 1, 10000, "validate files and what they refer to; errors as file:line:col"},
     {"init", NULL, 0, 0, "print a commented crest.yml"},
     {0},
 };
@@ -116,8 +115,7 @@ static int report(struct problems *problems, int r)
 }
 
 /* Rule files of the configuration and of --rule-file. */
-MUST_USE static int load_rules(struct collector *c, const struct collector_config *config,
-                               struct problems *problems)
+MUST_USE static int load_rules(struct collector *c, const struct collector_config *config, struct problems *problems)
 {
     size_t more = options_list_count(c->options, "rule-file"), n = config->n_rule_files + more;
     AUTO_FREE const char **paths = calloc(n ? n : 1, sizeof *paths);
@@ -308,8 +306,7 @@ static int check(const struct options *options)
     problems_init(&problems);
     const char *kind = NULL;
     size_t first = 0, n = options_operand_count(options);
-    if (strcmp(options_operand(options, 0), "config") == 0 ||
-        strcmp(options_operand(options, 0), "rules") == 0) {
+    if (strcmp(options_operand(options, 0), "config") == 0 || strcmp(options_operand(options, 0), "rules") == 0) {
         kind = options_operand(options, 0);
         first = 1;
     }

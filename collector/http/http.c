@@ -23,8 +23,7 @@ static const struct httpd_route ROUTES[] = {
     {0},
 };
 
-int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why,
-               size_t why_bytes)
+int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why, size_t why_bytes)
 {
     config->routes = ROUTES;
     config->ctx = room;
