@@ -40,6 +40,16 @@
 #define DELIVERY_ALERTS_MAX 500u          /* alerts in one body; more go into further bodies, none is left out */
 #define DELIVERY_INFLIGHT_MAX 16u         /* requests at once to a receiver */
 
+/* ---- events and annotations ---- */
+#define ANNOTATIONS_MAX 100000u /* a deploy every minute for two months; the oldest make room */
+#define EVENTS_MAX 1000u        /* imported events: a new name is refused above */
+#define EVENT_LENGTH_MAX_MS (31ll * 24 * 3600 * 1000) /* a month of sale */
+#define EVENT_MARKETS_MAX 64u
+#define EVENT_CHANNELS_MAX 32u
+#define EVENT_PHASES_MAX 64u
+#define EVENT_ROWS_MAX 500000u          /* of a plan: a month by the minute for ten markets */
+#define EVENT_FILE_BYTES_MAX (16u << 20) /* event.yml, plan.csv or last.csv */
+
 /* ---- store ---- */
 #define STORE_SERIES_MAX                                                                                               \
     10000000u /* default cap: 324 B each (6 labels) are 3.2 GB; new series are refused above, known ones go on */
