@@ -31,4 +31,5 @@ struct http_room { /* borrowed parts; must outlive the server */
     atomic_llong config_loaded_ms; /* time of the last successful one */
     atomic_ulong writes_decoded_bytes, writes_refused_busy, writes_refused_bad;
 };
-MUST_USE int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why, size_t why_bytes);
+MUST_USE int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why,
+                        size_t why_bytes);

@@ -1,4 +1,4 @@
-/* Alerting rules: from a query's result to states, as Prometheus's rules/alerting.go has it (reference/alerting.md 1.2). */
+/* Alerting rules: from a query's result to states, as Prometheus's rules/alerting.go has it. */
 #include <errno.h>
 
 #include "collector/rules/rules_internal.h"
@@ -443,4 +443,22 @@ int alerts_evaluate(struct evaluation *e, struct rule *r, const struct promql_re
     if (error < 0)
         return rule_fail(r, error, "cannot hold the alerts: %s", strerror(-error));
     return step(&t);
+}
+
+/* The rule could not be evaluated: what fires is unknown, not over, so the receiver is told in time that it holds. */
+void alerts_hold(struct evaluation *e, struct rule *r)
+{
+    struct transition t = {0};
+    if (make_change(e, r, &t) < 0)
+        return; /* no memory: the next evaluation tries again */
+    size_t at = 0;
+    struct span key, url = generator_url(e, r->def);
+    void *value;
+    while (strmap_next(&r->active, &at, &key, &value)) {
+        struct active_alert *a = value;
+        if (a->phase == ALERT_FIRING && needs_sending(e, a) && tell(&t, a, url) == 0)
+            t.change->puts[t.change->n_puts++] = a;
+    }
+    if (t.change->n_alerts)
+        alert_change_submit(t.change);
 }

@@ -107,6 +107,8 @@ static void evaluate_rule(struct evaluation *e, struct rule *r)
     if (error < 0) {
         e->group->failures++;
         log_failure(e, r);
+        if (r->def->kind == RULE_ALERT)
+            alerts_hold(e, r);
     }
     arena_reset(&e->scratch);
 }
@@ -119,7 +121,8 @@ static void settle(struct evaluation *e, struct alert_change *c)
     if (c->result == 0) {
         for (size_t i = 0; i < c->n_puts; i++)
             c->puts[i]->dirty = false;
-        c->rule->resync = false;
+        if (c->all)
+            c->rule->resync = false;
         return;
     }
     for (size_t i = 0; i < c->n_alerts; i++)

@@ -7,13 +7,14 @@
  *   rules_commit_hook(ru) → store_set_commit_hook   // groups with interval <= 2 s run at the first commit with a new scrape
  *   rules_stop(ru); … store_close(store); rules_free(ru);      // the hook may be called until the store is closed
  *
- * Semantics: reference/alerting.md 1.1-1.2. Groups with interval <= 2 s run exactly once per interval, at the first commit with a sample newer than
- * what the last evaluation saw, at the latest on the tick; evaluation time is that newest sample's (else the tick), strictly
- * rising. Samples far from now (history, a sender whose clock is wrong) and the rules' own do not count. Slower groups keep Prometheus's
- * grid. Missed evaluations are skipped and counted.
+ * Semantics: Prometheus's, docs/rules.md. Groups with interval <= 2 s run exactly once per interval, at the first
+ * commit with a sample newer than what the last evaluation saw, at the latest on the tick; evaluation time is that
+ * newest sample's (else the tick), strictly rising. Samples far from now (history, a sender whose clock is wrong) and
+ * the rules' own do not count. Slower groups keep Prometheus's grid. Missed evaluations are skipped and counted.
  *
- * After a restart alerts are what they were. One that was pending or firing and is missing from the first results stays for a minute (or two
- * intervals), as short windows are empty until the senders are back. After more than an hour without samples what was pending begins anew. */
+ * After a restart alerts are what they were. One that was pending or firing and is missing from the first results
+ * stays for a minute (or two intervals), as short windows are empty until the senders are back. After more than an
+ * hour without samples what was pending begins anew. */
 #pragma once
 
 #include "collector/alert.h"
@@ -50,7 +51,8 @@ MUST_USE int rules_start(struct rules *ru);
 void rules_stop(struct rules *ru); /* ends the threads after the evaluation that runs */
 void rules_free(struct rules *ru); /* stops, too; NULL is fine */
 struct commit_hook rules_commit_hook(struct rules *ru);
-/* One turn with a given clock, for tests and `test rules`: runs what is due, returns ms until the next deadline. Not beside rules_start. */
+/* One turn with a given clock, for tests and `test rules`: runs what is due, returns ms until the next deadline. Not
+ * beside rules_start. */
 int64_t rules_step(struct rules *ru, int64_t now_ms);
 /* The API's answers (Prometheus's JSON "data" of /api/v1/rules and /api/v1/alerts), from a copy that evaluation never waits for.
  * type "", "alert" or "record". */
