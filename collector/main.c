@@ -3,6 +3,7 @@
 
 #include "collector/config.h"
 #include "collector/http/http.h"
+#include "collector/view/view.h"
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
 #include "lib/base/file.h"
@@ -69,6 +70,24 @@ static const struct option_def OPTIONS[] = {
      .arg = "FILE",
      .help = "Prometheus rule file; adds to the configuration's",
      .commands = ""},
+    {.name = "stream-clients",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "2048",
+     .min = 1,
+     .max = 100000,
+     .env = "CREST_STREAM_CLIENTS",
+     .help = "clients of the live stream; further ones get 503",
+     .commands = ""},
+    {.name = "stream-clients-per-address",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "64",
+     .min = 1,
+     .max = 100000,
+     .env = "CREST_STREAM_CLIENTS_PER_ADDRESS",
+     .help = "of them from one address; raise it behind a proxy",
+     .commands = ""},
     {.name = "log-level",
      .type = OPT_CHOICE,
      .arg = "LEVEL",
@@ -98,6 +117,8 @@ struct collector {
     struct query_engine *query;
     struct notify *notify;
     struct rules *rules;
+    struct live *live;
+    struct view *view;
     struct httpd *httpd;
     struct http_room room;
 };
@@ -148,6 +169,37 @@ MUST_USE static int load_config(struct collector *c)
     return report(&problems, r);
 }
 
+/* ---- the live stream: sources push nothing, rules say when to look ---- */
+static void on_round(void *ctx)
+{
+    live_tick(((struct collector *)ctx)->live);
+}
+
+static void on_alerts_changed(void *ctx)
+{
+    live_alert(((struct collector *)ctx)->live);
+}
+
+static void on_commit(void *ctx, const struct commit_info *info)
+{
+    struct collector *c = ctx;
+    struct commit_hook rules = rules_commit_hook(c->rules);
+    rules.committed(rules.ctx, info);
+    view_committed(c->view, info);
+}
+
+MUST_USE static int open_live(struct collector *c)
+{
+    struct live_config live = {.clients_max = (unsigned)options_count(c->options, "stream-clients"),
+                               .clients_per_address_max =
+                                   (unsigned)options_count(c->options, "stream-clients-per-address")};
+    struct view_config view = {.query = c->query, .store = c->store, .rules = c->rules};
+    int r = live_new(&live, &c->live);
+    if (r == 0)
+        r = view_new(&view, &c->view);
+    return r < 0 ? r : view_add_sources(c->view, c->live);
+}
+
 MUST_USE static int open_rooms(struct collector *c)
 {
     char why[512] = "";
@@ -192,8 +244,11 @@ MUST_USE static int open_rooms(struct collector *c)
                                  .store = c->store,
                                  .state = c->state,
                                  .sink = notify_sink(c->notify),
+                                 .watch = {c, on_round, on_alerts_changed},
                                  .external_url = c->config.external_url};
     r = rules_new(&rules, &c->rules);
+    if (r == 0)
+        r = open_live(c);
     if (r < 0)
         return r;
     struct problems problems;
@@ -221,8 +276,11 @@ MUST_USE static int start(struct collector *c)
     c->room.rules = c->rules;
     c->room.notify = c->notify;
     c->room.state = c->state;
-    store_set_commit_hook(c->store, rules_commit_hook(c->rules));
+    c->room.live = c->live;
+    store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
     int r = notify_start(c->notify);
+    if (r == 0)
+        r = live_start(c->live);
     if (r == 0)
         r = rules_start(c->rules);
     if (r < 0)
@@ -266,10 +324,13 @@ static void stop(struct collector *c)
     daemon_notify("STOPPING=1");
     httpd_stop(c->httpd, 5000);
     rules_stop(c->rules);
+    live_stop(c->live);
     notify_free(c->notify);
     query_free(c->query);
     store_close(c->store); /* its last commits still call the rules' hook */
     rules_free(c->rules);
+    live_free(c->live);
+    view_free(c->view);
     state_close(c->state);
     web_config_free(c->web_config);
     collector_config_done(&c->config);

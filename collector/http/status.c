@@ -103,6 +103,7 @@ void on_metrics(struct httpd_request *r, void *ctx)
     rules_stats(room->rules, &w);
     notify_stats(room->notify, &w);
     state_stats(room->state, &w);
+    live_stats(room->live, &w);
     metric_writer_end(&w);
     httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);

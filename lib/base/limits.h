@@ -94,6 +94,16 @@
 #define HTTP_AUTH_GOOD_MAX 64u   /* credentials known to be right: oldest forgotten */
 #define HTTP_AUTH_BAD_MAX 256u   /* and wrong, so that a client with an old password costs one check */
 
+/* ---- the live stream ---- */
+#define LIVE_CLIENTS_MAX 2048u             /* default of --stream-clients: 503 above; each costs a connection's pool */
+#define LIVE_CLIENTS_PER_ADDRESS_MAX 64u   /* default of --stream-clients-per-address: one office behind one address */
+#define LIVE_FRAME_BYTES_MAX (256u << 10)  /* a frame: what does not fit is counted in `more`; 2 Mbit/s at worst */
+#define LIVE_SOURCES_MAX 16u               /* sections of a frame */
+#define LIVE_ROWS_MAX 20000u               /* rows of one section, /state included; further ones are counted in `more` */
+#define LIVE_SECTION_BYTES_MAX (32u << 20) /* what one section renders; above, its last rows stay */
+#define LIVE_STATE_BYTES_MAX (64u << 20)   /* an answer of /state: 503 above */
+#define LIVE_WAITERS_MAX 64u               /* requests of /state at once: 503 above */
+
 /* ---- http client ---- */
 #define HTTP_REQUESTS_MAX 20000u /* of one client at once: twice TARGETS_MAX; -EAGAIN above, the caller counts */
 #define HTTP_IDLE_CONNECTIONS_MAX 10000u /* one per target; libcurl's own rule closes them when the count moves */
