@@ -12,8 +12,8 @@ const struct state_room ANNOTATIONS_STATE_ROOM = {"annotations", ANNOTATIONS_SQL
 struct annotations {
     struct state *state;
     int base;
-    pthread_mutex_t lock;                         /* over what follows */
-    struct annotation *shown[ANNOTATIONS_SHOWN];  /* by time, oldest first; each one allocation */
+    pthread_mutex_t lock;                        /* over what follows */
+    struct annotation *shown[ANNOTATIONS_SHOWN]; /* by time, oldest first; each one allocation */
     size_t n_shown;
 };
 

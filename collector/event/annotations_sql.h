@@ -1,12 +1,7 @@
 /* annotations_sql.h - every statement about annotations. Times are ms since the epoch. */
 #pragma once
 
-enum {
-    ANNOTATIONS_SQL_ADD,
-    ANNOTATIONS_SQL_TRIM,
-    ANNOTATIONS_SQL_BETWEEN,
-    ANNOTATIONS_SQL_COUNT
-};
+enum { ANNOTATIONS_SQL_ADD, ANNOTATIONS_SQL_TRIM, ANNOTATIONS_SQL_BETWEEN, ANNOTATIONS_SQL_COUNT };
 static const char *const ANNOTATIONS_SQL[ANNOTATIONS_SQL_COUNT] = {
     [ANNOTATIONS_SQL_ADD] = "INSERT INTO annotation(t_ms, kind, text, service, user) VALUES(?1, ?2, ?3, ?4, ?5)",
     [ANNOTATIONS_SQL_TRIM] = "DELETE FROM annotation WHERE id <="
