@@ -1,6 +1,7 @@
 /* crest-collector: receives samples, answers queries, runs rules, pages. */
 #include <errno.h>
 
+#include "collector/ask.h"
 #include "collector/config.h"
 #include "collector/http/http.h"
 #include "collector/view/view.h"
@@ -15,6 +16,7 @@ static const struct command_def COMMANDS[] = {
     {"", NULL, 0, 0, "run the collector"},
     {"check", "[config|rules] FILE…", 1, 10000, "validate files and what they refer to; errors as file:line:col"},
     {"init", NULL, 0, 0, "print a commented crest.yml"},
+    {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
@@ -88,6 +90,30 @@ static const struct option_def OPTIONS[] = {
      .env = "CREST_STREAM_CLIENTS_PER_ADDRESS",
      .help = "of them from one address; raise it behind a proxy",
      .commands = ""},
+    {.name = "url",
+     .type = OPT_TEXT,
+     .arg = "URL",
+     .fallback = ASK_URL,
+     .env = "CREST_URL",
+     .help = "the running collector that a command talks to",
+     .commands = "mark"},
+    {.name = "auth-file",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_AUTH_FILE",
+     .help = "file with the bearer token for --url",
+     .commands = "mark"},
+    {.name = "ca-file",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_CA_FILE",
+     .help = "certificates that --url may be signed with",
+     .commands = "mark"},
+    {.name = "at",
+     .type = OPT_TEXT,
+     .arg = "TIME",
+     .help = "when it happened, RFC 3339; default now",
+     .commands = "mark"},
     {.name = "log-level",
      .type = OPT_CHOICE,
      .arg = "LEVEL",
@@ -119,6 +145,7 @@ struct collector {
     struct rules *rules;
     struct live *live;
     struct view *view;
+    struct annotations *annotations;
     struct httpd *httpd;
     struct http_room room;
 };
@@ -197,7 +224,12 @@ MUST_USE static int open_live(struct collector *c)
     int r = live_new(&live, &c->live);
     if (r == 0)
         r = view_new(&view, &c->view);
-    return r < 0 ? r : view_add_sources(c->view, c->live);
+    if (r == 0)
+        r = view_add_sources(c->view, c->live);
+    if (r == 0)
+        r = annotations_open(c->state, &c->annotations);
+    struct frame_source annotations = annotations_source(c->annotations);
+    return r < 0 ? r : live_add_source(c->live, &annotations);
 }
 
 MUST_USE static int open_rooms(struct collector *c)
@@ -225,7 +257,7 @@ MUST_USE static int open_rooms(struct collector *c)
         log_error("cannot open the store", "path", "%s", dir, "error", "%s", why);
         return r;
     }
-    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM};
+    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM, &ANNOTATIONS_STATE_ROOM};
     r = state_open(dir, rooms, ARRAY_LEN(rooms), &c->state, why, sizeof why);
     if (r < 0) {
         log_error("cannot open state.db", "path", "%s", dir, "error", "%s", why);
@@ -277,6 +309,7 @@ MUST_USE static int start(struct collector *c)
     c->room.notify = c->notify;
     c->room.state = c->state;
     c->room.live = c->live;
+    c->room.annotations = c->annotations;
     store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
     int r = notify_start(c->notify);
     if (r == 0)
@@ -332,6 +365,7 @@ static void stop(struct collector *c)
     live_free(c->live);
     view_free(c->view);
     state_close(c->state);
+    annotations_free(c->annotations);
     web_config_free(c->web_config);
     collector_config_done(&c->config);
 }
@@ -402,6 +436,8 @@ int main(int argc, char **argv)
     } else if (strcmp(command, "init") == 0) {
         fputs(COLLECTOR_CONFIG_EXAMPLE, stdout);
         code = EXIT_OK;
+    } else if (strcmp(command, "mark") == 0) {
+        code = ask_mark(options);
     } else {
         code = run(options);
     }

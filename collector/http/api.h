@@ -47,6 +47,8 @@ void on_healthy(struct httpd_request *r, void *ctx);
 void on_ready(struct httpd_request *r, void *ctx);
 void on_reload(struct httpd_request *r, void *ctx);
 void on_metrics(struct httpd_request *r, void *ctx);
+void on_annotate(struct httpd_request *r, void *ctx);
+void on_annotations(struct httpd_request *r, void *ctx);
 void on_stream(struct httpd_request *r, void *ctx);
 void on_state(struct httpd_request *r, void *ctx);
 void on_root(struct httpd_request *r, void *ctx);

@@ -123,7 +123,8 @@ static bool over_bound(const struct service *s, const struct signal *from, struc
     return false;
 }
 
-static enum service_state judge(const struct view *v, const struct service *s, const struct signal *from, struct buf *why)
+static enum service_state judge(const struct view *v, const struct service *s, const struct signal *from,
+                                struct buf *why)
 {
     if (s->pages) {
         alert_words(s, why);
