@@ -12,7 +12,8 @@
 #include "lib/base/number.h"
 
 #define FILE_SD_PERIOD_US 1000000
-#define METADATA_MAX 100000u /* metric families remembered as sent; more are sent again */
+#define METADATA_MAX 100000u         /* metric families remembered as sent; more are sent again */
+#define METADATA_PERIOD_US 300000000 /* then all of it is sent again: a receiver may have been set up anew */
 #define USER_AGENT "User-Agent: crest-agent"
 
 struct agent {
@@ -26,7 +27,7 @@ struct agent {
     pthread_mutex_t senders_lock; /* against /metrics while a reload changes the list */
     struct strmap metadata;       /* family -> hash of what was sent of it */
     struct sample_sink sink;
-    int64_t now_us, unix_ms, sd_due_us;
+    int64_t now_us, unix_ms, sd_due_us, metadata_due_us;
     struct agent_counts counts;
 };
 
@@ -54,6 +55,13 @@ static void sink_metadata(void *ctx, const struct metadata *m)
         sender_metadata(a->senders[i], m);
 }
 
+static void forget_metadata(struct agent *a)
+{
+    strmap_done(&a->metadata);
+    strmap_init(&a->metadata, METADATA_MAX);
+    a->metadata_due_us = a->now_us + METADATA_PERIOD_US;
+}
+
 /* ---- targets ---- */
 
 MUST_USE static int keep_target(struct agent *a, struct target *t)
@@ -69,6 +77,11 @@ MUST_USE static int keep_target(struct agent *a, struct target *t)
     a->targets[a->n_targets++] = t;
     return 0;
 }
+
+struct scrape { /* a request on its way */
+    struct agent *agent;
+    struct target *target;
+};
 
 /* Targets of a configuration, as keys -> wanted. Known ones are adopted, new ones get a place in the interval by their key's hash, so that scrapes
  * spread and a restart keeps the order. */
@@ -101,6 +114,8 @@ MUST_USE static int sync_target(struct sync *s, const struct scrape_job *job, co
     if (old) {
         old->wanted = true;
         target_adopt(old, t, a->unix_ms, &a->sink);
+        if (t->flight)
+            ((struct scrape *)t->flight)->target = t;
     } else {
         int64_t offset = (int64_t)(labels_fingerprint(&t->labels) % (uint64_t)t->interval_ms);
         int64_t wait_ms = (offset - a->unix_ms % t->interval_ms + t->interval_ms) % t->interval_ms;
@@ -212,10 +227,11 @@ MUST_USE static int sync_targets(struct agent *a, bool reloaded)
 
 static void on_page(void *ctx, struct http_response *response)
 {
-    struct target *t = ((void **)ctx)[0];
-    struct agent *a = ((void **)ctx)[1];
-    free(ctx);
+    AUTO_FREE struct scrape *flight = ctx;
+    struct target *t = flight->target;
+    struct agent *a = flight->agent;
     t->request_id = 0;
+    t->flight = NULL;
     if (response->error == -ECANCELED)
         return;
     uint64_t failures = t->failures;
@@ -224,17 +240,18 @@ static void on_page(void *ctx, struct http_response *response)
     atomic_fetch_add(&a->counts.scrape_failures, t->failures - failures);
 }
 
-/* The time stamp: the schedule's when it is kept within min(interval/100, 2 ms), else the clock's; a stepped clock moves the grid. */
-static int64_t scrape_time(struct target *t, int64_t unix_now_ms)
+/* The time stamp: the schedule's when it is kept within min(interval/100, 2 ms), else the clock's. The schedule runs on the
+ * monotonic clock: when the other clock was stepped or has drifted away from it, the grid follows. */
+static int64_t scrape_time(struct target *t, int64_t late_us, int64_t unix_now_ms)
 {
-    int64_t tolerance = t->interval_ms / 100 < 2 ? t->interval_ms / 100 : 2, off = unix_now_ms - t->grid_ms;
+    int64_t tolerance = t->interval_ms / 100 < 2 ? t->interval_ms / 100 : 2;
     if (tolerance < 1)
         tolerance = 1;
-    if (off >= -tolerance && off <= tolerance)
-        return t->grid_ms;
-    if (off > t->interval_ms || off < -t->interval_ms)
-        t->grid_ms = unix_now_ms;
-    return unix_now_ms;
+    int64_t stepped = unix_now_ms - late_us / 1000 - t->grid_ms;
+    if (stepped > tolerance || stepped < -tolerance)
+        t->grid_ms += stepped;
+    int64_t off = unix_now_ms - t->grid_ms;
+    return off >= -tolerance && off <= tolerance ? t->grid_ms : unix_now_ms;
 }
 
 static void start_scrape(struct agent *a, struct target *t)
@@ -255,24 +272,26 @@ static void start_scrape(struct agent *a, struct target *t)
                                            : SCRAPE_BODY_BYTES_MAX,
                                    .follow_redirects = job->follow_redirects,
                                    .accept_encoding = job->compression};
-    void **ctx = malloc(2 * sizeof *ctx);
-    uint64_t late = (uint64_t)(a->now_us - t->due_us), worst = atomic_load(&a->counts.lateness_us_max);
-    if (late > worst)
+    struct scrape *flight = malloc(sizeof *flight);
+    uint64_t late = (uint64_t)(a->now_us - t->due_us);
+    if (late > atomic_load(&a->counts.lateness_us_max))
         atomic_store(&a->counts.lateness_us_max, late);
-    t->time_ms = scrape_time(t, a->unix_ms);
+    t->time_ms = scrape_time(t, (int64_t)late, a->unix_ms);
     t->started_us = mono_us();
+    t->flight = flight;
     int r = -ENOMEM;
-    if (ctx) {
-        ctx[0] = t;
-        ctx[1] = a;
-        r = http_send(a->http, &request, on_page, ctx, &t->request_id);
+    if (flight) {
+        *flight = (struct scrape){a, t};
+        r = http_send(a->http, &request, on_page, flight, &t->request_id);
     }
     if (r < 0) {
         struct http_response failed = {.error = r};
         snprintf(failed.error_text, sizeof failed.error_text, "cannot send: %s", strerror(-r));
-        free(ctx);
+        free(flight);
+        t->flight = NULL;
         t->request_id = 0;
         target_take_page(t, &failed, 0, &a->sink);
+        atomic_fetch_add(&a->counts.scrapes, 1);
         atomic_fetch_add(&a->counts.scrape_failures, 1);
     }
 }
@@ -315,13 +334,21 @@ MUST_USE static int make_senders(struct agent *a, const struct agent_config *con
     for (; r == 0 && n < config->n_remotes; n++) {
         char dir[4096];
         const struct remote_endpoint *e = &config->remotes[n];
+        char again[16] = "";
+        size_t same = 0;
+        for (size_t i = 0; i < n; i++)
+            same += strcmp(config->remotes[i].url, e->url) == 0;
+        if (same)
+            snprintf(again, sizeof again, "-%zu", same);
         /* A spool belongs to its endpoint, wherever that stands in the file. */
-        snprintf(dir, sizeof dir, "%s/spool-%016llx", a->settings.data_dir ? a->settings.data_dir : "",
-                 (unsigned long long)labels_fingerprint(
-                     &(struct labels){&(struct label){SPAN("url"), span_str(e->url)}, 1}));
+        snprintf(
+            dir, sizeof dir, "%s/spool-%016llx%s", a->settings.data_dir ? a->settings.data_dir : "",
+            (unsigned long long)labels_fingerprint(&(struct labels){&(struct label){SPAN("url"), span_str(e->url)}, 1}),
+            again);
         r = sender_new(e, a->http, a->settings.data_dir ? dir : NULL, a->settings.spool_bytes, &list[n]);
         if (r < 0)
-            log_error("cannot open the spool", "path", "%s", dir, "error", "%s", strerror(-r));
+            log_error("cannot open the spool", "path", "%s", dir, "error", "%s",
+                      r == -EBUSY ? "another process has it open" : strerror(-r));
     }
     if (r < 0) {
         free_senders(list, n);
@@ -394,13 +421,21 @@ int agent_reload(struct agent *a, int64_t now_us, int64_t unix_now_ms, struct pr
     a->senders = NULL;
     a->n_senders = 0;
     r = make_senders(a, fresh);
-    pthread_mutex_unlock(&a->senders_lock);
     if (r < 0) {
-        daemon_stop();
         agent_config_free(fresh);
+        int back = make_senders(a, old);
+        pthread_mutex_unlock(&a->senders_lock);
+        atomic_store(&a->counts.config_ok, false);
+        if (back < 0) {
+            log_error("the old endpoints cannot be taken up again either, stopping", "error", "%s", strerror(-back));
+            daemon_stop();
+        }
         return r;
     }
+    pthread_mutex_unlock(&a->senders_lock);
     a->config = fresh;
+    a->sd_due_us = 0;
+    forget_metadata(a); /* an endpoint may be new */
     r = sync_targets(a, true);
     agent_config_free(old);
     atomic_store(&a->counts.config_ok, true);
@@ -426,6 +461,8 @@ int64_t agent_step(struct agent *a, int64_t now_us, int64_t unix_now_ms)
             log_warn("out of memory while looking at file_sd files");
         a->sd_due_us = files ? now_us + FILE_SD_PERIOD_US : INT64_MAX;
     }
+    if (now_us >= a->metadata_due_us)
+        forget_metadata(a);
     int64_t next = step_scrapes(a);
     for (size_t i = 0; i < a->n_senders; i++) {
         int64_t due = sender_step(a->senders[i], now_us);
@@ -476,6 +513,8 @@ void agent_write_metrics(struct agent *a, struct metric_writer *w)
          offsetof(struct sender_counts, spool_records)},
         {"crest_agent_spool_dropped_samples_total", "Samples dropped from a full spool.", METRIC_COUNTER,
          offsetof(struct sender_counts, spool_dropped_samples)},
+        {"crest_agent_spool_damaged_records_total", "Records of the spool that were damaged and skipped.",
+         METRIC_COUNTER, offsetof(struct sender_counts, spool_damaged_records)},
     };
     struct agent_counts *c = &a->counts;
     const struct {

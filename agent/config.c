@@ -6,6 +6,7 @@
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 #include "lib/metric/exposition.h"
+#include "lib/wire/url.h"
 
 #define DEFAULT_REMOTE "http://127.0.0.1:9480/api/v1/write"
 
@@ -157,12 +158,13 @@ static void read_file_sd(struct reader *rd, const struct yaml_node *list, struct
     }
 }
 
-static bool copy_group(struct arena *arena, const struct target_group *from, struct target_group *to)
+/* Of a file_sd file: with the label __meta_filepath, as Prometheus gives it to relabelling. */
+static bool copy_group(struct arena *arena, const struct target_group *from, const char *path, struct target_group *to)
 {
     bool ok = true;
     *to = *from;
     to->targets = arena_array(arena, from->n_targets, sizeof *to->targets);
-    to->labels.pairs = arena_array(arena, from->labels.n, sizeof *to->labels.pairs);
+    to->labels.pairs = arena_array(arena, from->labels.n + 1, sizeof *to->labels.pairs);
     if (!to->targets || !to->labels.pairs)
         return false;
     for (size_t k = 0; k < from->n_targets; k++)
@@ -171,6 +173,7 @@ static bool copy_group(struct arena *arena, const struct target_group *from, str
         to->labels.pairs[k].name = arena_span(arena, from->labels.pairs[k].name, &ok);
         to->labels.pairs[k].value = arena_span(arena, from->labels.pairs[k].value, &ok);
     }
+    to->labels.pairs[to->labels.n++] = (struct label){SPAN("__meta_filepath"), arena_span(arena, span_str(path), &ok)};
     return ok;
 }
 
@@ -195,7 +198,7 @@ int agent_read_file_sd(const char *path, struct arena *arena, struct target_grou
     read_groups(&rd, yaml_root(doc), &groups, &n);
     kept = arena_array(arena, n, sizeof *kept);
     for (size_t i = 0; i < n; i++)
-        if (!kept || !copy_group(arena, &groups[i], &kept[i]))
+        if (!kept || !copy_group(arena, &groups[i], path, &kept[i]))
             failed(&rd, -ENOMEM);
     arena_done(&shell.arena);
     yaml_free(doc);
@@ -329,6 +332,12 @@ static void read_remote(struct reader *rd, const struct yaml_node *node)
     read_fields(rd, node, REMOTE_FIELDS, &k);
     read_fields(rd, k.metadata_config, METADATA_FIELDS, &metadata);
     remote->send_metadata = metadata.send;
+    struct url url;
+    const char *why = NULL;
+    if (remote->url && url_parse(&url, span_str(remote->url), &why) < 0) {
+        yaml_problem(rd->doc, yaml_get(node, "url"), rd->problems, "url: %s", why);
+        failed(rd, -EINVAL);
+    }
     if (k.protobuf_message && strcmp(k.protobuf_message, "prometheus.WriteRequest") != 0)
         complain(rd, yaml_get(node, "protobuf_message"),
                  "only prometheus.WriteRequest (remote write 1.0) is supported");

@@ -1,6 +1,9 @@
 #include "agent/relabel.h"
 
 #include <errno.h>
+#include <strings.h>
+
+#include "lib/base/limits.h"
 
 struct keys {
     const char *action, *separator, *target_label, *regex, *replacement;
@@ -28,7 +31,7 @@ MUST_USE static int read_rule(const struct yaml *doc, const struct yaml_node *no
     if (r < 0)
         return r;
     size_t a = 0;
-    while (a < ARRAY_LEN(ACTIONS) && strcmp(ACTIONS[a], k.action) != 0)
+    while (a < ARRAY_LEN(ACTIONS) && strcasecmp(ACTIONS[a], k.action) != 0) /* any case, as Prometheus */
         a++;
     if (a == ARRAY_LEN(ACTIONS)) {
         yaml_problem(doc, yaml_get(node, "action"), problems,
@@ -39,8 +42,17 @@ MUST_USE static int read_rule(const struct yaml *doc, const struct yaml_node *no
     rule->separator = span_str(k.separator);
     rule->target_label = span_str(k.target_label);
     rule->replacement = span_str(k.replacement);
-    if (rule->action == RELABEL_REPLACE && !k.target_label) {
+    if (rule->action == RELABEL_REPLACE && rule->target_label.len == 0) {
         yaml_problem(doc, node, problems, "relabel action replace needs target_label");
+        return -EINVAL;
+    }
+    if (k.source_labels && k.source_labels->kind != YAML_LIST && k.source_labels->kind != YAML_NULL) {
+        yaml_problem(doc, k.source_labels, problems, "source_labels is a list of label names");
+        return -EINVAL;
+    }
+    YAML_EACH(k.source_labels, name)
+    if (name->kind != YAML_SCALAR) {
+        yaml_problem(doc, name, problems, "a label name is a text");
         return -EINVAL;
     }
     if (regex_compile(span_str(k.regex), REGEX_ANCHORED, &rule->regex, &error) < 0) {
@@ -108,6 +120,12 @@ MUST_USE static int expand(const struct relabel_rule *rule, struct span template
 
 #define GROUPS_MAX 16 /* groups a replacement can name; Prometheus's own files use one to three */
 
+/* Any UTF-8 name is legal; what is none leaves the labels as they are (Prometheus does so too). */
+static bool is_name(struct span name)
+{
+    return name.len > 0 && name.len <= LABEL_NAME_BYTES_MAX && span_is_utf8(name);
+}
+
 MUST_USE static int label_map(const struct relabel_rule *rule, struct label_builder *labels, struct buf *scratch)
 {
     size_t before = labels->n, n;
@@ -122,7 +140,8 @@ MUST_USE static int label_map(const struct relabel_rule *rule, struct label_buil
         int r = expand(rule, rule->replacement, groups, n < GROUPS_MAX ? n : GROUPS_MAX, labels->arena, scratch, &name);
         if (r < 0)
             return r;
-        label_builder_set(labels, name, pair.value);
+        if (is_name(name))
+            label_builder_set(labels, name, pair.value);
     }
     return 1;
 }
@@ -156,7 +175,7 @@ MUST_USE static int apply_rule(const struct relabel_rule *rule, struct label_bui
         r = expand(rule, rule->replacement, groups, n, labels->arena, scratch, &value);
     if (r < 0)
         return r;
-    if (label_name_is_plain(name))
+    if (is_name(name))
         label_builder_set(labels, name, value);
     return 1;
 }

@@ -5,11 +5,13 @@
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/wire/remote_write.h"
+#include "lib/wire/url.h"
 
 #define SPOOL_AFTER_US 500000
 #define BATCH_BYTES 524288u /* a batch this large does not wait for the one in flight */
 #define BACKOFF_MIN_US 100000
 #define BACKOFF_MAX_US 5000000
+#define RETRY_AFTER_US_MAX 60000000 /* no receiver may silence us for longer */
 #define SCRATCH_BYTES (1u << 20)
 
 struct flight { /* a request on its way */
@@ -17,7 +19,8 @@ struct flight { /* a request on its way */
     struct buf body;
     uint32_t samples;
     int64_t since_us;
-    bool active, spooled, live;
+    bool active, live;
+    bool spooled, tried; /* its twin is in the spool; that was tried once */
     struct sender *sender;
 };
 struct sender {
@@ -29,10 +32,26 @@ struct sender {
     struct flight live, backlog;
     int64_t now_us, retry_us, backoff_us; /* retry_us: not before */
     const char **headers;
+    char *shown_url;
     struct arena scratch;
     struct buf text;
     struct sender_counts counts;
 };
+
+/* The URL for logs and metrics: without the password. */
+MUST_USE static char *shown(const char *text)
+{
+    struct url url;
+    const char *why;
+    struct buf out;
+    if (url_parse(&url, span_str(text), &why) < 0 || url.password.len == 0)
+        return span_dup(span_str(text));
+    buf_init(&out, strlen(text) + 16);
+    buf_bytes(&out, text, (size_t)(url.password.ptr - text));
+    buf_str(&out, "xxxxx");
+    buf_str(&out, url.password.ptr + url.password.len);
+    return buf_take(&out, NULL);
+}
 
 int sender_new(const struct remote_endpoint *endpoint, struct http_client *http, const char *dir, uint64_t spool_bytes,
                struct sender **ret)
@@ -56,7 +75,8 @@ int sender_new(const struct remote_endpoint *endpoint, struct http_client *http,
     while (endpoint->headers[n])
         n++;
     s->headers = calloc(n + ARRAY_LEN(FIXED) + 1, sizeof *s->headers);
-    int r = s->headers ? remote_write_encoder_new(&s->encoder) : -ENOMEM;
+    s->shown_url = shown(endpoint->url);
+    int r = s->headers && s->shown_url ? remote_write_encoder_new(&s->encoder) : -ENOMEM;
     if (r == 0 && dir)
         r = spool_open(dir, spool_bytes, &s->spool);
     if (r < 0) {
@@ -73,7 +93,7 @@ int sender_new(const struct remote_endpoint *endpoint, struct http_client *http,
 
 const char *sender_url(const struct sender *s)
 {
-    return s->endpoint->url;
+    return s->shown_url;
 }
 
 const struct sender_counts *sender_counts(const struct sender *s)
@@ -86,7 +106,7 @@ static void dropped(struct sender *s, uint32_t samples, const char *why)
     unsigned long hidden;
     atomic_fetch_add(&s->counts.dropped_samples, samples);
     if (log_allow(s->endpoint->url, 10000, &hidden))
-        log_warn("samples dropped", "url", "%s", s->endpoint->url, "samples", "%u", samples, "error", "%s", why);
+        log_warn("samples dropped", "url", "%s", s->shown_url, "samples", "%u", samples, "error", "%s", why);
 }
 
 static void count_spool(struct sender *s)
@@ -98,6 +118,7 @@ static void count_spool(struct sender *s)
     atomic_store(&s->counts.spool_bytes, n.bytes);
     atomic_store(&s->counts.spool_records, n.records);
     atomic_store(&s->counts.spool_dropped_samples, n.dropped_samples);
+    atomic_store(&s->counts.spool_damaged_records, n.damaged_records);
 }
 
 static void to_spool(struct sender *s, struct span body, uint32_t samples)
@@ -165,8 +186,15 @@ void sender_add(struct sender *s, const struct labels *labels, const struct samp
 
 void sender_metadata(struct sender *s, const struct metadata *m)
 {
-    if (s->endpoint->send_metadata && remote_write_metadata(s->encoder, m) < 0)
+    if (!s->endpoint->send_metadata)
+        return;
+    int r = remote_write_metadata(s->encoder, m);
+    if (r == -E2BIG) {
         batch_to_spool(s);
+        r = remote_write_metadata(s->encoder, m);
+    }
+    if (r < 0)
+        dropped(s, 0, "metadata that no request can hold");
 }
 
 static bool retryable(const struct http_response *response)
@@ -185,7 +213,8 @@ static void failed_request(struct sender *s, struct flight *f, const struct http
                  SPAN_ARG(span_of(response->body.data, response->body.len < 200 ? response->body.len : 200)));
     atomic_fetch_add(&s->counts.failed_requests, 1);
     if (!retryable(response)) {
-        dropped(s, f->samples, why);
+        if (!f->spooled) /* else its twin in the spool is counted when it is refused */
+            dropped(s, f->samples, why);
         if (!f->live)
             spool_pop(s->spool);
         return;
@@ -194,11 +223,13 @@ static void failed_request(struct sender *s, struct flight *f, const struct http
         s->retry_us = 0;
     } else {
         int64_t after_ms = http_retry_after_ms(response);
-        s->retry_us = s->now_us + (after_ms >= 0 ? after_ms * 1000 : s->backoff_us);
+        int64_t after_us = after_ms < 0                           ? s->backoff_us
+                           : after_ms < RETRY_AFTER_US_MAX / 1000 ? after_ms * 1000
+                                                                  : RETRY_AFTER_US_MAX;
+        s->retry_us = s->now_us + after_us;
         s->backoff_us = s->backoff_us * 2 < BACKOFF_MAX_US ? s->backoff_us * 2 : BACKOFF_MAX_US;
         if (atomic_exchange(&s->counts.healthy, false) && log_allow("remote", 1000, &hidden))
-            log_warn("remote write fails, samples wait in the spool", "url", "%s", s->endpoint->url, "error", "%s",
-                     why);
+            log_warn("remote write fails, samples wait in the spool", "url", "%s", s->shown_url, "error", "%s", why);
     }
     if (f->live && !f->spooled)
         to_spool(s, buf_view(&f->body), f->samples);
@@ -216,7 +247,7 @@ static void on_done(void *ctx, struct http_response *response)
         s->backoff_us = BACKOFF_MIN_US;
         s->retry_us = 0;
         if (!atomic_exchange(&s->counts.healthy, true))
-            log_info("remote write works again", "url", "%s", s->endpoint->url);
+            log_info("remote write works again", "url", "%s", s->shown_url);
         atomic_fetch_add(&s->counts.sent_samples, f->samples);
         if (!f->live)
             spool_pop(s->spool);
@@ -235,7 +266,7 @@ static void send_flight(struct sender *s, struct flight *f)
                                    .timeout_ms = s->endpoint->timeout_ms,
                                    .body_bytes_max = 65536};
     f->active = true;
-    f->spooled = false;
+    f->spooled = f->tried = false;
     f->since_us = s->now_us;
     int r = http_send(s->http, &request, on_done, f, &f->id);
     if (r < 0) {
@@ -249,9 +280,10 @@ static void send_flight(struct sender *s, struct flight *f)
 static void step_live(struct sender *s)
 {
     bool waiting = remote_write_bytes(s->encoder) > 0;
-    if (s->live.active && !s->live.spooled && s->now_us - s->live.since_us >= SPOOL_AFTER_US && s->spool) {
-        to_spool(s, buf_view(&s->live.body), s->live.samples);
-        s->live.spooled = true;
+    if (s->live.active && !s->live.tried && s->now_us - s->live.since_us >= SPOOL_AFTER_US && s->spool) {
+        s->live.tried = true;
+        s->live.spooled = spool_append(s->spool, buf_view(&s->live.body), s->live.samples) == 0;
+        count_spool(s);
     }
     if (!waiting)
         return;
@@ -285,7 +317,7 @@ int64_t sender_step(struct sender *s, int64_t now_us)
     s->now_us = now_us;
     step_live(s);
     step_backlog(s);
-    if (s->live.active && !s->live.spooled)
+    if (s->live.active && !s->live.tried && s->spool)
         next = s->live.since_us + SPOOL_AFTER_US;
     if (s->oldest_us && s->oldest_us + SPOOL_AFTER_US < next)
         next = s->oldest_us + SPOOL_AFTER_US;
@@ -316,5 +348,6 @@ void sender_free(struct sender *s)
     buf_done(&s->text);
     arena_done(&s->scratch);
     free(s->headers);
+    free(s->shown_url);
     free(s);
 }

@@ -28,11 +28,11 @@ void sender_metadata(struct sender *s, const struct metadata *m);
 int64_t sender_step(struct sender *s, int64_t now_us);
 /* Nothing in memory waits to be sent or spooled? */
 bool sender_idle(const struct sender *s);
-const char *sender_url(const struct sender *s);
+const char *sender_url(const struct sender *s); /* a password in it is shown as xxxxx */
 /* Plain counters, read by /metrics from another thread. */
 struct sender_counts {
     atomic_ullong samples, sent_samples, dropped_samples, failed_requests, requests, spool_bytes, spool_records,
-        spool_dropped_samples;
+        spool_dropped_samples, spool_damaged_records;
     atomic_bool healthy;
 };
 const struct sender_counts *sender_counts(const struct sender *s);

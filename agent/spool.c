@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
@@ -10,7 +11,8 @@
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 
-#define SEGMENT_BYTES (4u << 20)
+#define SEGMENT_BYTES_MAX (4u << 20)
+#define SEGMENTS_MIN 8u /* of a full spool: so much is dropped at once at most */
 #define HEADER_BYTES 12u
 
 struct segment {
@@ -20,10 +22,10 @@ struct spool {
     char *dir;
     struct segment *list; /* oldest first; the last one is written to */
     size_t n, cap;
-    int write_fd, read_fd; /* read_fd: the first segment; -1 when closed */
-    uint64_t read_at;      /* in the first segment */
-    size_t peeked_bytes;   /* of the record that spool_pop drops; 0: none */
-    uint64_t max_bytes;
+    int lock_fd, write_fd, read_fd; /* read_fd: the first segment; -1 when closed */
+    uint64_t read_at;               /* in the first segment */
+    size_t peeked_bytes;            /* of the record that spool_pop drops; 0: none */
+    uint64_t max_bytes, segment_bytes;
     struct spool_counts counts;
 };
 
@@ -137,6 +139,17 @@ MUST_USE static int find_segments(struct spool *sp)
     return r;
 }
 
+/* Two agents with one folder would write into each other's segments. */
+MUST_USE static int take_lock(struct spool *sp)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/lock", sp->dir);
+    sp->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (sp->lock_fd < 0)
+        return -errno;
+    return flock(sp->lock_fd, LOCK_EX | LOCK_NB) < 0 ? errno == EWOULDBLOCK ? -EBUSY : -errno : 0;
+}
+
 int spool_open(const char *dir, uint64_t max_bytes, struct spool **ret)
 {
     int r = dir_make(dir);
@@ -145,15 +158,19 @@ int spool_open(const char *dir, uint64_t max_bytes, struct spool **ret)
     struct spool *sp = calloc(1, sizeof *sp);
     if (!sp)
         return -ENOMEM;
-    sp->write_fd = sp->read_fd = -1;
+    sp->lock_fd = sp->write_fd = sp->read_fd = -1;
     sp->max_bytes = max_bytes;
+    sp->segment_bytes = max_bytes / SEGMENTS_MIN < SEGMENT_BYTES_MAX ? max_bytes / SEGMENTS_MIN : SEGMENT_BYTES_MAX;
     sp->dir = strdup(dir);
-    r = sp->dir ? find_segments(sp) : -ENOMEM;
+    r = sp->dir ? take_lock(sp) : -ENOMEM;
+    if (r == 0)
+        r = find_segments(sp);
     if (r < 0) {
         spool_close(sp);
         return r;
     }
     load_position(sp);
+    save_position(sp); /* one that belongs to a segment long gone must not meet a new one of its number */
     *ret = sp;
     return 0;
 }
@@ -166,6 +183,8 @@ void spool_close(struct spool *sp)
         close(sp->write_fd);
     if (sp->read_fd >= 0)
         close(sp->read_fd);
+    if (sp->lock_fd >= 0)
+        close(sp->lock_fd);
     free(sp->list);
     free(sp->dir);
     free(sp);
@@ -216,7 +235,7 @@ static void drop_oldest(struct spool *sp)
 MUST_USE static int open_write(struct spool *sp, size_t more_bytes)
 {
     char path[4096];
-    bool fresh = sp->n == 0 || sp->list[sp->n - 1].bytes + more_bytes > SEGMENT_BYTES;
+    bool fresh = sp->n == 0 || sp->list[sp->n - 1].bytes + more_bytes > sp->segment_bytes;
     if (!fresh && sp->write_fd >= 0)
         return 0;
     if (fresh) {
@@ -236,27 +255,29 @@ MUST_USE static int open_write(struct spool *sp, size_t more_bytes)
     return r;
 }
 
+MUST_USE static int write_at(int fd, const void *bytes, size_t n, uint64_t at)
+{
+    ssize_t written = pwrite(fd, bytes, n, (off_t)at);
+    return written < 0 ? -errno : written == (ssize_t)n ? 0 : -ENOSPC;
+}
+
 int spool_append(struct spool *sp, struct span body, uint32_t samples)
 {
-    uint32_t header[3] = {(uint32_t)body.len, samples, (uint32_t)crc32(0, (const Bytef *)body.ptr, (uInt)body.len)};
     size_t size = HEADER_BYTES + body.len;
-    if (size > sp->max_bytes)
+    if (size > sp->max_bytes || body.len > BODY_BYTES_MAX)
         return -EFBIG;
+    uint32_t header[3] = {(uint32_t)body.len, samples, (uint32_t)crc32(0, (const Bytef *)body.ptr, (uInt)body.len)};
     while (sp->n > 0 && sp->counts.bytes + size > sp->max_bytes)
         drop_oldest(sp);
     int r = open_write(sp, size);
     if (r < 0)
         return r;
     struct segment *s = &sp->list[sp->n - 1];
-    ssize_t a = pwrite(sp->write_fd, header, HEADER_BYTES, (off_t)s->bytes);
-    ssize_t b =
-        a == (ssize_t)HEADER_BYTES ? pwrite(sp->write_fd, body.ptr, body.len, (off_t)(s->bytes + HEADER_BYTES)) : -1;
-    if (b != (ssize_t)body.len) {
-        r = (a < 0 || b < 0) && errno ? -errno : -ENOSPC;
-        if (ftruncate(sp->write_fd, (off_t)s->bytes) < 0)
-            r = -EIO;
-        return r;
-    }
+    r = write_at(sp->write_fd, header, HEADER_BYTES, s->bytes);
+    if (r == 0)
+        r = write_at(sp->write_fd, body.ptr, body.len, s->bytes + HEADER_BYTES);
+    if (r < 0)
+        return ftruncate(sp->write_fd, (off_t)s->bytes) < 0 ? -EIO : r;
     s->bytes += size;
     s->records++;
     sp->counts.bytes += size;

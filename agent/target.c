@@ -1,6 +1,7 @@
 #include "agent/target.h"
 
 #include <errno.h>
+#include <stdarg.h>
 
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
@@ -262,6 +263,8 @@ MUST_USE static int64_t series_of(struct page_reader *p, const struct labels *sc
         p->why = over_limit(p->t->job, &final);
         if (!p->why)
             r = labels_check(&final, &p->why) < 0 ? -EINVAL : r;
+        if (!p->why && labels_get(&final, SPAN("__name__")).len == 0)
+            p->why = "metric_relabel_configs leave a sample without its name";
         if (p->why)
             return -EINVAL;
         p->added++;
@@ -310,6 +313,25 @@ static int on_metadata(void *ctx, const struct metadata *m)
     return 0;
 }
 
+/* The last failure, as a label's value: valid UTF-8 on one line. */
+static void set_error(struct target *t, const char *format, ...) PRINTF_LIKE(2, 3);
+static void set_error(struct target *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(t->error, sizeof t->error, format, args);
+    va_end(args);
+    for (size_t n = strlen(t->error); n > 0 && n + 4 > sizeof t->error && !span_is_utf8(span_of(t->error, n));)
+        t->error[--n] = 0; /* cut within a character */
+    bool valid = span_is_utf8(span_str(t->error));
+    for (char *c = t->error; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+        else if (!valid && (unsigned char)*c >= 0x80)
+            *c = '?';
+    }
+}
+
 MUST_USE static int parse_page(struct page_reader *p, const struct http_response *response)
 {
     struct target *t = p->t;
@@ -319,20 +341,19 @@ MUST_USE static int parse_page(struct page_reader *p, const struct http_response
     struct span type = http_response_header(response, "content-type");
     if (exposition_format_of(type, &format) < 0) {
         if (t->job->fallback_format < 0) {
-            snprintf(t->error, sizeof t->error,
-                     "Content-Type \"" SPAN_FMT "\" is no exposition format and no fallback_scrape_protocol is set",
-                     SPAN_ARG(type));
+            set_error(t, "Content-Type \"" SPAN_FMT "\" is no exposition format and no fallback_scrape_protocol is set",
+                      SPAN_ARG(type));
             return -EINVAL;
         }
         format = (enum exposition_format)t->job->fallback_format;
     }
     int r = exposition_parse(format, buf_view(&response->body), &events, &error);
     if (r < 0 && p->why)
-        snprintf(t->error, sizeof t->error, "%s", p->why);
+        set_error(t, "%s", p->why);
     else if (r < 0 && error.text[0])
-        snprintf(t->error, sizeof t->error, "line %u:%u: %.150s", error.line, error.column, error.text);
+        set_error(t, "line %u:%u: %s", error.line, error.column, error.text);
     else if (r < 0)
-        snprintf(t->error, sizeof t->error, "%s", strerror(-r));
+        set_error(t, "%s", strerror(-r));
     return r;
 }
 
@@ -400,14 +421,13 @@ static void report(struct target *t, const struct page_reader *p, bool ok, int64
 static void http_failed(struct target *t, const struct http_response *response)
 {
     if (response->error == -ETIMEDOUT)
-        snprintf(t->error, sizeof t->error, "no answer within the scrape timeout of %lld ms", (long long)t->timeout_ms);
+        set_error(t, "no answer within the scrape timeout of %lld ms", (long long)t->timeout_ms);
+    else if (response->error == -EFBIG)
+        set_error(t, "the page is larger than body_size_limit");
     else if (response->error)
-        snprintf(t->error, sizeof t->error, "%.200s", response->error_text);
+        set_error(t, "%s", response->error_text);
     else
-        snprintf(t->error, sizeof t->error, "server returned HTTP status %d", response->status);
-    for (char *c = t->error; *c; c++)
-        if ((unsigned char)*c < 0x20)
-            *c = ' ';
+        set_error(t, "server returned HTTP status %d", response->status);
 }
 
 void target_take_page(struct target *t, const struct http_response *response, int64_t took_us,
@@ -470,6 +490,12 @@ void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const
     fresh->scrapes = t->scrapes;
     fresh->failures = t->failures;
     fresh->reported = t->reported;
+    fresh->time_ms = t->time_ms;
+    fresh->started_us = t->started_us;
+    fresh->request_id = t->request_id;
+    fresh->flight = t->flight;
+    t->request_id = 0;
+    t->flight = NULL;
     memcpy(fresh->error, t->error, sizeof fresh->error);
     t->cache = fresh->cache;
     fresh->cache = cache;
@@ -477,6 +503,13 @@ void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const
     fresh->info_arena = arena;
     fresh->info = t->info;
     t->info = (struct labels){0};
+    if (!labels_equal(&t->reports[REPORT_UP], &fresh->reports[REPORT_UP])) { /* other external labels */
+        for (size_t i = 0; i < REPORTS && t->reported; i++)
+            stale(sink, &t->reports[i], time_ms);
+        if (fresh->info.n)
+            stale(sink, &fresh->info, time_ms);
+        fresh->info.n = 0;
+    }
     arena_init(&p.arena, TARGET_BYTES);
     buf_init(&p.scratch, TARGET_BYTES);
     for (size_t i = 0; i < fresh->cache.n; i++) {

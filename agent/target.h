@@ -1,8 +1,8 @@
 /* target.h - one scrape target: its labels, its schedule, what its last scrape brought.
  *
- *   r = target_new(job, &group_labels, address, external, &arena_scratch, &t);    // relabelled; *ret NULL: dropped
- *   target_take_page(t, response, time, sink);       // parse, relabel, stale markers, up and scrape_*
- *   target_gone(t, time, sink);                       // stale markers for everything
+ *   r = target_new(job, &group_labels, address, &external, &t);   // relabelled; *ret NULL: dropped
+ *   target_take_page(t, response, took_us, sink);     // parse, relabel, stale markers, up and scrape_*
+ *   target_gone(t, time_ms, sink);                     // stale markers for everything
  *   target_free(t);
  *
  * A scrape is all or nothing: a page with an error, over a limit, or not in time gives up = 0 and stale markers. Time stamps are on the
@@ -34,6 +34,7 @@ struct target {
     int64_t time_ms; /* time stamp of the scrape in flight */
     int64_t started_us;
     uint64_t request_id; /* 0: none in flight */
+    void *flight;        /* the agent's, while a request is in flight */
     struct series_cache cache;
     char error[201]; /* last failure, empty when well */
     bool reported, wanted;
@@ -47,7 +48,7 @@ MUST_USE int target_new(const struct scrape_job *job, const struct pair_list *gr
                         const struct pair_list *external, struct target **ret);
 void target_free(struct target *t);
 /* `fresh` is the same target (equal keys) under a new configuration: it takes over cache and schedule of t, which is left to be freed. Series that the
- * new configuration calls otherwise end with a stale marker. */
+ * new configuration calls otherwise end with a stale marker. A request in flight goes on for `fresh`. */
 void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const struct sample_sink *sink);
 /* The answer of a scrape. took_us: from its start. */
 void target_take_page(struct target *t, const struct http_response *response, int64_t took_us,

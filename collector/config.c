@@ -80,8 +80,8 @@ MUST_USE static int read_storage(struct collector_config *c, const struct yaml_n
     if (keys.retention) {
         c->retention_given = true;
         if (parse_duration_ms(span_str(keys.retention), &c->retention_ms) < 0) {
-            yaml_problem(c->doc, yaml_get(node, "retention"), problems,
-                         "'%s' is not a duration such as 30d, or 0", keys.retention);
+            yaml_problem(c->doc, yaml_get(node, "retention"), problems, "'%s' is not a duration such as 30d, or 0",
+                         keys.retention);
             r = -EINVAL;
         }
     }
@@ -92,16 +92,16 @@ MUST_USE static int read_storage(struct collector_config *c, const struct yaml_n
         } else if (strcmp(keys.durability, "normal") == 0) {
             c->durability = STORE_NORMAL;
         } else {
-            yaml_problem(c->doc, yaml_get(node, "durability"), problems,
-                         "durability is full or normal, not '%s'", keys.durability);
+            yaml_problem(c->doc, yaml_get(node, "durability"), problems, "durability is full or normal, not '%s'",
+                         keys.durability);
             r = -EINVAL;
         }
     }
     return r;
 }
 
-MUST_USE static int read_rule_files(struct collector_config *c, const struct yaml_node *node,
-                                    const char *file, struct problems *problems)
+MUST_USE static int read_rule_files(struct collector_config *c, const struct yaml_node *node, const char *file,
+                                    struct problems *problems)
 {
     if (!node || node->kind == YAML_NULL)
         return 0;

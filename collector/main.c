@@ -1,8 +1,10 @@
 /* crest-collector: receives samples, answers queries, runs rules, pages. */
 #include <errno.h>
 
+#include "collector/ask.h"
 #include "collector/config.h"
 #include "collector/http/http.h"
+#include "collector/view/view.h"
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
 #include "lib/base/file.h"
@@ -12,9 +14,9 @@
 
 static const struct command_def COMMANDS[] = {
     {"", NULL, 0, 0, "run the collector"},
-    {"check", "[config|rules] FILE…", 1, 10000,
-     "validate files and what they refer to; errors as file:line:col"},
+    {"check", "[config|rules] FILE…", 1, 10000, "validate files and what they refer to; errors as file:line:col"},
     {"init", NULL, 0, 0, "print a commented crest.yml"},
+    {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
@@ -70,6 +72,48 @@ static const struct option_def OPTIONS[] = {
      .arg = "FILE",
      .help = "Prometheus rule file; adds to the configuration's",
      .commands = ""},
+    {.name = "stream-clients",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "2048",
+     .min = 1,
+     .max = 100000,
+     .env = "CREST_STREAM_CLIENTS",
+     .help = "clients of the live stream; further ones get 503",
+     .commands = ""},
+    {.name = "stream-clients-per-address",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "64",
+     .min = 1,
+     .max = 100000,
+     .env = "CREST_STREAM_CLIENTS_PER_ADDRESS",
+     .help = "of them from one address; raise it behind a proxy",
+     .commands = ""},
+    {.name = "url",
+     .type = OPT_TEXT,
+     .arg = "URL",
+     .fallback = ASK_URL,
+     .env = "CREST_URL",
+     .help = "the running collector that a command talks to",
+     .commands = "mark"},
+    {.name = "auth-file",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_AUTH_FILE",
+     .help = "file with the bearer token for --url",
+     .commands = "mark"},
+    {.name = "ca-file",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_CA_FILE",
+     .help = "certificates that --url may be signed with",
+     .commands = "mark"},
+    {.name = "at",
+     .type = OPT_TEXT,
+     .arg = "TIME",
+     .help = "when it happened, RFC 3339; default now",
+     .commands = "mark"},
     {.name = "log-level",
      .type = OPT_CHOICE,
      .arg = "LEVEL",
@@ -99,6 +143,9 @@ struct collector {
     struct query_engine *query;
     struct notify *notify;
     struct rules *rules;
+    struct live *live;
+    struct view *view;
+    struct annotations *annotations;
     struct httpd *httpd;
     struct http_room room;
 };
@@ -116,8 +163,7 @@ static int report(struct problems *problems, int r)
 }
 
 /* Rule files of the configuration and of --rule-file. */
-MUST_USE static int load_rules(struct collector *c, const struct collector_config *config,
-                               struct problems *problems)
+MUST_USE static int load_rules(struct collector *c, const struct collector_config *config, struct problems *problems)
 {
     size_t more = options_list_count(c->options, "rule-file"), n = config->n_rule_files + more;
     AUTO_FREE const char **paths = calloc(n ? n : 1, sizeof *paths);
@@ -150,6 +196,42 @@ MUST_USE static int load_config(struct collector *c)
     return report(&problems, r);
 }
 
+/* ---- the live stream: sources push nothing, rules say when to look ---- */
+static void on_round(void *ctx)
+{
+    live_tick(((struct collector *)ctx)->live);
+}
+
+static void on_alerts_changed(void *ctx)
+{
+    live_alert(((struct collector *)ctx)->live);
+}
+
+static void on_commit(void *ctx, const struct commit_info *info)
+{
+    struct collector *c = ctx;
+    struct commit_hook rules = rules_commit_hook(c->rules);
+    rules.committed(rules.ctx, info);
+    view_committed(c->view, info);
+}
+
+MUST_USE static int open_live(struct collector *c)
+{
+    struct live_config live = {.clients_max = (unsigned)options_count(c->options, "stream-clients"),
+                               .clients_per_address_max =
+                                   (unsigned)options_count(c->options, "stream-clients-per-address")};
+    struct view_config view = {.query = c->query, .store = c->store, .rules = c->rules};
+    int r = live_new(&live, &c->live);
+    if (r == 0)
+        r = view_new(&view, &c->view);
+    if (r == 0)
+        r = view_add_sources(c->view, c->live);
+    if (r == 0)
+        r = annotations_open(c->state, &c->annotations);
+    struct frame_source annotations = annotations_source(c->annotations);
+    return r < 0 ? r : live_add_source(c->live, &annotations);
+}
+
 MUST_USE static int open_rooms(struct collector *c)
 {
     char why[512] = "";
@@ -175,7 +257,7 @@ MUST_USE static int open_rooms(struct collector *c)
         log_error("cannot open the store", "path", "%s", dir, "error", "%s", why);
         return r;
     }
-    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM};
+    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM, &ANNOTATIONS_STATE_ROOM};
     r = state_open(dir, rooms, ARRAY_LEN(rooms), &c->state, why, sizeof why);
     if (r < 0) {
         log_error("cannot open state.db", "path", "%s", dir, "error", "%s", why);
@@ -194,8 +276,11 @@ MUST_USE static int open_rooms(struct collector *c)
                                  .store = c->store,
                                  .state = c->state,
                                  .sink = notify_sink(c->notify),
+                                 .watch = {c, on_round, on_alerts_changed},
                                  .external_url = c->config.external_url};
     r = rules_new(&rules, &c->rules);
+    if (r == 0)
+        r = open_live(c);
     if (r < 0)
         return r;
     struct problems problems;
@@ -223,8 +308,12 @@ MUST_USE static int start(struct collector *c)
     c->room.rules = c->rules;
     c->room.notify = c->notify;
     c->room.state = c->state;
-    store_set_commit_hook(c->store, rules_commit_hook(c->rules));
+    c->room.live = c->live;
+    c->room.annotations = c->annotations;
+    store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
     int r = notify_start(c->notify);
+    if (r == 0)
+        r = live_start(c->live);
     if (r == 0)
         r = rules_start(c->rules);
     if (r < 0)
@@ -268,11 +357,15 @@ static void stop(struct collector *c)
     daemon_notify("STOPPING=1");
     httpd_stop(c->httpd, 5000);
     rules_stop(c->rules);
+    live_stop(c->live);
     notify_free(c->notify);
     query_free(c->query);
     store_close(c->store); /* its last commits still call the rules' hook */
     rules_free(c->rules);
+    live_free(c->live);
+    view_free(c->view);
     state_close(c->state);
+    annotations_free(c->annotations);
     web_config_free(c->web_config);
     collector_config_done(&c->config);
 }
@@ -308,8 +401,7 @@ static int check(const struct options *options)
     problems_init(&problems);
     const char *kind = NULL;
     size_t first = 0, n = options_operand_count(options);
-    if (strcmp(options_operand(options, 0), "config") == 0 ||
-        strcmp(options_operand(options, 0), "rules") == 0) {
+    if (strcmp(options_operand(options, 0), "config") == 0 || strcmp(options_operand(options, 0), "rules") == 0) {
         kind = options_operand(options, 0);
         first = 1;
     }
@@ -344,6 +436,8 @@ int main(int argc, char **argv)
     } else if (strcmp(command, "init") == 0) {
         fputs(COLLECTOR_CONFIG_EXAMPLE, stdout);
         code = EXIT_OK;
+    } else if (strcmp(command, "mark") == 0) {
+        code = ask_mark(options);
     } else {
         code = run(options);
     }

@@ -68,8 +68,7 @@ static void put_line(FILE *to, struct buf *line)
     buf_clear(line);
 }
 
-void access_log_write(struct access_log *l, struct visit *v, const char *target, size_t body_bytes,
-                      int64_t took_us)
+void access_log_write(struct access_log *l, struct visit *v, const char *target, size_t body_bytes, int64_t took_us)
 {
     struct buf line;
     struct tm tm;

@@ -55,8 +55,8 @@ const struct product *catalogue_product(const struct catalogue *c, size_t index)
 int catalogue_find(const struct catalogue *c UNUSED, struct span sku)
 {
     uint64_t n;
-    if (sku.len != 8 || !span_starts(sku, SPAN("SKU-")) ||
-        parse_u64_span(span_from(sku, 4), PRODUCTS, &n) < 0 || n == 0)
+    if (sku.len != 8 || !span_starts(sku, SPAN("SKU-")) || parse_u64_span(span_from(sku, 4), PRODUCTS, &n) < 0 ||
+        n == 0)
         return -ENOENT;
     return (int)n - 1;
 }

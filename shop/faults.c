@@ -5,17 +5,14 @@
 
 #include "lib/base/hash.h"
 
-const struct fault_field CACHE_FIELDS[] = {
-    {"enabled", FAULT_BOOL, offsetof(struct shop_faults, cache_enabled)},
-    {"ttl_ms", FAULT_MS, offsetof(struct shop_faults, cache_ttl_ms)},
-    {"origin_ms", FAULT_MS, offsetof(struct shop_faults, cache_origin_ms)},
-    {0}};
-const struct fault_field DB_FIELDS[] = {{"latency_ms", FAULT_MS, offsetof(struct shop_faults, db_latency_ms)},
-                                        {0}};
-const struct fault_field SHOP_FIELDS[] = {
-    {"latency_ms", FAULT_MS, offsetof(struct shop_faults, shop_latency_ms)},
-    {"error_ratio", FAULT_RATIO, offsetof(struct shop_faults, shop_error_ratio)},
-    {0}};
+const struct fault_field CACHE_FIELDS[] = {{"enabled", FAULT_BOOL, offsetof(struct shop_faults, cache_enabled)},
+                                           {"ttl_ms", FAULT_MS, offsetof(struct shop_faults, cache_ttl_ms)},
+                                           {"origin_ms", FAULT_MS, offsetof(struct shop_faults, cache_origin_ms)},
+                                           {0}};
+const struct fault_field DB_FIELDS[] = {{"latency_ms", FAULT_MS, offsetof(struct shop_faults, db_latency_ms)}, {0}};
+const struct fault_field SHOP_FIELDS[] = {{"latency_ms", FAULT_MS, offsetof(struct shop_faults, shop_latency_ms)},
+                                          {"error_ratio", FAULT_RATIO, offsetof(struct shop_faults, shop_error_ratio)},
+                                          {0}};
 const struct fault_field GATEWAY_FIELDS[] = {
     {"latency_ms", FAULT_MS, offsetof(struct gateway_faults, latency_ms)},
     {"jitter_ms", FAULT_MS, offsetof(struct gateway_faults, jitter_ms)},
@@ -48,8 +45,7 @@ static bool value_fits(const struct fault_field *f, const json_t *v)
     return false;
 }
 
-int faults_read(const json_t *object, const struct fault_field *fields, void *into, char *why,
-                size_t why_bytes)
+int faults_read(const json_t *object, const struct fault_field *fields, void *into, char *why, size_t why_bytes)
 {
     const char *name;
     json_t *v;

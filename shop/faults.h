@@ -23,7 +23,6 @@ struct fault_field {
 MUST_USE int faults_read(const json_t *object, const struct fault_field *fields, void *into, char *why,
                          size_t why_bytes);
 void faults_write(struct json_writer *j, const struct fault_field *fields, const void *from);
-extern const struct fault_field CACHE_FIELDS[], DB_FIELDS[], SHOP_FIELDS[],
-    GATEWAY_FIELDS[]; /* ended by {0} */
+extern const struct fault_field CACHE_FIELDS[], DB_FIELDS[], SHOP_FIELDS[], GATEWAY_FIELDS[]; /* ended by {0} */
 /* A random number in [0, 1), per thread. */
 double random_ratio(void);

@@ -172,15 +172,14 @@ static void on_payment(struct httpd_request *r, void *ctx)
     bool ok = card && currency && json_is_integer(json_object_get(body, "amount")) &&
               json_integer_value(json_object_get(body, "amount")) > 0;
     if (!ok) {
-        httpd_reply_text(r, 400, "amount (minor units), currency and card are needed%s%s\n",
-                         error.text[0] ? ": " : "", error.text);
+        httpd_reply_text(r, 400, "amount (minor units), currency and card are needed%s%s\n", error.text[0] ? ": " : "",
+                         error.text);
     } else if (!within_rate(g, r, now)) {
         atomic_fetch_add(&g->answers[ANSWER_RATE_LIMITED][source], 1);
         httpd_reply_header(r, "Retry-After", "1");
         httpd_reply_text(r, 429, "too many requests\n");
     } else {
-        struct pending p = {
-            .request = r, .source = source, .start_us = now, .answer = decide(g, span_str(card))};
+        struct pending p = {.request = r, .source = source, .start_us = now, .answer = decide(g, span_str(card))};
         double jitter = (double)atomic_load(&g->faults.jitter_ms) * (2 * random_ratio() - 1);
         double latency = (double)atomic_load(&g->faults.latency_ms) + jitter;
         p.due_us = now + (p.answer == ANSWER_HANG ? HANG_US : (int64_t)(latency > 0 ? latency * 1000 : 0));
@@ -254,13 +253,11 @@ static void on_metrics(struct httpd_request *r, void *ctx)
         }
     metric_family(&w, "gateway_inflight", METRIC_GAUGE, "Payments in flight.");
     metric_value(&w, (double)n, NULL);
-    metric_family(&w, "gateway_oldest_inflight_seconds", METRIC_GAUGE,
-                  "Age of the oldest payment in flight.");
+    metric_family(&w, "gateway_oldest_inflight_seconds", METRIC_GAUGE, "Age of the oldest payment in flight.");
     metric_value(&w, (double)oldest / 1e6, NULL);
     httpd_stats(g->httpd, &w);
     metric_writer_end(&w);
-    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT,
-                &out);
+    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);
 }
 
@@ -297,10 +294,8 @@ int gateway_main(const struct options *options)
     atomic_store(&g->faults.error_ratio, options_number(options, "error"));
     atomic_store(&g->faults.hang_ratio, options_number(options, "hang"));
     atomic_store(&g->faults.rate_limit_rps, options_number(options, "rate-limit"));
-    const char *listen =
-        options_given(options, "listen") ? options_text(options, "listen") : "127.0.0.1:9484";
-    struct httpd_config config = {
-        .listen = listen, .routes = ROUTES, .ctx = g, .server_name = "crest-shop-gateway"};
+    const char *listen = options_given(options, "listen") ? options_text(options, "listen") : "127.0.0.1:9484";
+    struct httpd_config config = {.listen = listen, .routes = ROUTES, .ctx = g, .server_name = "crest-shop-gateway"};
     int r = thread_start("gateway-timer", timer_main, g, &timer);
     if (r == 0)
         r = httpd_start(&config, &g->httpd, why, sizeof why);

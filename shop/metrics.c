@@ -5,12 +5,10 @@
 #include "lib/base/clock.h"
 
 /* OpenTelemetry's bounds for http.server.request.duration. */
-static const double BOUNDS[DURATION_BOUNDS] = {.005, .01, .025, .05, .075, .1,  .25,
-                                               .5,   .75, 1,    2.5, 5,    7.5, 10};
+static const double BOUNDS[DURATION_BOUNDS] = {.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10};
 static const char *const OUTCOME_NAMES[OUTCOMES] = {"ok",      "declined", "out_of_stock", "throttled",
                                                     "invalid", "error",    "timeout"};
-static const char *const PAYMENT_NAMES[PAYMENTS] = {"approved", "declined", "error", "timeout",
-                                                    "rate_limited"};
+static const char *const PAYMENT_NAMES[PAYMENTS] = {"approved", "declined", "error", "timeout", "rate_limited"};
 static const char *const DEPENDENCY_NAMES[DEPENDENCIES] = {"payment-gateway", "database"};
 static const char *const CALL_NAMES[CALL_OUTCOMES] = {"ok", "error", "timeout", "rate_limited"};
 
@@ -117,9 +115,8 @@ static struct pairs pairs_of(enum source source, const char *const *given, size_
     }
     return p;
 }
-#define PAIRS(source, ...)                                                                                   \
-    pairs_of(source, (const char *const[]){__VA_ARGS__},                                                     \
-             sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define PAIRS(source, ...)                                                                                             \
+    pairs_of(source, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 static void histogram(struct metric_writer *w, struct duration *d, enum source source, struct pairs p)
 {
@@ -139,14 +136,12 @@ static void counter(struct metric_writer *w, atomic_ulong *c, enum source source
     const char **l = p.list;
     while (p.n < PAIRS_MAX)
         l[p.n++] = NULL; /* the first NULL ends the list */
-    metric_value(w, (double)v, l[0], l[1], l[2], l[3], l[4], l[5], l[6], l[7], l[8], l[9], l[10], l[11],
-                 NULL);
+    metric_value(w, (double)v, l[0], l[1], l[2], l[3], l[4], l[5], l[6], l[7], l[8], l[9], l[10], l[11], NULL);
 }
 
 static void http(struct shop_metrics *m, struct metric_writer *w)
 {
-    metric_family(w, "http_server_request_duration_seconds", METRIC_HISTOGRAM,
-                  "Duration of HTTP server requests.");
+    metric_family(w, "http_server_request_duration_seconds", METRIC_HISTOGRAM, "Duration of HTTP server requests.");
     for (size_t i = 0; i < m->n_routes; i++)
         for (size_t k = 0; k < ROUTE_STATUSES && m->routes[i].route; k++) {
             int status = atomic_load(&m->routes[i].statuses[k].status);
@@ -154,14 +149,14 @@ static void http(struct shop_metrics *m, struct metric_writer *w)
             snprintf(text, sizeof text, "%d", status);
             for (enum source s = 0; s < SOURCES && status; s++)
                 histogram(w, &m->routes[i].statuses[k].by_source[s], s,
-                          PAIRS(s, "http_request_method", m->routes[i].method, "http_route",
-                                m->routes[i].route, "http_response_status_code", text));
+                          PAIRS(s, "http_request_method", m->routes[i].method, "http_route", m->routes[i].route,
+                                "http_response_status_code", text));
         }
     metric_family(w, "http_server_active_requests", METRIC_GAUGE, "HTTP server requests in flight.");
     for (size_t i = 0; i < m->n_routes; i++)
         if (m->routes[i].route)
-            metric_value(w, atomic_load(&m->routes[i].active), "http_request_method", m->routes[i].method,
-                         "http_route", m->routes[i].route, NULL);
+            metric_value(w, atomic_load(&m->routes[i].active), "http_request_method", m->routes[i].method, "http_route",
+                         m->routes[i].route, NULL);
 }
 
 static void operations(struct shop_metrics *m, struct metric_writer *w)
@@ -199,12 +194,11 @@ static void inflight(struct shop_metrics *m, struct metric_writer *w)
         bool is_count;
     } FAMILIES[] = {
         {"commerce_step_inflight", "step", "Requests of a checkout step in flight.", 0, STEPS, true},
-        {"commerce_step_oldest_inflight_seconds", "step", "Age of the oldest request of a step in flight.", 0,
-         STEPS, false},
-        {"commerce_dependency_inflight", "dependency", "Calls to a dependency in flight.", STEPS,
-         DEPENDENCIES, true},
-        {"commerce_dependency_oldest_inflight_seconds", "dependency", "Age of the oldest call in flight.",
-         STEPS, DEPENDENCIES, false},
+        {"commerce_step_oldest_inflight_seconds", "step", "Age of the oldest request of a step in flight.", 0, STEPS,
+         false},
+        {"commerce_dependency_inflight", "dependency", "Calls to a dependency in flight.", STEPS, DEPENDENCIES, true},
+        {"commerce_dependency_oldest_inflight_seconds", "dependency", "Age of the oldest call in flight.", STEPS,
+         DEPENDENCIES, false},
     };
     for (size_t f = 0; f < ARRAY_LEN(FAMILIES); f++) {
         metric_family(w, FAMILIES[f].name, METRIC_GAUGE, FAMILIES[f].help);
@@ -223,8 +217,7 @@ static void inflight(struct shop_metrics *m, struct metric_writer *w)
 
 static void dependencies(struct shop_metrics *m, struct metric_writer *w)
 {
-    metric_family(w, "commerce_dependency_duration_seconds", METRIC_HISTOGRAM,
-                  "Duration of calls to dependencies.");
+    metric_family(w, "commerce_dependency_duration_seconds", METRIC_HISTOGRAM, "Duration of calls to dependencies.");
     for (size_t i = 0; i < DEPENDENCIES; i++)
         for (size_t k = 0; k < CALL_OUTCOMES; k++)
             for (enum source s = 0; s < SOURCES; s++)
@@ -233,12 +226,10 @@ static void dependencies(struct shop_metrics *m, struct metric_writer *w)
     if (atomic_load(&m->quota_limit) >= 0) {
         metric_family(w, "commerce_dependency_quota_limit", METRIC_GAUGE,
                       "Requests allowed per window, from RateLimit-Limit.");
-        metric_value(w, (double)atomic_load(&m->quota_limit), "dependency",
-                     DEPENDENCY_NAMES[DEPENDENCY_GATEWAY], NULL);
+        metric_value(w, (double)atomic_load(&m->quota_limit), "dependency", DEPENDENCY_NAMES[DEPENDENCY_GATEWAY], NULL);
         metric_family(w, "commerce_dependency_quota_used", METRIC_GAUGE,
                       "Requests used of the window, from RateLimit-Remaining.");
-        metric_value(w, (double)atomic_load(&m->quota_used), "dependency",
-                     DEPENDENCY_NAMES[DEPENDENCY_GATEWAY], NULL);
+        metric_value(w, (double)atomic_load(&m->quota_used), "dependency", DEPENDENCY_NAMES[DEPENDENCY_GATEWAY], NULL);
     }
 }
 
@@ -249,8 +240,7 @@ static void by_market(struct metric_writer *w, atomic_ulong (*c)[CHANNELS][SOURC
         for (size_t k = 0; k < CHANNELS; k++)
             for (enum source s = 0; s < SOURCES; s++)
                 counter(w, &c[i][k][s], s,
-                        PAIRS(s, "market", MARKET_NAMES[i], "currency", CURRENCIES[i], "channel",
-                              CHANNEL_NAMES[k]));
+                        PAIRS(s, "market", MARKET_NAMES[i], "currency", CURRENCIES[i], "channel", CHANNEL_NAMES[k]));
 }
 
 static void commerce(struct shop_metrics *m, struct metric_writer *w)
@@ -261,8 +251,8 @@ static void commerce(struct shop_metrics *m, struct metric_writer *w)
             for (size_t k = 0; k < CHANNELS; k++)
                 for (enum source s = 0; s < SOURCES; s++)
                     counter(w, &m->payments[o][i][k][s], s,
-                            PAIRS(s, "outcome", PAYMENT_NAMES[o], "market", MARKET_NAMES[i], "currency",
-                                  CURRENCIES[i], "channel", CHANNEL_NAMES[k]));
+                            PAIRS(s, "outcome", PAYMENT_NAMES[o], "market", MARKET_NAMES[i], "currency", CURRENCIES[i],
+                                  "channel", CHANNEL_NAMES[k]));
     metric_family(w, "commerce_checkouts_started_total", METRIC_COUNTER, "Checkouts begun (address given).");
     by_market(w, m->checkouts_started);
     metric_family(w, "commerce_orders_total", METRIC_COUNTER, "Orders placed.");
@@ -272,8 +262,7 @@ static void commerce(struct shop_metrics *m, struct metric_writer *w)
     metric_family(w, "commerce_revenue_minor_units_total", METRIC_COUNTER,
                   "Revenue in minor units of the currency (ISO 4217).");
     by_market(w, m->revenue_minor);
-    metric_family(w, "commerce_checkout_duration_seconds", METRIC_HISTOGRAM,
-                  "From the address to the order.");
+    metric_family(w, "commerce_checkout_duration_seconds", METRIC_HISTOGRAM, "From the address to the order.");
     for (size_t i = 0; i < MARKETS; i++)
         for (size_t k = 0; k < CHANNELS; k++)
             for (enum source s = 0; s < SOURCES; s++)
@@ -294,8 +283,7 @@ static void cache_and_pool(struct shop_metrics *m, struct pool *pool, struct met
     metric_value(w, n.used, "pool", "shop", "state", "used", NULL);
     metric_family(w, "db_client_connection_max", METRIC_GAUGE, "Database sessions the pool may have.");
     metric_value(w, n.max, "pool", "shop", NULL);
-    metric_family(w, "db_client_connection_pending_requests", METRIC_GAUGE,
-                  "Requests waiting for a database session.");
+    metric_family(w, "db_client_connection_pending_requests", METRIC_GAUGE, "Requests waiting for a database session.");
     metric_value(w, n.waiting, "pool", "shop", NULL);
     metric_family(w, "db_client_connection_idle_in_transaction", METRIC_GAUGE,
                   "Sessions that wait for something else inside a transaction.");
@@ -317,19 +305,17 @@ static void stock(struct orders *orders, const struct catalogue *catalogue, stru
     metric_family(w, "commerce_stock_units", METRIC_GAUGE, "Units left as the shop believes.");
     for (size_t i = 0; i < PRODUCTS; i++)
         metric_value(w, (double)views[i].believed, "sku", catalogue_product(catalogue, i)->sku, NULL);
-    metric_family(w, "commerce_stock_received_units", METRIC_GAUGE,
-                  "Units that ever came in, less write-offs.");
+    metric_family(w, "commerce_stock_received_units", METRIC_GAUGE, "Units that ever came in, less write-offs.");
     for (size_t i = 0; i < PRODUCTS; i++)
         metric_value(w, (double)views[i].received, "sku", catalogue_product(catalogue, i)->sku, NULL);
-    metric_family(w, "commerce_stock_sold_units_total", METRIC_COUNTER,
-                  "Units in orders placed, per article.");
+    metric_family(w, "commerce_stock_sold_units_total", METRIC_COUNTER, "Units in orders placed, per article.");
     for (size_t i = 0; i < PRODUCTS; i++)
         for (enum source s = 0; s < SOURCES; s++) {
             if (s == SOURCE_CUSTOMER)
                 metric_value(w, (double)views[i].sold[s], "sku", catalogue_product(catalogue, i)->sku, NULL);
             else if (views[i].sold[s])
-                metric_value(w, (double)views[i].sold[s], "sku", catalogue_product(catalogue, i)->sku,
-                             "source", SOURCE_NAMES[s], NULL);
+                metric_value(w, (double)views[i].sold[s], "sku", catalogue_product(catalogue, i)->sku, "source",
+                             SOURCE_NAMES[s], NULL);
         }
     free(views);
 }

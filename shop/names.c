@@ -6,8 +6,7 @@ const char *const MARKET_NAMES[MARKETS] = {"de", "jp"};
 const char *const CURRENCIES[MARKETS] = {"EUR", "JPY"};
 const char *const CHANNEL_NAMES[CHANNELS] = {"web", "app"};
 const char *const SOURCE_NAMES[SOURCES] = {"", "load", "synthetic"};
-const char *const STEP_NAMES[STEPS] = {"home",    "search",   "product", "cart",
-                                       "address", "shipping", "payment", "order"};
+const char *const STEP_NAMES[STEPS] = {"home", "search", "product", "cart", "address", "shipping", "payment", "order"};
 
 int source_parse(struct span header, enum source *ret)
 {
@@ -24,8 +23,8 @@ int source_parse(struct span header, enum source *ret)
             return -EINVAL;
         for (size_t i = 0; i < id.len; i++) {
             char c = id.ptr[i];
-            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                  c == '_' || c == '-'))
+            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                  c == '-'))
                 return -EINVAL;
         }
         *ret = s;

@@ -87,8 +87,8 @@ int orders_cart_load(struct orders *o, struct span session, struct cart *ret)
     pthread_mutex_lock(&o->lock);
     db_bind_text(o->db, SQL_CART_LOAD, 1, session);
     while ((r = db_step(o->db, SQL_CART_LOAD)) > 0 && ret->n < CART_ITEMS_MAX)
-        ret->items[ret->n++] = (struct cart_item){(uint32_t)db_i64(o->db, SQL_CART_LOAD, 0),
-                                                  (uint32_t)db_i64(o->db, SQL_CART_LOAD, 1), 0};
+        ret->items[ret->n++] =
+            (struct cart_item){(uint32_t)db_i64(o->db, SQL_CART_LOAD, 0), (uint32_t)db_i64(o->db, SQL_CART_LOAD, 1), 0};
     db_reset(o->db, SQL_CART_LOAD);
     pthread_mutex_unlock(&o->lock);
     return r < 0 ? r : 0;
@@ -147,8 +147,7 @@ MUST_USE static int ledger_add(struct orders *o, const struct sale *sale, const 
     return db_run(o->db, SQL_LEDGER_ADD);
 }
 
-MUST_USE static int place_item(struct orders *o, int64_t order, const struct sale *sale,
-                               const struct cart_item *item)
+MUST_USE static int place_item(struct orders *o, int64_t order, const struct sale *sale, const struct cart_item *item)
 {
     db_bind_i64(o->db, SQL_ORDER_ITEM, 1, order);
     db_bind_i64(o->db, SQL_ORDER_ITEM, 2, item->product);
@@ -296,8 +295,7 @@ int orders_ledger(struct orders *o, const struct catalogue *c, struct json_write
     jw_key(j, "skus");
     jw_array(j);
     for (size_t i = 0; i < PRODUCTS; i++) {
-        int64_t sold =
-            views[i].sold[SOURCE_CUSTOMER] + views[i].sold[SOURCE_LOAD] + views[i].sold[SOURCE_SYNTHETIC];
+        int64_t sold = views[i].sold[SOURCE_CUSTOMER] + views[i].sold[SOURCE_LOAD] + views[i].sold[SOURCE_SYNTHETIC];
         jw_object(j);
         jw_key(j, "sku");
         jw_str(j, catalogue_product(c, i)->sku);

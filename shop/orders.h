@@ -25,8 +25,7 @@ struct sale {
     enum source source;
 };
 /* path NULL: in memory. initial_units are received of each article when the stock table is new. */
-MUST_USE int orders_open(const char *path, uint32_t initial_units, struct orders **ret, char *why,
-                         size_t why_bytes);
+MUST_USE int orders_open(const char *path, uint32_t initial_units, struct orders **ret, char *why, size_t why_bytes);
 void orders_close(struct orders *o);
 
 MUST_USE int orders_cart_load(struct orders *o, struct span session, struct cart *ret);
@@ -35,16 +34,9 @@ MUST_USE int orders_cart_put(struct orders *o, struct span session, uint32_t pro
 /* Fill items' believed units. */
 MUST_USE int orders_stock(struct orders *o, struct cart *cart);
 /* The order, the stock written back as believed - quantity, the ledger, the cart emptied: one transaction. */
-MUST_USE int orders_place(struct orders *o, struct span session, const struct sale *sale,
-                          const struct cart *cart, int64_t amount_minor, const char *payment_id,
-                          int64_t *ret_order);
-enum ledger_note {
-    LEDGER_DECLINE,
-    LEDGER_PAYMENT_ERROR,
-    LEDGER_PAYMENT_TIMEOUT,
-    LEDGER_OUT_OF_STOCK,
-    LEDGER_NOTES
-};
+MUST_USE int orders_place(struct orders *o, struct span session, const struct sale *sale, const struct cart *cart,
+                          int64_t amount_minor, const char *payment_id, int64_t *ret_order);
+enum ledger_note { LEDGER_DECLINE, LEDGER_PAYMENT_ERROR, LEDGER_PAYMENT_TIMEOUT, LEDGER_OUT_OF_STOCK, LEDGER_NOTES };
 MUST_USE int orders_note(struct orders *o, const struct sale *sale, enum ledger_note note);
 /* -ENOENT: no such order of that session. */
 struct order_view {

@@ -36,9 +36,8 @@ static const char *const ORDERS_SQL[SQL_COUNT] = {
     [SQL_SOLD_ADD] = "INSERT INTO sold(product, source, units) VALUES(?1, ?2, ?3)"
                      " ON CONFLICT(product, source) DO UPDATE SET units = units + excluded.units",
     [SQL_SOLD_ALL] = "SELECT product, source, units FROM sold",
-    [SQL_ORDER_INSERT] =
-        "INSERT INTO orders(session, market, channel, source, units, amount_minor, payment, placed_ms)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_ORDER_INSERT] = "INSERT INTO orders(session, market, channel, source, units, amount_minor, payment, placed_ms)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_ORDER_ITEM] = "INSERT INTO order_item(order_id, product, quantity) VALUES(?1, ?2, ?3)",
     [SQL_ORDER_VIEW] = "SELECT amount_minor, units, market FROM orders WHERE id = ?1 AND session = ?2",
     [SQL_LEDGER_ADD] =

@@ -45,8 +45,7 @@ void page_price(struct visit *v, int64_t amount_minor)
     if (v->session.market == MARKET_JP)
         page_printf(v, "&yen;%lld", (long long)amount_minor);
     else
-        page_printf(v, "%lld.%02lld &euro;", (long long)(amount_minor / 100),
-                    (long long)(amount_minor % 100));
+        page_printf(v, "%lld.%02lld &euro;", (long long)(amount_minor / 100), (long long)(amount_minor % 100));
 }
 
 void page_begin(struct visit *v, const char *title)
@@ -61,9 +60,8 @@ void page_begin(struct visit *v, const char *title)
 
 void page_form(struct visit *v, const char *action)
 {
-    page_printf(v,
-                "<form method=\"post\" action=\"%s\">\n<input type=\"hidden\" name=\"csrf\" value=\"%s\">\n",
-                action, v->session.csrf);
+    page_printf(v, "<form method=\"post\" action=\"%s\">\n<input type=\"hidden\" name=\"csrf\" value=\"%s\">\n", action,
+                v->session.csrf);
 }
 
 void page_end(struct visit *v)

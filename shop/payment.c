@@ -45,9 +45,8 @@ static enum payment outcome_of(const struct http_response *response, int e, char
 
 void payment_call(struct visit *v, int64_t amount_minor, struct span card, struct payment_result *ret)
 {
-    static const enum call_outcome CALLS[PAYMENTS] = {[PAYMENT_ERROR] = CALL_ERROR,
-                                                      [PAYMENT_TIMEOUT] = CALL_TIMEOUT,
-                                                      [PAYMENT_RATE_LIMITED] = CALL_RATE_LIMITED};
+    static const enum call_outcome CALLS[PAYMENTS] = {
+        [PAYMENT_ERROR] = CALL_ERROR, [PAYMENT_TIMEOUT] = CALL_TIMEOUT, [PAYMENT_RATE_LIMITED] = CALL_RATE_LIMITED};
     struct shop *shop = v->shop;
     struct buf body;
     struct json_writer j;

@@ -99,8 +99,7 @@ static void on_metrics(struct httpd_request *r, void *ctx)
     metric_process(&w, "crest-shop");
     shop_metrics_write(shop->metrics, shop->pool, shop->orders, shop->catalogue, &w);
     metric_writer_end(&w);
-    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT,
-                &out);
+    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);
 }
 
@@ -199,8 +198,7 @@ static void finish_body(struct visit *v)
 
 static void visit(struct shop *shop, struct httpd_request *r, size_t route)
 {
-    struct visit v = {
-        .shop = shop, .request = r, .step = STEP_OF[route], .status = 200, .outcome = OUTCOME_OK};
+    struct visit v = {.shop = shop, .request = r, .step = STEP_OF[route], .status = 200, .outcome = OUTCOME_OK};
     struct span path = httpd_path(r);
     struct shop_metrics *m = shop->metrics;
     int64_t start = mono_us();
@@ -292,8 +290,7 @@ MUST_USE static int set_stock(struct shop *shop, const json_t *list, char *why, 
 
 /* {"flush": true} and {"sessions": N} act at once and are not faults that stay: taken out before the rest is
  * read. */
-MUST_USE static int apply_control(struct shop *shop, json_t *body, char **ret_gateway, char *why,
-                                  size_t why_bytes)
+MUST_USE static int apply_control(struct shop *shop, json_t *body, char **ret_gateway, char *why, size_t why_bytes)
 {
     json_t *cache = json_object_get(body, "cache"), *db = json_object_get(body, "db"),
            *part = json_object_get(body, "shop"), *stock = json_object_get(body, "stock"),
@@ -457,8 +454,7 @@ MUST_USE static int open_parts(struct server *s, const struct options *o, char *
     if (r == 0)
         r = orders_open(path, (uint32_t)options_count(o, "stock"), &shop->orders, why, why_bytes);
     if (r == 0 && (options_text(o, "access-log") || options_text(o, "access-log-json"))) {
-        r = access_log_open(options_text(o, "access-log"), options_text(o, "access-log-json"),
-                            &shop->access_log);
+        r = access_log_open(options_text(o, "access-log"), options_text(o, "access-log-json"), &shop->access_log);
         if (r < 0)
             snprintf(why, why_bytes, "cannot open the access log: %s", strerror(-r));
     }

@@ -85,8 +85,7 @@ static void sweep(struct sessions *s, int64_t now_ms)
     free(idle);
 }
 
-int sessions_create(struct sessions *s, enum market market, enum channel channel, int64_t now_ms,
-                    struct session *ret)
+int sessions_create(struct sessions *s, enum market market, enum channel channel, int64_t now_ms, struct session *ret)
 {
     struct session *fresh = calloc(1, sizeof *fresh);
     if (!fresh)

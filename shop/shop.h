@@ -19,8 +19,8 @@
 #define QUANTITY_MAX 99u        /* of one article in a cart */
 #define SESSIONS_MAX 200000u    /* visitors remembered; idle ones go first, then 503 */
 #define SESSION_IDLE_MS 1800000 /* 30 minutes, the field's habit */
-#define WORKERS 256u         /* requests that may wait at once: a 10 s pool wait at 20 payments/s, and air */
-#define WORK_QUEUE_MAX 4096u /* requests waiting for a worker: 503 above */
+#define WORKERS 256u            /* requests that may wait at once: a 10 s pool wait at 20 payments/s, and air */
+#define WORK_QUEUE_MAX 4096u    /* requests waiting for a worker: 503 above */
 #define POOL_WAIT_MS 10000
 #define DB_SESSIONS_MAX 64
 
@@ -48,14 +48,7 @@ enum outcome {
     OUTCOME_TIMEOUT,
     OUTCOMES
 };
-enum payment {
-    PAYMENT_APPROVED,
-    PAYMENT_DECLINED,
-    PAYMENT_ERROR,
-    PAYMENT_TIMEOUT,
-    PAYMENT_RATE_LIMITED,
-    PAYMENTS
-};
+enum payment { PAYMENT_APPROVED, PAYMENT_DECLINED, PAYMENT_ERROR, PAYMENT_TIMEOUT, PAYMENT_RATE_LIMITED, PAYMENTS };
 enum dependency { DEPENDENCY_GATEWAY, DEPENDENCY_DATABASE, DEPENDENCIES };
 
 extern const char *const MARKET_NAMES[MARKETS], *const CURRENCIES[MARKETS], *const CHANNEL_NAMES[CHANNELS];

@@ -166,9 +166,8 @@ static int64_t cart_amount(const struct visit *v, const struct cart *cart, uint6
     int64_t amount = 0;
     *ret_units = 0;
     for (size_t i = 0; i < cart->n; i++) {
-        amount +=
-            catalogue_product(v->shop->catalogue, cart->items[i].product)->price_minor[v->session.market] *
-            cart->items[i].quantity;
+        amount += catalogue_product(v->shop->catalogue, cart->items[i].product)->price_minor[v->session.market] *
+                  cart->items[i].quantity;
         *ret_units += cart->items[i].quantity;
     }
     return amount;
@@ -215,8 +214,7 @@ static bool put_in_cart(struct visit *v)
     struct span sku = visit_field(v, "sku"), text = visit_field(v, "quantity");
     int product = catalogue_find(v->shop->catalogue, sku);
     if (product < 0 || (text.len && parse_u64_span(text, QUANTITY_MAX, &quantity) < 0)) {
-        visit_fail(v, 400, OUTCOME_INVALID, "bad_item",
-                   "A known sku and a quantity from 0 to 99 are needed.");
+        visit_fail(v, 400, OUTCOME_INVALID, "bad_item", "A known sku and a quantity from 0 to 99 are needed.");
         return false;
     }
     int r = orders_cart_put(v->shop->orders, span_str(v->session.id), (uint32_t)product, (uint32_t)quantity);
@@ -283,10 +281,9 @@ static void step_address(struct visit *v)
 static void step_shipping(struct visit *v)
 {
     if (!v->posted) {
-        page_with_form(
-            v, "Shipping", "/checkout/shipping",
-            "<label>Method <select "
-            "name=\"method\"><option>standard</option><option>express</option></select></label>\n");
+        page_with_form(v, "Shipping", "/checkout/shipping",
+                       "<label>Method <select "
+                       "name=\"method\"><option>standard</option><option>express</option></select></label>\n");
         return;
     }
     struct span method = visit_field(v, "method");
@@ -313,8 +310,7 @@ static void order_placed(struct visit *v, int64_t order, const struct cart *cart
     count_add(&m->units[market][channel][v->source], units);
     count_add(&m->revenue_minor[market][channel][v->source], (unsigned long)amount);
     if (v->session.checkout_started_us)
-        duration_record(&m->checkout_seconds[market][channel][v->source],
-                        mono_us() - v->session.checkout_started_us);
+        duration_record(&m->checkout_seconds[market][channel][v->source], mono_us() - v->session.checkout_started_us);
     v->session.has_address = v->session.has_shipping = false;
     v->session.checkout_started_us = 0;
     sessions_put(v->shop->sessions, &v->session);
@@ -341,10 +337,8 @@ static void payment_failed(struct visit *v, const struct sale *sale, enum paymen
         enum ledger_note note;
         const char *type, *message;
     } FAILURES[PAYMENTS] = {
-        [PAYMENT_DECLINED] = {200, OUTCOME_DECLINED, LEDGER_DECLINE, "payment_declined",
-                              "The card was declined."},
-        [PAYMENT_ERROR] = {502, OUTCOME_ERROR, LEDGER_PAYMENT_ERROR, "gateway_error",
-                           "The payment could not be made."},
+        [PAYMENT_DECLINED] = {200, OUTCOME_DECLINED, LEDGER_DECLINE, "payment_declined", "The card was declined."},
+        [PAYMENT_ERROR] = {502, OUTCOME_ERROR, LEDGER_PAYMENT_ERROR, "gateway_error", "The payment could not be made."},
         [PAYMENT_TIMEOUT] = {504, OUTCOME_TIMEOUT, LEDGER_PAYMENT_TIMEOUT, "gateway_timeout",
                              "The payment took too long."},
         [PAYMENT_RATE_LIMITED] = {200, OUTCOME_THROTTLED, LEDGER_PAYMENT_ERROR, "throttled",
@@ -363,8 +357,7 @@ static void pay(struct visit *v, struct span card)
     const struct sale sale = {v->session.market, v->session.channel, v->source};
     struct cart cart;
     uint64_t units;
-    if (orders_cart_load(shop->orders, span_str(v->session.id), &cart) < 0 ||
-        orders_stock(shop->orders, &cart) < 0) {
+    if (orders_cart_load(shop->orders, span_str(v->session.id), &cart) < 0 || orders_stock(shop->orders, &cart) < 0) {
         fail_internal(v);
         return;
     }
@@ -432,8 +425,7 @@ static void step_order(struct visit *v)
         fail_internal(v);
     } else if (v->html) {
         page_begin(v, "Thank you");
-        page_printf(v, "<p>Order <strong id=\"order\">%lld</strong>, <span class=\"price\">",
-                    (long long)order.id);
+        page_printf(v, "<p>Order <strong id=\"order\">%lld</strong>, <span class=\"price\">", (long long)order.id);
         page_price(v, order.amount_minor);
         page_raw(v, "</span></p>\n");
         page_end(v);

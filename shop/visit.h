@@ -71,6 +71,5 @@ void payment_call(struct visit *v, int64_t amount_minor, struct span card, struc
 struct access_log;
 /* Either path may be NULL. -errno of open. */
 MUST_USE int access_log_open(const char *combined_path, const char *json_path, struct access_log **ret);
-void access_log_write(struct access_log *l, struct visit *v, const char *target, size_t body_bytes,
-                      int64_t took_us);
+void access_log_write(struct access_log *l, struct visit *v, const char *target, size_t body_bytes, int64_t took_us);
 void access_log_close(struct access_log *l);

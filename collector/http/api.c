@@ -50,9 +50,8 @@ bool api_duration(struct httpd_request *r, const char *name, int64_t fallback_ms
     }
     if (parse_duration_ms(text, ret_ms) == 0)
         return true;
-    httpd_reply_error(r, 400, "bad_data",
-                      "invalid parameter \"%s\": cannot parse \"" SPAN_FMT "\" to a valid duration", name,
-                      SPAN_ARG(text));
+    httpd_reply_error(r, 400, "bad_data", "invalid parameter \"%s\": cannot parse \"" SPAN_FMT "\" to a valid duration",
+                      name, SPAN_ARG(text));
     return false;
 }
 
@@ -110,9 +109,8 @@ void api_query_error(struct httpd_request *r, const struct promql_error *error)
         [PROMQL_EXECUTION] = {422, "execution"}, [PROMQL_TIMEOUT] = {503, "timeout"},
         [PROMQL_CANCELED] = {503, "canceled"},   [PROMQL_INTERNAL] = {500, "internal"},
     };
-    if (error->kind == PROMQL_BAD_DATA && error->line > 0)
-        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s",
-                          error->line, error->column, error->text);
+    if (error->kind == PROMQL_BAD_DATA) /* its text begins with the place */
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %s", error->text);
     else
         httpd_reply_error(r, KINDS[error->kind].status, KINDS[error->kind].type, "%s", error->text);
 }
@@ -206,10 +204,8 @@ static void range_result(struct json_writer *j, const struct promql_result *resu
 
 void api_result(struct json_writer *j, const struct promql_result *result, bool instant)
 {
-    static const char *const TYPES[] = {[PROMQL_SCALAR] = "scalar",
-                                        [PROMQL_VECTOR] = "vector",
-                                        [PROMQL_MATRIX] = "matrix",
-                                        [PROMQL_STRING] = "string"};
+    static const char *const TYPES[] = {
+        [PROMQL_SCALAR] = "scalar", [PROMQL_VECTOR] = "vector", [PROMQL_MATRIX] = "matrix", [PROMQL_STRING] = "string"};
     jw_object(j);
     jw_key(j, "resultType");
     jw_str(j, instant ? TYPES[result->type] : "matrix");
@@ -275,8 +271,8 @@ bool api_selections(struct httpd_request *r, size_t limit, struct api_selections
         if (!httpd_param_at(r, "match[]", i, &text))
             break;
         if (promql_parse_selector(text, httpd_arena(r), &matchers, &n_matchers, &error) < 0) {
-            httpd_reply_error(r, 400, "bad_data", "invalid parameter \"match[]\": %u:%u: parse error: %s",
-                              error.line, error.column, error.text);
+            httpd_reply_error(r, 400, "bad_data", "invalid parameter \"match[]\": %u:%u: parse error: %s", error.line,
+                              error.column, error.text);
             api_selections_done(ret);
             return false;
         }

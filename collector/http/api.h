@@ -12,14 +12,16 @@ bool api_limit(struct httpd_request *r, size_t *ret_limit); /* 0: none */
 /* {"status":"success","data": … : the caller writes the value, then api_success_end. */
 void api_success_begin(struct json_writer *j, struct buf *out);
 /* warnings and infos are ended by NULL and may be NULL. Sends 200. */
-void api_success_end(struct httpd_request *r, struct json_writer *j, const char *const *warnings, const char *const *infos);
+void api_success_end(struct httpd_request *r, struct json_writer *j, const char *const *warnings,
+                     const char *const *infos);
 /* The error with its Prometheus type and status code. */
 void api_query_error(struct httpd_request *r, const struct promql_error *error);
 void api_labels(struct json_writer *j, const struct labels *labels);
 void api_result(struct json_writer *j, const struct promql_result *result, bool instant);
 
 /* Run fn on a query worker with the request deferred; 503 when the queue is full. */
-void api_work(struct httpd_request *r, struct http_room *room, void (*fn)(struct httpd_request *r, struct http_room *room));
+void api_work(struct httpd_request *r, struct http_room *room,
+              void (*fn)(struct httpd_request *r, struct http_room *room));
 
 /* Selections from the match[] parameters, start and end; false: answered. */
 struct api_selections {
@@ -45,4 +47,8 @@ void on_healthy(struct httpd_request *r, void *ctx);
 void on_ready(struct httpd_request *r, void *ctx);
 void on_reload(struct httpd_request *r, void *ctx);
 void on_metrics(struct httpd_request *r, void *ctx);
+void on_annotate(struct httpd_request *r, void *ctx);
+void on_annotations(struct httpd_request *r, void *ctx);
+void on_stream(struct httpd_request *r, void *ctx);
+void on_state(struct httpd_request *r, void *ctx);
 void on_root(struct httpd_request *r, void *ctx);

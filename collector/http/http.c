@@ -15,6 +15,10 @@ static const struct httpd_route ROUTES[] = {
     {"GET", "/api/v1/alerts", 0, on_alerts, .help = "active alerts"},
     {"GET", "/api/v1/targets", 0, on_targets, .help = "targets, from the agents' own series"},
     {"GET", "/api/v1/status/buildinfo", 0, on_buildinfo, .help = "version"},
+    {"POST", "/api/crest/v1/annotations", API_BODY_BYTES_MAX, on_annotate, .help = "say that something happened"},
+    {"GET", "/api/crest/v1/annotations", 0, on_annotations, .help = "what people said happened (start, end, limit)"},
+    {"GET", "/api/crest/v1/stream", 0, on_stream, .help = "what the consoles show, once a second (docs/stream.md)"},
+    {"GET", "/api/crest/v1/state", 0, on_state, .help = "the same as one JSON document"},
     {"GET", "/-/healthy", 0, on_healthy, .help = "alive"},
     {"GET", "/-/ready", 0, on_ready, .help = "serving"},
     {"POST", "/-/reload", 0, on_reload, .help = "read configuration and rules again"},
@@ -23,8 +27,7 @@ static const struct httpd_route ROUTES[] = {
     {0},
 };
 
-int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why,
-               size_t why_bytes)
+int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why, size_t why_bytes)
 {
     config->routes = ROUTES;
     config->ctx = room;

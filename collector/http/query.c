@@ -33,12 +33,10 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
                           QUERY_TEXT_BYTES_MAX);
         return;
     }
-    if (!api_duration(r, "timeout", 0, &q->timeout_ms) ||
-        !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
+    if (!api_duration(r, "timeout", 0, &q->timeout_ms) || !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
         return;
     if (q->timeout_ms < 0 || q->lookback_ms < 0) {
-        httpd_reply_error(r, 400, "bad_data",
-                          "invalid parameter: timeout and lookback_delta must be positive");
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter: timeout and lookback_delta must be positive");
         return;
     }
     struct pending_query *p = malloc(sizeof *p);
@@ -79,8 +77,7 @@ void on_query_range(struct httpd_request *r, void *ctx)
         !api_duration(r, "step", 0, &q.step_ms))
         return;
     if (q.end_ms < q.start_ms) {
-        httpd_reply_error(r, 400, "bad_data",
-                          "invalid parameter \"end\": end timestamp must not be before start time");
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"end\": end timestamp must not be before start time");
         return;
     }
     if (q.step_ms <= 0) {
@@ -107,8 +104,8 @@ void on_format_query(struct httpd_request *r, void *ctx UNUSED)
     struct arena arena;
     arena_init(&arena, QUERY_BYTES_MAX);
     if (promql_parse(httpd_param(r, "query"), &arena, &e, &error) < 0) {
-        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s",
-                          error.line, error.column, error.text);
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s", error.line,
+                          error.column, error.text);
     } else {
         struct json_writer j;
         struct buf out, text;
@@ -119,5 +116,6 @@ void on_format_query(struct httpd_request *r, void *ctx UNUSED)
         api_success_end(r, &j, NULL, NULL);
         buf_done(&text);
     }
+    promql_expr_done(e);
     arena_done(&arena);
 }

@@ -10,16 +10,14 @@ static void read_failed(struct httpd_request *r, int e)
     if (e == -E2BIG)
         httpd_reply_error(r, 422, "execution", "a regular expression took too many steps to match");
     else if (e == -ENOMEM)
-        httpd_reply_error(r, 422, "execution", "the answer needs more than %lu bytes of memory",
-                          QUERY_BYTES_MAX);
+        httpd_reply_error(r, 422, "execution", "the answer needs more than %lu bytes of memory", QUERY_BYTES_MAX);
     else
         httpd_reply_error(r, 500, "internal", "reading the store failed: %s", strerror(-e));
 }
 
 static int by_labels(const void *a, const void *b)
 {
-    return labels_compare(&((const struct store_series *)a)->labels,
-                          &((const struct store_series *)b)->labels);
+    return labels_compare(&((const struct store_series *)a)->labels, &((const struct store_series *)b)->labels);
 }
 
 /* The union of the selections, sorted by labels, each series once. */

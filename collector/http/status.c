@@ -13,8 +13,8 @@ void on_rules(struct httpd_request *r, void *ctx)
     struct http_room *room = ctx;
     struct span type = httpd_param(r, "type");
     if (type.len && !span_equal(type, SPAN("alert")) && !span_equal(type, SPAN("record"))) {
-        httpd_reply_error(r, 400, "bad_data",
-                          "invalid parameter \"type\": not supported value \"" SPAN_FMT "\"", SPAN_ARG(type));
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"type\": not supported value \"" SPAN_FMT "\"",
+                          SPAN_ARG(type));
         return;
     }
     struct json_writer j;
@@ -85,8 +85,7 @@ void on_metrics(struct httpd_request *r, void *ctx)
     buf_init(&out, BODY_BYTES_MAX);
     metric_writer_init(&w, &out, format);
     metric_process(&w, "crest-collector");
-    metric_family(&w, "crest_config_last_reload_successful", METRIC_GAUGE,
-                  "Was the last configuration (re)load good?");
+    metric_family(&w, "crest_config_last_reload_successful", METRIC_GAUGE, "Was the last configuration (re)load good?");
     metric_value(&w, atomic_load(&room->config_ok), NULL);
     metric_family(&w, "crest_config_last_reload_success_timestamp_seconds", METRIC_GAUGE,
                   "When configuration was last loaded well.");
@@ -104,9 +103,9 @@ void on_metrics(struct httpd_request *r, void *ctx)
     rules_stats(room->rules, &w);
     notify_stats(room->notify, &w);
     state_stats(room->state, &w);
+    live_stats(room->live, &w);
     metric_writer_end(&w);
-    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT,
-                &out);
+    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);
 }
 

@@ -46,10 +46,9 @@ void on_write(struct httpd_request *r, void *ctx)
     struct http_room *room = ctx;
     enum remote_write_protocol protocol;
     struct write_request *request = NULL;
-    if (remote_write_protocol_of(httpd_header(r, "Content-Type"), httpd_header(r, "Content-Encoding"),
-                                 &protocol) < 0) {
-        httpd_reply_text(
-            r, 415, "remote write needs Content-Type: application/x-protobuf and Content-Encoding: snappy\n");
+    if (remote_write_protocol_of(httpd_header(r, "Content-Type"), httpd_header(r, "Content-Encoding"), &protocol) < 0) {
+        httpd_reply_text(r, 415,
+                         "remote write needs Content-Type: application/x-protobuf and Content-Encoding: snappy\n");
         return;
     }
     struct pending_write *p = calloc(1, sizeof *p);
@@ -63,8 +62,8 @@ void on_write(struct httpd_request *r, void *ctx)
     if (e < 0) {
         atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
         if (e == -EOPNOTSUPP)
-            httpd_reply_text(
-                r, 415, "this remote write protocol is not supported: send prometheus.WriteRequest (1.0)\n");
+            httpd_reply_text(r, 415,
+                             "this remote write protocol is not supported: send prometheus.WriteRequest (1.0)\n");
         else if (e == -EFBIG)
             httpd_reply_text(r, 413, "the decoded body is larger than %u bytes\n", BODY_BYTES_MAX);
         else if (e == -ENOMEM)
@@ -82,8 +81,7 @@ void on_write(struct httpd_request *r, void *ctx)
         atomic_fetch_add_explicit(&room->writes_refused_busy, 1, memory_order_relaxed);
         write_request_free(request);
         httpd_reply_header(r, "Retry-After", "1");
-        httpd_reply_text(
-            r, 503, e == -EAGAIN ? "the write queue is full, try again\n" : "the collector is stopping\n");
+        httpd_reply_text(r, 503, e == -EAGAIN ? "the write queue is full, try again\n" : "the collector is stopping\n");
         free(p);
     }
 }

@@ -5,10 +5,11 @@
  *   r = notify_start(n);
  *   notify_free(n);
  *
- * Each accepted batch becomes delivery rows in the same transaction as the alert state (alert.h). Body: Alertmanager's webhook JSON version 4,
- * one group per alert set that changed (groupKey {}:{alertname="…"}), resolved sent once. A 2xx deletes the row; 5xx, 429 (Retry-After
- * honoured) and network errors are retried with backoff; other 4xx drop it, logged and counted. After a restart the rows go out
- * where they stopped. Delivery is at least once. */
+ * News of an accepted batch become delivery rows in the same transaction as the alert state (alert.h); what was told
+ * before is no news. Body: Alertmanager's webhook JSON version 4, one group per alertname (groupKey
+ * {}:{alertname="…"}), resolved sent once. A 2xx deletes the row; 5xx, 429 (Retry-After honoured) and network errors
+ * are retried with backoff; other answers drop it, logged and counted. After a restart the rows go out where they
+ * stopped. Delivery is at least once, in order per alert. docs/notify.md */
 #pragma once
 
 #include "collector/alert.h"

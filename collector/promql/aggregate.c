@@ -31,26 +31,16 @@ int grouping_init(struct eval *ev, const struct promql_expr *e, const struct ser
     return 0;
 }
 
-static int fetch_group(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
-{
-    (void)ev;
-    const struct column *c = &((const struct column *)v->state)[i];
-    memcpy(values, c->values, v->steps * sizeof *values);
-    memcpy(present, c->present, v->steps * sizeof *present);
-    return memchr(present, true, v->steps * sizeof *present) != NULL;
-}
-
 int grouping_vector(struct eval *ev, const struct grouping *gr, struct column *columns, const struct grid *g,
                     struct vector **ret)
 {
-    struct vector *v;
-    int r = vector_new(ev, gr->table.n, g, fetch_group, columns, &v);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < v->n; i++)
-        v->series[i] = (struct series){gr->table.sets[i], gr->drop_name[i]};
-    *ret = v;
-    return 0;
+    struct matrix m = {.columns = columns, .n = gr->table.n};
+    m.series = arena_array(&ev->arena, m.n, sizeof *m.series);
+    if (!m.series)
+        return -ENOMEM;
+    for (size_t i = 0; i < m.n; i++)
+        m.series[i] = (struct series){gr->table.sets[i], gr->drop_name[i]};
+    return matrix_vector(ev, &m, g, ret);
 }
 
 /* What one group knows at one step. */

@@ -305,53 +305,13 @@ static size_t format_plain(char *text, size_t room, double v)
     return len;
 }
 
-struct counted {
-    struct label_table table;
-    struct matrix out;
-    size_t cap;
-};
-
-MUST_USE static int count_value(struct eval *ev, struct counted *c, const struct labels *group, size_t step,
-                                size_t steps, bool drop_name)
-{
-    size_t at;
-    bool is_new;
-    int r = label_table_intern(&c->table, group, &at, &is_new);
-    if (r < 0)
-        return r;
-    if (is_new) {
-        if (at >= c->cap) {
-            size_t cap = c->cap ? 2 * c->cap : 16;
-            struct series *series = arena_array(&ev->arena, cap, sizeof *series);
-            struct column *columns = arena_array(&ev->arena, cap, sizeof *columns);
-            if (!series || !columns)
-                return -ENOMEM;
-            if (at) {
-                memcpy(series, c->out.series, at * sizeof *series);
-                memcpy(columns, c->out.columns, at * sizeof *columns);
-            }
-            c->out.series = series;
-            c->out.columns = columns;
-            c->cap = cap;
-        }
-        c->out.series[at] = (struct series){c->table.sets[at], false};
-        if ((r = column_new(ev, steps, &c->out.columns[at])) < 0 || (r = eval_hold(ev, steps)) < 0)
-            return r;
-        c->out.n = at + 1;
-    }
-    c->out.series[at].drop_name |= drop_name;
-    c->out.columns[at].present[step] = true;
-    c->out.columns[at].values[step]++;
-    return 0;
-}
-
 MUST_USE static int count_values(struct eval *ev, const struct promql_expr *e, const struct grid *g,
                                  struct vector *from, struct vector **ret)
 {
     struct span label;
     struct matrix m;
-    struct counted c = {0};
-    label_table_init(&c.table, &ev->arena);
+    struct gathered counts;
+    gathered_init(ev, &counts);
     int r = eval_string(ev, e->aggregate.parameter, &label);
     if (r < 0)
         return r;
@@ -389,11 +349,14 @@ MUST_USE static int count_values(struct eval *ev, const struct promql_expr *e, c
             struct labels all = labels_with(ls, label, value, room);
             struct labels group = e->aggregate.without ? labels_without(&all, names, n_names, true, room2)
                                                        : labels_keep(&all, names, n_names, room2);
-            if ((r = count_value(ev, &c, &group, s, g->n, m.series[i].drop_name)) < 0)
+            struct column *c;
+            if ((r = gathered_column(ev, &counts, &group, m.series[i].drop_name, g->n, &c)) < 0)
                 return r;
+            c->present[s] = true;
+            c->values[s]++;
         }
     }
-    return matrix_vector(ev, &c.out, g, ret);
+    return matrix_vector(ev, &counts.out, g, ret);
 }
 
 int eval_aggregate_whole(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct vector *from,

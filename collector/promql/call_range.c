@@ -52,7 +52,8 @@ MUST_USE static int run_in_pieces(struct eval *ev, struct ranged *rg, size_t ser
         c.present = present + from;
         for (size_t i = 0; i < ARRAY_LEN(c.args); i++)
             c.args[i] = c.args[i] ? c.args[i] + from : NULL;
-        int r = rg->detail->fn(&c);
+        int r = rg->source.extension != EXTENSION_NONE && rg->detail->between_edges ? range_extended(&c)
+                                                                                    : rg->detail->fn(&c);
         if (r < 0 || (to < g->n && (r = eval_check(ev)) < 0))
             return r;
     }
@@ -70,6 +71,8 @@ static int fetch_ranged(struct eval *ev, struct vector *v, size_t i, double *val
     if (raw.n == 0)
         return 0;
     range_windows(&rg->source, v->steps, &raw, rg->lo, rg->hi);
+    if (rg->source.extension == EXTENSION_ANCHORED && !rg->detail->between_edges)
+        extend_windows_by_anchor(&rg->source, ev->lookback_ms, v->steps, &raw, rg->lo, rg->hi);
     if ((r = run_in_pieces(ev, rg, i, &raw, values, present)) < 0)
         return r;
     if (!memchr(present, true, v->steps * sizeof *present))

@@ -9,7 +9,7 @@
 /* Did the counter start anew between sample i - 1 and sample i? Its value fell, or its start time says so: it lies between
  * the two samples, or exactly on the one before when that one had a start before it, too (a delta). A start on the first
  * sample itself means that the start is not known. */
-static bool is_reset(const struct raw *raw, size_t i)
+static inline bool is_reset(const struct raw *raw, size_t i)
 {
     if (raw->values[i] < raw->values[i - 1])
         return true;
@@ -52,25 +52,21 @@ static double extrapolated(const struct range_call *c, size_t step, double growt
     const struct range_detail *d = c->call->call.function->detail;
     const struct raw *raw = c->raw;
     size_t lo = c->lo[step], hi = c->hi[step];
-    int64_t end = c->ends_ms[step], first_ms = started ? raw->start_ms[lo] : raw->t_ms[lo];
-    double sampled = (double)(raw->t_ms[hi - 1] - first_ms) / 1000.0;
-    double average = hi - lo > 1 ? (double)(raw->t_ms[hi - 1] - raw->t_ms[lo]) / 1000.0 / (double)(hi - lo - 1) : 0;
+    int64_t end = c->ends_ms[step], first_ms = raw->t_ms[lo], last_ms = raw->t_ms[hi - 1];
+    double sampled = (double)(last_ms - (started ? raw->start_ms[lo] : first_ms)); /* all in ms */
+    double average = hi - lo > 1 ? (double)(last_ms - first_ms) / (double)(hi - lo - 1) : 0;
     double threshold = average * 1.1;
-    double to_start = started ? 0 : (double)(raw->t_ms[lo] - (end - c->source->range_ms)) / 1000.0;
-    double to_end = (double)(end - raw->t_ms[hi - 1]) / 1000.0;
+    double to_start = started ? 0 : (double)(first_ms - (end - c->source->range_ms));
+    double to_end = (double)(end - last_ms);
     if (to_start >= threshold)
         to_start = average / 2;
-    if (d->is_counter && !started && growth > 0 && raw->values[lo] >= 0) {
-        double to_zero = sampled * (raw->values[lo] / growth);
-        if (to_zero < to_start)
-            to_start = to_zero;
-    }
+    if (d->is_counter && !started && growth > 0 && raw->values[lo] >= 0 &&
+        sampled * raw->values[lo] < to_start * growth)
+        to_start = sampled * (raw->values[lo] / growth); /* where it would have been 0 */
     if (to_end >= threshold)
         to_end = average / 2;
     double factor = (sampled + (started ? 0 : to_start) + to_end) / sampled;
-    if (d->is_rate)
-        factor /= (double)c->source->range_ms / 1000.0;
-    return growth * factor;
+    return d->is_rate ? growth * (factor / ((double)c->source->range_ms / 1000.0)) : growth * factor;
 }
 
 /* The window's first reset stays known from step to step, so a step costs what is new in its window (and its resets), not
@@ -245,9 +241,10 @@ static int range_resets(struct range_call *c)
     return range_count_pairs(c, is_reset);
 }
 
-const struct range_detail RANGE_rate = {.fn = range_extrapolated, .is_counter = true, .is_rate = true};
-const struct range_detail RANGE_increase = {.fn = range_extrapolated, .is_counter = true};
-const struct range_detail RANGE_delta = {.fn = range_extrapolated};
+const struct range_detail RANGE_rate = {
+    .fn = range_extrapolated, .is_counter = true, .is_rate = true, .between_edges = true};
+const struct range_detail RANGE_increase = {.fn = range_extrapolated, .is_counter = true, .between_edges = true};
+const struct range_detail RANGE_delta = {.fn = range_extrapolated, .between_edges = true};
 const struct range_detail RANGE_irate = {.fn = range_instant, .is_rate = true};
 const struct range_detail RANGE_idelta = {.fn = range_instant};
 const struct range_detail RANGE_deriv = {.fn = range_deriv};

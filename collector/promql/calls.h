@@ -41,13 +41,17 @@ struct range_call { /* one series of a range, for a run of steps: everything per
 struct range_detail {
     int (*fn)(struct range_call *c); /* 0 or negative */
     bool keeps_name;
-    bool is_counter, is_rate; /* of the rate family */
+    bool is_counter, is_rate, between_edges; /* of the rate family: rate, increase, delta look at both edges */
 };
 int call_range(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
 int call_absent_over_time(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret);
 /* call_rate.c */
 extern const struct range_detail RANGE_rate, RANGE_increase, RANGE_delta, RANGE_irate, RANGE_idelta, RANGE_deriv,
     RANGE_predict_linear, RANGE_changes, RANGE_resets, RANGE_double_exponential_smoothing;
+/* call_extended.c: rate, increase and delta of anchored and smoothed ranges; changes and resets see the anchor, too. */
+int range_extended(struct range_call *c);
+void extend_windows_by_anchor(const struct range_source *src, int64_t lookback_ms, size_t steps, const struct raw *raw,
+                              size_t *lo, const size_t *hi);
 /* call_over_time.c */
 extern const struct range_detail RANGE_avg, RANGE_min, RANGE_max, RANGE_sum, RANGE_count, RANGE_quantile, RANGE_stddev,
     RANGE_stdvar, RANGE_last, RANGE_first, RANGE_present, RANGE_mad, RANGE_ts_of_first, RANGE_ts_of_last,

@@ -316,8 +316,10 @@ int check_supported(struct span text, const struct promql_expr *e, struct parse_
         missing = e->call.function->name;
     else if (e->kind == NODE_BINARY && (e->binary.op == TOKEN_TRIM_UPPER || e->binary.op == TOKEN_TRIM_LOWER))
         return fail(&c, -EOPNOTSUPP, e->binary.op_start, e->binary.op_end, "not yet: %s", token_spelling(e->binary.op));
-    else if (e->kind == NODE_SELECTOR && e->selector.extension != EXTENSION_NONE)
-        missing = e->selector.extension == EXTENSION_ANCHORED ? "anchored" : "smoothed";
+    else if (e->kind == NODE_SELECTOR && e->selector.extension == EXTENSION_ANCHORED)
+        missing = "anchored instant selector";
+    if (e->kind == NODE_MATRIX)
+        return 0; /* its selector's extension is the range's */
     if (missing)
         return fail(&c, -EOPNOTSUPP, e->start, e->end, "not yet: %s", missing);
     struct promql_expr *room[2], *const *parts;

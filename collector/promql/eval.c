@@ -229,6 +229,48 @@ int matrix_merge_equal(struct eval *ev, const struct promql_expr *place, struct 
     return 0;
 }
 
+void gathered_init(struct eval *ev, struct gathered *ga)
+{
+    *ga = (struct gathered){0};
+    label_table_init(&ga->table, &ev->arena);
+}
+
+MUST_USE static int gathered_grow(struct eval *ev, struct gathered *ga)
+{
+    size_t cap = ga->cap ? 2 * ga->cap : 16;
+    struct series *series = arena_array(&ev->arena, cap, sizeof *series);
+    struct column *columns = arena_array(&ev->arena, cap, sizeof *columns);
+    if (!series || !columns)
+        return -ENOMEM;
+    if (ga->out.n) {
+        memcpy(series, ga->out.series, ga->out.n * sizeof *series);
+        memcpy(columns, ga->out.columns, ga->out.n * sizeof *columns);
+    }
+    ga->out.series = series;
+    ga->out.columns = columns;
+    ga->cap = cap;
+    return 0;
+}
+
+int gathered_column(struct eval *ev, struct gathered *ga, const struct labels *ls, bool drop_name, size_t steps,
+                    struct column **ret)
+{
+    size_t at;
+    bool is_new;
+    int r = label_table_intern(&ga->table, ls, &at, &is_new);
+    if (r < 0 || (is_new && at >= ga->cap && (r = gathered_grow(ev, ga)) < 0))
+        return r;
+    if (is_new) {
+        ga->out.series[at] = (struct series){ga->table.sets[at], false};
+        if ((r = column_new(ev, steps, &ga->out.columns[at])) < 0 || (r = eval_hold(ev, steps)) < 0)
+            return r;
+        ga->out.n = at + 1;
+    }
+    ga->out.series[at].drop_name |= drop_name;
+    *ret = &ga->out.columns[at];
+    return 0;
+}
+
 /* ---- what does not depend on the step is evaluated once ---- */
 
 struct broadcast {

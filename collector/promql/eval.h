@@ -93,6 +93,17 @@ MUST_USE int column_new(struct eval *ev, size_t steps, struct column *ret);
 /* Put together series with equal labels; at a step where two have a value: Prometheus's "same labelset" error. */
 MUST_USE int matrix_merge_equal(struct eval *ev, const struct promql_expr *place, struct matrix *m, size_t steps);
 
+/* Results gathered by their labels, for operations that learn these only value by value. */
+struct gathered {
+    struct label_table table;
+    struct matrix out;
+    size_t cap;
+};
+void gathered_init(struct eval *ev, struct gathered *ga);
+/* The column of these labels, made when it is new. Valid until the next call. */
+MUST_USE int gathered_column(struct eval *ev, struct gathered *ga, const struct labels *ls, bool drop_name,
+                             size_t steps, struct column **ret);
+
 /* Set the error (the first one stays); returns -ECANCELED. `place` may be NULL. */
 int eval_fail(struct eval *ev, enum promql_error_kind kind, const struct promql_expr *place, const char *format, ...)
     PRINTF_LIKE(4, 5);
@@ -140,7 +151,8 @@ struct range_source { /* a range vector: for each step the samples in (end - ran
     int64_t *ends_ms; /* per step, ascending */
     range_load load;  /* once per series, ascending; the samples stand until the next load */
     void *state;
-    const struct promql_expr *selector; /* NULL for a subquery */
+    enum extension
+        extension; /* samples outside the windows are loaded, too: the lookback before, smoothed also behind */
 };
 MUST_USE int eval_range(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct range_source *ret);
 /* Sample indexes [lo, hi) of each step's window. */

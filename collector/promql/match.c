@@ -191,9 +191,7 @@ struct matcher_state {
     struct label_table signatures;
     struct meeting *meetings;
     size_t meetings_cap;
-    struct label_table results;
-    struct matrix out;
-    size_t out_cap;
+    struct gathered results;
     struct label *room, *room2;
 };
 
@@ -259,40 +257,11 @@ static struct labels result_labels(struct matcher_state *st, const struct labels
     return ls;
 }
 
-/* The column that gathers results with these labels. */
 MUST_USE static int result_column(struct matcher_state *st, const struct labels *many, const struct labels *one,
                                   bool drop_name, struct column **ret)
 {
-    struct eval *ev = st->ev;
     struct labels ls = result_labels(st, many, one);
-    size_t at;
-    bool is_new;
-    int r = label_table_intern(&st->results, &ls, &at, &is_new);
-    if (r < 0)
-        return r;
-    if (is_new) {
-        if (at >= st->out_cap) {
-            size_t cap = st->out_cap ? 2 * st->out_cap : 16;
-            struct series *series = arena_array(&ev->arena, cap, sizeof *series);
-            struct column *columns = arena_array(&ev->arena, cap, sizeof *columns);
-            if (!series || !columns)
-                return -ENOMEM;
-            if (at) {
-                memcpy(series, st->out.series, at * sizeof *series);
-                memcpy(columns, st->out.columns, at * sizeof *columns);
-            }
-            st->out.series = series;
-            st->out.columns = columns;
-            st->out_cap = cap;
-        }
-        st->out.series[at] = (struct series){st->results.sets[at], false};
-        if ((r = column_new(ev, st->steps, &st->out.columns[at])) < 0 || (r = eval_hold(ev, st->steps)) < 0)
-            return r;
-        st->out.n = at + 1;
-    }
-    st->out.series[at].drop_name |= drop_name;
-    *ret = &st->out.columns[at];
-    return 0;
+    return gathered_column(st->ev, &st->results, &ls, drop_name, st->steps, ret);
 }
 
 /* Put one result down. many and one are the values of those sides. */
@@ -403,7 +372,7 @@ int eval_vector_match(struct eval *ev, const struct promql_expr *e, const struct
     const struct matching *m = &e->binary.matching;
     struct matcher_state st = {.ev = ev, .e = e, .m = m, .steps = g->n, .many_is_left = m->card != CARD_ONE_TO_MANY};
     label_table_init(&st.signatures, &ev->arena);
-    label_table_init(&st.results, &ev->arena);
+    gathered_init(ev, &st.results);
     struct vector *left, *right;
     int r = signature_rule_init(ev, m, &st.rule);
     if (r < 0 || (r = eval_vector(ev, e->binary.left, g, &left)) < 0 ||
@@ -426,6 +395,6 @@ int eval_vector_match(struct eval *ev, const struct promql_expr *e, const struct
     }
     if (m->fill_left && (r = fill_many_side(&st, &one)) < 0)
         return r;
-    st.out.ordered = many->ordered;
-    return matrix_vector(ev, &st.out, g, ret);
+    st.results.out.ordered = many->ordered;
+    return matrix_vector(ev, &st.results.out, g, ret);
 }

@@ -133,15 +133,45 @@ static int fetch_instant(struct eval *ev, struct vector *v, size_t i, double *va
     return any;
 }
 
+/* The value at each step, interpolated between the neighbours of the step's time; behind the last sample it is carried on. */
+static int fetch_smoothed(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+{
+    struct stored *st = v->state;
+    int r = read_samples(ev, st, i, true);
+    if (r < 0)
+        return r;
+    const struct sample_columns *c = &st->columns;
+    size_t next = 0;
+    bool any = false;
+    for (size_t s = 0; s < v->steps; s++) {
+        int64_t time = st->times[s];
+        while (next < c->n && c->t_ms[next] <= time)
+            next++;
+        present[s] = next > 0 && c->t_ms[next - 1] > back(time, st->lookback_ms);
+        if (!present[s])
+            continue;
+        any = true;
+        values[s] = c->value[next - 1];
+        if (next < c->n && c->t_ms[next] <= time + st->lookback_ms) {
+            double part = (double)(time - c->t_ms[next - 1]) / (double)(c->t_ms[next] - c->t_ms[next - 1]);
+            values[s] += (c->value[next] - values[s]) * part;
+        }
+    }
+    return any;
+}
+
 int eval_selector(struct eval *ev, const struct promql_expr *e, const struct grid *g, enum selector_column what,
                   struct vector **ret)
 {
     int64_t *times;
     struct stored *st;
     struct vector *v;
+    bool smoothed = e->selector.extension == EXTENSION_SMOOTHED && what == SELECT_VALUE;
     int r = reference_times(ev, e, &e->selector.timing, g, &times);
-    if (r < 0 || (r = find_series(ev, e, back(times[0], ev->lookback_ms - 1), times[g->n - 1], &st)) < 0 ||
-        (r = vector_new(ev, st->n, g, fetch_instant, st, &v)) < 0)
+    if (r < 0 ||
+        (r = find_series(ev, e, back(times[0], ev->lookback_ms - 1), times[g->n - 1] + (smoothed ? ev->lookback_ms : 0),
+                         &st)) < 0 ||
+        (r = vector_new(ev, st->n, g, smoothed ? fetch_smoothed : fetch_instant, st, &v)) < 0)
         return r;
     st->times = times;
     st->lookback_ms = ev->lookback_ms;
@@ -169,9 +199,13 @@ MUST_USE static int range_of_selector(struct eval *ev, const struct promql_expr 
 {
     const struct promql_expr *selector = e->matrix.selector;
     struct stored *st;
+    src->extension = selector->selector.extension;
+    int64_t before_ms = src->extension == EXTENSION_NONE ? 0 : ev->lookback_ms;
+    int64_t behind_ms = src->extension == EXTENSION_SMOOTHED ? ev->lookback_ms : 0;
     int r = eval_duration(ev, e, e->matrix.range, false, &src->range_ms);
     if (r < 0 || (r = reference_times(ev, e, &selector->selector.timing, g, &src->ends_ms)) < 0 ||
-        (r = find_series(ev, selector, back(src->ends_ms[0], src->range_ms - 1), src->ends_ms[g->n - 1], &st)) < 0)
+        (r = find_series(ev, selector, back(src->ends_ms[0], src->range_ms + before_ms - 1),
+                         src->ends_ms[g->n - 1] + behind_ms, &st)) < 0)
         return r;
     src->n = st->n;
     src->series = arena_array(&ev->arena, st->n, sizeof *src->series);
@@ -181,7 +215,6 @@ MUST_USE static int range_of_selector(struct eval *ev, const struct promql_expr 
         src->series[i] = (struct series){st->series[i].labels, false};
     src->state = st;
     src->load = load_stored;
-    src->selector = selector;
     return 0;
 }
 

@@ -107,6 +107,8 @@ static void evaluate_rule(struct evaluation *e, struct rule *r)
     if (error < 0) {
         e->group->failures++;
         log_failure(e, r);
+        if (r->def->kind == RULE_ALERT)
+            alerts_hold(e, r);
     }
     arena_reset(&e->scratch);
 }
@@ -119,7 +121,8 @@ static void settle(struct evaluation *e, struct alert_change *c)
     if (c->result == 0) {
         for (size_t i = 0; i < c->n_puts; i++)
             c->puts[i]->dirty = false;
-        c->rule->resync = false;
+        if (c->all)
+            c->rule->resync = false;
         return;
     }
     for (size_t i = 0; i < c->n_alerts; i++)
@@ -175,6 +178,7 @@ void group_evaluate(struct rules *ru, struct group *g, int64_t t_ms)
         g->grace_until_ms = t_ms + (twice_ms > RULES_RESTART_GRACE_MS ? twice_ms : RULES_RESTART_GRACE_MS);
     }
     g->samples = 0;
+    g->alerts_changed = false;
     evaluate_rules(&e);
     wait_for_changes(&e);
     output_done(&e.out);
@@ -186,4 +190,6 @@ void group_evaluate(struct rules *ru, struct group *g, int64_t t_ms)
     g->evaluated_ms = t_ms;
     g->duration_us = mono_us() - start_us;
     group_publish(ru, g);
+    if (g->alerts_changed && ru->config.watch.alerts_changed)
+        ru->config.watch.alerts_changed(ru->config.watch.ctx);
 }

@@ -4,7 +4,7 @@
  *   r = rule_set_load(paths, n, 60000, &set, &problems);      // -EINVAL: problems has file:line:col
  *   rule_set_free(set);
  *
- * What is refused: reference/alerting.md 1.1 (Prometheus's model/rulefmt). */
+ * What is refused: what Prometheus's model/rulefmt refuses. */
 #pragma once
 
 #include "collector/template/template.h"

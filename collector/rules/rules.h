@@ -7,13 +7,14 @@
  *   rules_commit_hook(ru) → store_set_commit_hook   // groups with interval <= 2 s run at the first commit with a new scrape
  *   rules_stop(ru); … store_close(store); rules_free(ru);      // the hook may be called until the store is closed
  *
- * Semantics: reference/alerting.md 1.1-1.2. Groups with interval <= 2 s run exactly once per interval, at the first commit with a sample newer than
- * what the last evaluation saw, at the latest on the tick; evaluation time is that newest sample's (else the tick), strictly
- * rising. Samples far from now (history, a sender whose clock is wrong) and the rules' own do not count. Slower groups keep Prometheus's
- * grid. Missed evaluations are skipped and counted.
+ * Semantics: Prometheus's, docs/rules.md. Groups with interval <= 2 s run exactly once per interval, at the first
+ * commit with a sample newer than what the last evaluation saw, at the latest on the tick; evaluation time is that
+ * newest sample's (else the tick), strictly rising. Samples far from now (history, a sender whose clock is wrong) and
+ * the rules' own do not count. Slower groups keep Prometheus's grid. Missed evaluations are skipped and counted.
  *
- * After a restart alerts are what they were. One that was pending or firing and is missing from the first results stays for a minute (or two
- * intervals), as short windows are empty until the senders are back. After more than an hour without samples what was pending begins anew. */
+ * After a restart alerts are what they were. One that was pending or firing and is missing from the first results
+ * stays for a minute (or two intervals), as short windows are empty until the senders are back. After more than an
+ * hour without samples what was pending begins anew. */
 #pragma once
 
 #include "collector/alert.h"
@@ -21,10 +22,17 @@
 #include "collector/state/state.h"
 
 struct rules;
+/* Who watches evaluations (the live stream): called on an evaluation's thread, must be cheap and never wait. Members may be NULL. */
+struct rules_watch {
+    void *ctx;
+    void (*round)(void *ctx);          /* groups that record every second or two have run: their samples are in the store */
+    void (*alerts_changed)(void *ctx); /* an alert began to pend or fire, or ended; rules_each_alert has it already */
+};
 struct rules_config {
     struct query_engine *query;
     struct store *store;
-    struct state *state;           /* NULL: nothing survives (test rules) */
+    struct state *state; /* NULL: nothing survives (test rules) */
+    struct rules_watch watch;
     struct alert_sink sink;        /* accept NULL: alerts go nowhere */
     int64_t interval_ms;           /* default of groups; 0: 1 m */
     int64_t resend_ms;             /* 0: 1 m */
@@ -43,11 +51,21 @@ MUST_USE int rules_start(struct rules *ru);
 void rules_stop(struct rules *ru); /* ends the threads after the evaluation that runs */
 void rules_free(struct rules *ru); /* stops, too; NULL is fine */
 struct commit_hook rules_commit_hook(struct rules *ru);
-/* One turn with a given clock, for tests and `test rules`: runs what is due, returns ms until the next deadline. Not beside rules_start. */
+/* One turn with a given clock, for tests and `test rules`: runs what is due, returns ms until the next deadline. Not
+ * beside rules_start. */
 int64_t rules_step(struct rules *ru, int64_t now_ms);
 /* The API's answers (Prometheus's JSON "data" of /api/v1/rules and /api/v1/alerts), from a copy that evaluation never waits for.
  * type "", "alert" or "record". */
 struct json_writer;
 void rules_write_json(const struct rules *ru, struct span type, struct json_writer *j);
 void rules_alerts_json(const struct rules *ru, struct json_writer *j);
+/* Every pending or firing alert, from the same copy: fn is called outside of any lock; its texts live during the call. */
+struct rules_alert {
+    const struct labels *labels, *annotations; /* alertname included */
+    struct span expr;                          /* as the formatter prints it */
+    bool firing;
+    double value;
+    int64_t active_ms, fired_ms; /* fired_ms is INT64_MIN while pending */
+};
+void rules_each_alert(const struct rules *ru, void (*fn)(void *ctx, const struct rules_alert *alert), void *ctx);
 void rules_stats(const struct rules *ru, struct metric_writer *w);

@@ -9,8 +9,9 @@
  *   rules_state.c  alert states in state.db
  *   rules_view.c   copies for the API and for /metrics
  *
- * Two lanes run evaluations: fast groups must not wait for a slow group's query. A group belongs to one lane; its fields are touched only by that
- * lane under set_lock for reading, or by anybody under set_lock for writing (reload). */
+ * Two lanes run evaluations: fast groups must not wait for a slow group's query. A group belongs to one lane; its
+ * fields are touched only by that lane under set_lock for reading, or by anybody under set_lock for writing
+ * (reload). */
 #pragma once
 
 #include <pthread.h>
@@ -25,7 +26,8 @@
 
 #define TIME_NONE INT64_MIN
 #define RULES_RESOLVED_RETENTION_MS (15 * 60 * 1000)
-/* After a restart short windows are empty for a while, as the senders come back and fill the gap: that is not the end of an alert. */
+/* After a restart short windows are empty for a while, as the senders come back and fill the gap: that is not the end
+ * of an alert. */
 #define RULES_RESTART_GRACE_MS 60000
 
 enum alert_phase { ALERT_PENDING = 1, ALERT_FIRING, ALERT_INACTIVE };
@@ -62,7 +64,8 @@ struct group {
     bool write_singly;      /* a common write was refused in part: find out whose samples they were */
     uint64_t iterations, missed, evaluations, failures;
     int64_t evaluated_ms, duration_us;
-    uint64_t samples; /* of the last evaluation */
+    uint64_t samples;    /* of the last evaluation */
+    bool alerts_changed; /* in the last evaluation: an alert's phase is another */
 };
 
 struct lane {
@@ -156,6 +159,7 @@ MUST_USE int rules_state_delete(struct rules *ru, const struct span *keys, size_
 void active_alert_free(struct active_alert *a);
 /* -errno with words in rule->last_error. */
 MUST_USE int alerts_evaluate(struct evaluation *e, struct rule *r, const struct promql_result *result);
+void alerts_hold(struct evaluation *e, struct rule *r);
 MUST_USE int record_evaluate(struct evaluation *e, struct rule *r, const struct promql_result *result);
 
 /* ---- evaluate.c ---- */

@@ -1,4 +1,4 @@
-/* schedule.h - when a group is evaluated, and at which time stamp. Pure: the clock and the newest sample come in as numbers.
+/* schedule.h - when a group is evaluated, and at which time stamp. Pure: clock and newest sample come in as numbers.
  *
  *   schedule_init(&s, interval_ms, hash, now_ms);
  *   struct schedule_turn t = schedule_turn(&s, now_ms, newest_ms);
@@ -6,11 +6,12 @@
  *   sleep t.wait_ms (or until a commit, for a fast group)
  *
  * Time is cut into slots of one interval, shifted by a hash of the group so that groups spread out.
- * Fast groups (interval <= SCHEDULE_FAST_MS) run once per slot: as soon as a sample newer than what the last evaluation saw is there, else
- * when the slot ends (the tick). The time stamp is that newest sample's, else the tick, and always later than the one before.
+ * Fast groups (interval <= SCHEDULE_FAST_MS) run once per slot: as soon as a sample newer than what the last
+ * evaluation saw is there, else when the slot ends (the tick). The time stamp is that newest sample's, else the tick,
+ * and always later than the one before.
  * Slower groups run at the slot's start with that time stamp: Prometheus's grid.
- * Slots that went by without a run are missed: skipped and counted. A clock that was stepped back starts the slots anew; it is the one case in
- * which time stamps fall. */
+ * Slots that went by without a run are missed: skipped and counted. A clock that was stepped back starts the slots
+ * anew; it is the one case in which time stamps fall. */
 #pragma once
 
 #include <stdbool.h>

@@ -12,7 +12,7 @@ int store_reader_open(struct store *s, struct store_reader **ret)
     if (!rd)
         return -ENOMEM;
     rd->store = s;
-    rd->group = NO_GROUP;
+    rd->group = rd->overlap.group = NO_GROUP;
     pthread_mutex_lock(&s->view_lock);
     rd->view = s->view;
     head_hold(rd->view.active);
@@ -78,7 +78,13 @@ bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_
 {
     if (head_has(rd->view.active, id) || (rd->view.frozen && head_has(rd->view.frozen, id)))
         return true;
-    return extent_dir_overlaps(&rd->store->extents, id / EXTENT_SERIES_MAX, rd->view.last_extent, min_ms, max_ms);
+    struct reader_overlap *o = &rd->overlap; /* ids come in order: neighbours ask the same */
+    uint32_t group = id / EXTENT_SERIES_MAX;
+    if (o->group != group || o->min_ms != min_ms || o->max_ms != max_ms)
+        *o = (struct reader_overlap){
+            group, extent_dir_overlaps(&rd->store->extents, group, rd->view.last_extent, min_ms, max_ms), min_ms,
+            max_ms};
+    return o->overlaps;
 }
 
 /* ---- columns ---- */

@@ -12,7 +12,7 @@
 #include "lib/base/limits.h"
 
 #define SEAL_INTERVAL_MS 600000
-#define PAGE_BYTES 4096
+#define PAGE_BYTES 2048 /* docs/store.md: 17.4 B written per sample, against 21.7 with 4096; reading is as fast */
 #define KEY_BYTES_MAX ((LABELS_MAX) * (LABEL_NAME_BYTES_MAX + LABEL_VALUE_BYTES_MAX + 16u))
 #define VACUUM_BYTES_MAX (256 << 20) /* at close; beyond that it would take longer than a stop may */
 

@@ -12,11 +12,14 @@
  *   store_close(s);                                           // drains, seals, trims, truncates the WAL
  *
  * One writer thread owns head and hot file. It commits as soon as it is idle, taking everything queued meanwhile (no timer);
- * callbacks run on it after the commit and must be short. Readers may be on any thread. A backend may answer -EOPNOTSUPP for
- * native histograms and exemplars: such items are refused and counted, the rest of the request is kept.
+ * callbacks run on it after the commit, must be short and must not wait for the store (store_write, store_seal). Readers may
+ * be on any thread, each reader on one at a time. A backend may answer -EOPNOTSUPP for native histograms and exemplars: such
+ * items are refused and counted, the rest of the request is kept.
  *
- * Rules of writing: any time stamp is legal; order does not matter; a sample with a known (series, time) and equal bits is silently
- * accepted; with another value it is refused ("duplicate timestamp, different value"). A commit is visible to readers opened after its callback. */
+ * Rules of writing: any time stamp is legal; order does not matter; a sample with a known (series, time) and equal bits is
+ * silently accepted; with another value it is refused ("duplicate timestamp, different value"). Start times are not compared.
+ * A known sample in a damaged extent, or under more than 64 extents over one instant, may not be recognised: then both are
+ * kept and readers give the one that came first. A commit is visible to readers opened after its callback. */
 #pragma once
 
 #include <stdatomic.h>
@@ -105,7 +108,8 @@ struct sample_columns {
 };
 void sample_columns_init(struct sample_columns *c);
 void sample_columns_done(struct sample_columns *c);
-/* Replace the columns' content by the series' samples with min_ms <= t <= max_ms, stale markers included. */
+/* Replace the columns' content by the series' samples with min_ms <= t <= max_ms, stale markers included. Samples in damaged
+ * extents are left out (store_stats counts those); samples that the retention took since the reader was opened may be. */
 MUST_USE int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms,
                         struct sample_columns *columns);
 /* Sorted names, or values of one name, of the series that match any of the selections (none: all), in the arena. */

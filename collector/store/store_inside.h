@@ -114,7 +114,7 @@ struct store {
     uint32_t late_id;
     int64_t commit_newest_ms, commit_oldest_ms, commit_scraped_newest_ms;
     uint64_t commit_samples;
-    int64_t head_since_us, retention_due_us, probe_due_us;
+    int64_t head_since_us, retention_due_us, probe_due_us, truncate_due_us;
     size_t wal_bytes; /* written since the last complete checkpoint, roughly */
 
     _Atomic int64_t newest_ms, oldest_ms;
@@ -169,6 +169,11 @@ MUST_USE int loaded_extent_times(struct loaded_extent *x, const struct extent_se
 MUST_USE int store_sealed_value(struct store *s, uint32_t id, int64_t t_ms, uint64_t *ret_bits);
 
 /* reader.c */
+struct reader_overlap { /* the last answer about a group's extents */
+    uint32_t group;
+    bool overlaps;
+    int64_t min_ms, max_ms;
+};
 struct store_reader {
     struct store *store;
     struct store_view view;
@@ -178,6 +183,7 @@ struct store_reader {
     struct extent_ref *refs;
     struct loaded_extent *loaded; /* per ref */
     size_t n_refs, loaded_bytes;
+    struct reader_overlap overlap;
 };
 /* May the series have samples in the range? false is sure. */
 bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms);

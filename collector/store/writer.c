@@ -11,6 +11,7 @@
 #define GROUP_MAX 64 /* requests of one commit */
 #define RETENTION_EVERY_US 60000000
 #define PROBE_EVERY_US 1000000
+#define TRUNCATE_EVERY_US 30000000
 #define COMMIT_PAGES_BYTES 16384 /* pages that a transaction touches besides its blobs: leaf, inner, first */
 
 void store_wrote(struct store *s, size_t bytes)
@@ -128,12 +129,12 @@ static void publish(struct store *s)
     atomic_store_explicit(&s->live_series, s->index.live, memory_order_relaxed);
 }
 
-static void answer(struct store *s, struct job *job, int error)
+static void answer(struct store *s, struct job *job, int error, const char *why)
 {
     struct store_written *w = &job->written;
     if (error < 0) {
         *w = (struct store_written){.error = error == -ENOSPC || error == -ENOMEM ? error : -EIO};
-        (void)snprintf(w->why, sizeof w->why, "%s", s->db && error != -ENOMEM ? db_why(s->db) : strerror(-error));
+        (void)snprintf(w->why, sizeof w->why, "%s", why);
     }
     for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
         atomic_fetch_add_explicit(&s->refused[i], w->refused[i], memory_order_relaxed);
@@ -161,7 +162,8 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
     s->commit_newest_ms = s->commit_scraped_newest_ms = INT64_MIN;
     s->commit_oldest_ms = INT64_MAX;
     headlog_begin(&s->log);
-    int r = head_is_full(s) ? -ENOSPC : 0;
+    bool full = head_is_full(s);
+    int r = full ? -ENOSPC : 0;
     size_t taken = 0;
     while (taken < n && r == 0 && headlog_bytes(&s->log) < STORE_RECORD_BYTES)
         r = store_ingest(s, jobs[taken++]);
@@ -180,6 +182,9 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
         if (s->commit_samples || s->db == NULL)
             atomic_store_explicit(&s->read_only, false, memory_order_relaxed);
     }
+    const char *why = full                    ? "too much waits to be sealed, which fails"
+                      : s->db && r != -ENOMEM ? db_why(s->db)
+                                              : strerror(-r);
     int64_t done_us = mono_us();
     store_count(s, COUNT_COMMIT_US, (uint64_t)(done_us - started_us));
     if (r == 0 && s->commit_samples && s->hook.committed) {
@@ -187,7 +192,7 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
         s->hook.committed(s->hook.ctx, &info);
     }
     for (size_t i = 0; i < taken; i++)
-        answer(s, jobs[i], r);
+        answer(s, jobs[i], r, why);
     return taken;
 }
 
@@ -216,7 +221,9 @@ static void checkpoint(struct store *s)
     s->wal_bytes = r == 0 ? 0 : STORE_WAL_BYTES * 3 / 4; /* readers were in the way: again a little later */
     int64_t file_bytes = db_wal_bytes(s->db);
     atomic_store_explicit(&s->wal_file_bytes, (uint64_t)file_bytes, memory_order_relaxed);
-    if (r < 0 && file_bytes > (int64_t)STORE_WAL_BYTES_MAX) { /* they overlap for ever: a moment without any */
+    if (r < 0 && file_bytes > (int64_t)STORE_WAL_BYTES_MAX && mono_us() >= s->truncate_due_us) {
+        /* Ours overlap for ever: a moment without any. Another program's reader we could only wait for, so not often. */
+        s->truncate_due_us = mono_us() + TRUNCATE_EVERY_US;
         pthread_rwlock_wrlock(&s->read_gate);
         r = db_checkpoint(s->db, true);
         pthread_rwlock_unlock(&s->read_gate);

@@ -40,17 +40,30 @@
 #define DELIVERY_ALERTS_MAX 500u          /* alerts in one body; more go into further bodies, none is left out */
 #define DELIVERY_INFLIGHT_MAX 16u         /* requests at once to a receiver */
 
+/* ---- events and annotations ---- */
+#define ANNOTATIONS_MAX 100000u                       /* a deploy every minute for two months; the oldest make room */
+#define EVENTS_MAX 1000u                              /* imported events: a new name is refused above */
+#define EVENT_LENGTH_MAX_MS (31ll * 24 * 3600 * 1000) /* a month of sale */
+#define EVENT_MARKETS_MAX 64u
+#define EVENT_CHANNELS_MAX 32u
+#define EVENT_PHASES_MAX 64u
+#define EVENT_ROWS_MAX 500000u           /* of a plan: a month by the minute for ten markets */
+#define EVENT_FILE_BYTES_MAX (16u << 20) /* event.yml, plan.csv or last.csv */
+
 /* ---- store ---- */
-#define STORE_SERIES_MAX 10000000u      /* default cap: 503 B each are 5 GB; new series are refused above, known ones go on */
-#define STORE_FUTURE_MS 600000          /* default: a sender's clock may be this much ahead; refused above */
-#define STORE_HEAD_SAMPLES (1u << 20)   /* samples in memory before they are sealed: some 20 MB, replayed in 0.2 s ... */
-#define STORE_HEAD_SAMPLES_PER_SERIES 32u /* ... or as many per series, whichever is more: extents should not become tiny */
-#define STORE_HEAD_OVERFLOW 4u          /* times the above when sealing fails: then ingest is refused (503) */
+#define STORE_SERIES_MAX                                                                                               \
+    10000000u /* default cap: 324 B each (6 labels) are 3.2 GB; new series are refused above, known ones go on */
+#define STORE_FUTURE_MS 600000        /* default: a sender's clock may be this much ahead; refused above */
+#define STORE_HEAD_SAMPLES (1u << 20) /* samples in memory before they are sealed: some 20 MB, replayed in 0.2 s ... */
+#define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
+    32u                        /* ... or as many per series, whichever is more: extents should not become tiny */
+#define STORE_HEAD_OVERFLOW 4u /* times the above when sealing fails: then ingest is refused (503) */
 #define STORE_RECORD_BYTES (16u << 20)  /* a commit stops taking requests here; SQLite's rows end at 1 GB */
 #define STORE_WAL_BYTES (4u << 20)      /* checkpoint from here on: a 20 MB one takes 60-95 ms */
 #define STORE_WAL_BYTES_MAX (64u << 20) /* readers wait for a full checkpoint when the WAL is larger */
-#define STORE_READER_BYTES_MAX (128u << 20) /* extents a reader keeps for neighbouring series; above, it reads them again */
-#define FAMILIES_MAX 100000u            /* metric families with metadata; further ones keep their samples, not their help */
+#define STORE_READER_BYTES_MAX                                                                                         \
+    (128u << 20)             /* extents a reader keeps for neighbouring series; above, it reads them again */
+#define FAMILIES_MAX 100000u /* metric families with metadata; further ones keep their samples, not their help */
 
 /* ---- queries ---- */
 #define QUERY_BYTES_MAX (512ul << 20) /* memory of one query: 422 above */
@@ -68,6 +81,28 @@
 #define HTTP_BODY_DEADLINE_MS 30000   /* or 64 KB/s, whichever is later */
 #define HTTP_BODY_BYTES_PER_S_MIN 65536
 #define HTTP_MEMORY_PER_CONNECTION 131072u /* libmicrohttpd's pool, see docs/http.md */
+#define HTTP_SEGMENTS_MAX 8u               /* {names} of one route */
+#define HTTP_PARAMS_MAX 10000u             /* query and form parameters of one request: 400 above */
+#define HTTP_DRAIN_BYTES_MAX (1u << 20)    /* body read and thrown away so that a refusal reaches its sender */
+#define HTTP_IDLE_DEADLINE_MS 120000       /* a kept-alive connection without a request */
+#define HTTP_REPLY_DEADLINE_MS 60000       /* taking a reply, or at 16 KB/s, whichever is later */
+#define HTTP_REPLY_BYTES_PER_S_MIN 16384
+#define HTTP_STREAM_IDLE_S 180u  /* libmicrohttpd's own: a stream's client that takes nothing of what is there */
+#define HTTP_STOP_FLUSH_MS 1000  /* for the last answers to leave */
+#define HTTP_GZIP_BYTES_MIN 1024 /* below, a reply fits one packet anyway */
+#define HTTP_AUTH_QUEUE_MAX 64u  /* requests waiting for a check, ~4 s of it: 503 with Retry-After above */
+#define HTTP_AUTH_GOOD_MAX 64u   /* credentials known to be right: oldest forgotten */
+#define HTTP_AUTH_BAD_MAX 256u   /* and wrong, so that a client with an old password costs one check */
+
+/* ---- the live stream ---- */
+#define LIVE_CLIENTS_MAX 2048u            /* default of --stream-clients: 503 above; each costs a connection's pool */
+#define LIVE_CLIENTS_PER_ADDRESS_MAX 64u  /* default of --stream-clients-per-address: one office behind one address */
+#define LIVE_FRAME_BYTES_MAX (256u << 10) /* a frame: what does not fit is counted in `more`; 2 Mbit/s at worst */
+#define LIVE_SOURCES_MAX 16u              /* sections of a frame */
+#define LIVE_ROWS_MAX 20000u              /* rows of one section, /state included; further ones are counted in `more` */
+#define LIVE_SECTION_BYTES_MAX (32u << 20) /* what one section renders; above, its last rows stay */
+#define LIVE_STATE_BYTES_MAX (64u << 20)   /* an answer of /state: 503 above */
+#define LIVE_WAITERS_MAX 64u               /* requests of /state at once: 503 above */
 
 /* ---- http client ---- */
 #define HTTP_REQUESTS_MAX 20000u /* of one client at once: twice TARGETS_MAX; -EAGAIN above, the caller counts */

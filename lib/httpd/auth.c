@@ -7,9 +7,6 @@
 
 #include "lib/httpd/httpd_internal.h"
 
-#define AUTH_QUEUE_MAX 64u /* requests waiting for a check, ~4 s of it: 503 with Retry-After above */
-#define AUTH_GOOD_MAX 64u  /* credentials known to be right: oldest forgotten */
-#define AUTH_BAD_MAX 256u  /* and wrong, so that a client with an old password costs one check */
 #define DIGEST_BYTES 32
 
 struct known {
@@ -23,7 +20,7 @@ struct auth {
     struct thread *thread;
     uint8_t key[DIGEST_BYTES];
     pthread_mutex_t lock;
-    struct known good[AUTH_GOOD_MAX], bad[AUTH_BAD_MAX];
+    struct known good[HTTP_AUTH_GOOD_MAX], bad[HTTP_AUTH_BAD_MAX];
     size_t good_next, bad_next;
 };
 
@@ -48,9 +45,9 @@ static void remember(struct auth *a, struct span authorization, int result, cons
         return;
     pthread_mutex_lock(&a->lock);
     if (result == 0)
-        a->good[a->good_next++ % AUTH_GOOD_MAX] = k;
+        a->good[a->good_next++ % HTTP_AUTH_GOOD_MAX] = k;
     else
-        a->bad[a->bad_next++ % AUTH_BAD_MAX] = k;
+        a->bad[a->bad_next++ % HTTP_AUTH_BAD_MAX] = k;
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -84,7 +81,7 @@ int auth_init(struct httpd *h)
     h->auth = a;
     int r = gnutls_rnd(GNUTLS_RND_KEY, a->key, sizeof a->key) == 0 ? 0 : -EIO;
     if (r == 0)
-        r = queue_new(AUTH_QUEUE_MAX, &a->queue);
+        r = queue_new(HTTP_AUTH_QUEUE_MAX, &a->queue);
     if (r == 0)
         r = thread_start("http-auth", auth_main, a, &a->thread);
     if (r < 0)
@@ -129,8 +126,8 @@ bool auth_check(struct httpd_request *r)
     if (!digest_of(a, authorization, digest))
         return false;
     pthread_mutex_lock(&a->lock);
-    const struct known *good = find(a->good, AUTH_GOOD_MAX, digest);
-    const struct known *bad = good ? NULL : find(a->bad, AUTH_BAD_MAX, digest);
+    const struct known *good = find(a->good, HTTP_AUTH_GOOD_MAX, digest);
+    const struct known *bad = good ? NULL : find(a->bad, HTTP_AUTH_BAD_MAX, digest);
     r->user = good ? good->user : NULL;
     pthread_mutex_unlock(&a->lock);
     r->auth = good ? AUTH_RIGHT : bad ? AUTH_WRONG : AUTH_BUSY;

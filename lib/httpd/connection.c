@@ -127,7 +127,7 @@ static enum refusal sweep_reply(const struct httpd *h, struct connection *c, con
     if (!first_look && now - c->seen_us <= h->config.reply_deadline_ms * 1000)
         return REFUSED_COUNT;
     double seconds = (double)(now - c->seen_us) / 1e6, bytes = (double)(info->tcpi_bytes_acked - c->seen_bytes);
-    if (!first_look && bytes < seconds * HTTPD_REPLY_BYTES_PER_S_MIN)
+    if (!first_look && bytes < seconds * HTTP_REPLY_BYTES_PER_S_MIN)
         return REFUSED_REPLY_DEADLINE;
     c->seen_bytes = info->tcpi_bytes_acked;
     c->seen_us = now;

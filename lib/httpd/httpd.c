@@ -92,7 +92,7 @@ static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h, MHD_OPTION_NOTIFY_COMPLETED,
         serve_completed, h, MHD_OPTION_URI_LOG_CALLBACK, serve_first_line, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HTTP_MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_LIMIT,
-        (config->connections_max + 16) * config->threads, MHD_OPTION_CONNECTION_TIMEOUT, HTTPD_STREAM_IDLE_S,
+        (config->connections_max + 16) * config->threads, MHD_OPTION_CONNECTION_TIMEOUT, HTTP_STREAM_IDLE_S,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (h->daemon) {
@@ -160,8 +160,8 @@ static struct httpd *httpd_alloc(const struct httpd_config *config)
         c->connections_per_address_max ? c->connections_per_address_max : HTTP_CONNECTIONS_PER_ADDRESS_MAX;
     c->header_deadline_ms = c->header_deadline_ms ? c->header_deadline_ms : HTTP_HEADER_DEADLINE_MS;
     c->body_deadline_ms = c->body_deadline_ms ? c->body_deadline_ms : HTTP_BODY_DEADLINE_MS;
-    c->reply_deadline_ms = c->reply_deadline_ms ? c->reply_deadline_ms : HTTPD_REPLY_DEADLINE_MS;
-    c->idle_deadline_ms = c->idle_deadline_ms ? c->idle_deadline_ms : HTTPD_IDLE_DEADLINE_MS;
+    c->reply_deadline_ms = c->reply_deadline_ms ? c->reply_deadline_ms : HTTP_REPLY_DEADLINE_MS;
+    c->idle_deadline_ms = c->idle_deadline_ms ? c->idle_deadline_ms : HTTP_IDLE_DEADLINE_MS;
     c->server_name = c->server_name ? c->server_name : "http";
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -278,7 +278,7 @@ void httpd_stop(struct httpd *h, int64_t grace_ms)
     wait_deferred(h, -1); /* answers that are on their way through request_answer */
     auth_stop(h);
     streams_close(h);
-    int64_t until = mono_us() + (int64_t)HTTPD_STOP_FLUSH_MS * 1000;
+    int64_t until = mono_us() + (int64_t)HTTP_STOP_FLUSH_MS * 1000;
     while (atomic_load(&h->in_flight) && mono_us() < until)
         sleep_us(2000);
     MHD_stop_daemon(h->daemon);

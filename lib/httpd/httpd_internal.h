@@ -19,18 +19,6 @@
 #include "lib/base/thread.h"
 #include "lib/httpd/httpd.h"
 
-#define HTTPD_SEGMENTS_MAX 8u   /* {names} of one route */
-#define HTTPD_PARAMS_MAX 10000u /* query and form parameters of one request: 400 above */
-#define HTTPD_DRAIN_BYTES_MAX                                                                                          \
-    (1u << 20)                        /* body read and thrown away so that a refusal reaches its sender   \
-                                          */
-#define HTTPD_IDLE_DEADLINE_MS 120000 /* a kept-alive connection without a request */
-#define HTTPD_REPLY_DEADLINE_MS 60000 /* taking a reply, or at 16 KB/s, whichever is later */
-#define HTTPD_REPLY_BYTES_PER_S_MIN 16384
-#define HTTPD_STREAM_IDLE_S 180u  /* libmicrohttpd's own: a stream's client that takes nothing of what is there */
-#define HTTPD_STOP_FLUSH_MS 1000  /* for the last answers to leave */
-#define HTTPD_GZIP_BYTES_MIN 1024 /* below, a reply fits one packet anyway */
-
 /* ---- counting ---- */
 enum refusal {
     REFUSED_CONNECTIONS,
@@ -113,7 +101,7 @@ struct httpd_request {
     struct pair *params;
     size_t params_n;
     bool form; /* params point into body */
-    struct pair segments[HTTPD_SEGMENTS_MAX];
+    struct pair segments[HTTP_SEGMENTS_MAX];
     size_t segments_n;
     const struct httpd_route *route;
     size_t stats_at;

@@ -165,7 +165,7 @@ void httpd_reply(struct httpd_request *r, int status, const char *content_type, 
     buf_clear(body);
     struct MHD_Response *response = NULL;
     if (!failed && (!keep || data)) {
-        if (len >= HTTPD_GZIP_BYTES_MIN && compressible(content_type) && !header_given(r, "Content-Encoding")) {
+        if (len >= HTTP_GZIP_BYTES_MIN && compressible(content_type) && !header_given(r, "Content-Encoding")) {
             httpd_reply_header(r, "Vary", "Accept-Encoding");
             char *small = accepts_gzip(httpd_header(r, "Accept-Encoding")) ? gzip(data, len, &small_len) : NULL;
             if (small) {

@@ -160,7 +160,7 @@ int request_params(struct httpd_request *r)
     if (r->form)
         texts[1] = buf_view(&r->body);
     size_t n = count_params(texts[0]) + count_params(texts[1]);
-    if (n > HTTPD_PARAMS_MAX)
+    if (n > HTTP_PARAMS_MAX)
         return -EINVAL;
     r->params = arena_array(&r->arena, n, sizeof *r->params);
     if (!r->params)

@@ -22,7 +22,7 @@ int routes_check(const struct httpd_route *routes, size_t *ret_n, char *why, siz
         size_t names = 0;
         for (const char *p = route->path; *p; p++)
             names += *p == '{' || *p == '*';
-        if (route->path[0] != '/' || !route->method || !route->handler || names > HTTPD_SEGMENTS_MAX) {
+        if (route->path[0] != '/' || !route->method || !route->handler || names > HTTP_SEGMENTS_MAX) {
             (void)snprintf(why, why_bytes, "route '%s' is not usable", route->path);
             return -EINVAL;
         }
@@ -106,7 +106,7 @@ static void answer_405(struct httpd_request *r, struct span raw_path, size_t ran
     struct buf allow;
     buf_init(&allow, 256);
     for (const struct httpd_route *route = r->h->config.routes; route->path; route++) {
-        struct pair found[HTTPD_SEGMENTS_MAX];
+        struct pair found[HTTP_SEGMENTS_MAX];
         size_t n;
         if (r->h->routes[route - r->h->config.routes].rank != rank || !match(route->path, raw_path, found, &n))
             continue;
@@ -142,11 +142,11 @@ bool route_find(struct httpd_request *r)
     struct span raw_path = span_of(r->target.ptr, span_find(r->target, '?'));
     const struct httpd_route *routes = r->h->config.routes, *best = NULL;
     size_t best_rank = 0;
-    struct pair best_found[HTTPD_SEGMENTS_MAX];
+    struct pair best_found[HTTP_SEGMENTS_MAX];
     size_t best_n = 0;
     bool method_fits = false;
     for (const struct httpd_route *route = routes; route->path; route++) {
-        struct pair found[HTTPD_SEGMENTS_MAX];
+        struct pair found[HTTP_SEGMENTS_MAX];
         size_t n, rank = r->h->routes[route - routes].rank;
         if (rank < best_rank || !match(route->path, raw_path, found, &n))
             continue;

@@ -85,7 +85,7 @@ static enum MHD_Result on_admission(struct httpd_request *r)
         /* A small body is read, and thrown away, so that its sender gets the answer and may go on. Without a body the
          * answer waits for the next call too: after one at this point libmicrohttpd 0.9.75 forgets what is pipelined. */
         bool waits = httpd_header(r, "Expect").ptr != NULL;
-        if (announced > HTTPD_DRAIN_BYTES_MAX || waits) {
+        if (announced > HTTP_DRAIN_BYTES_MAX || waits) {
             (void)MHD_add_response_header(r->response, "Connection", "close");
             return queue_answer(r);
         }
@@ -131,7 +131,7 @@ static enum MHD_Result on_body(struct httpd_request *r, const char *data, size_t
     if (r->drain) {
         buf_done(&r->body);
         r->drained_bytes += n;
-        if (r->drained_bytes > HTTPD_DRAIN_BYTES_MAX)
+        if (r->drained_bytes > HTTP_DRAIN_BYTES_MAX)
             return MHD_NO;
     }
     return MHD_YES;
@@ -145,7 +145,7 @@ static void run_handler(struct httpd_request *r)
     int error = request_params(r);
     if (error < 0) {
         httpd_reply_text(r, error == -ENOMEM ? 500 : 400,
-                         error == -ENOMEM ? "out of memory\n" : "more than %u parameters\n", HTTPD_PARAMS_MAX);
+                         error == -ENOMEM ? "out of memory\n" : "more than %u parameters\n", HTTP_PARAMS_MAX);
         return;
     }
     /* httpd_stop sets stopping, then waits for this number: no handler defers after that. */

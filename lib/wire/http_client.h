@@ -42,6 +42,12 @@ struct http_request {
     bool follow_redirects;      /* up to 10 */
     bool accept_encoding;       /* gzip; decoded transparently, counted decoded against the limit */
     bool no_reuse;              /* a fresh connection, closed afterwards */
+    /* The body of a 2xx response as it comes, in pieces of at most 16 KB, instead of in response.body: for streams. Then
+     * timeout_ms 0 means no end (name resolution and connecting still end after 30 s) and body_bytes_max bounds other answers
+     * only; what the pieces add up to is bounded by the receiver. false ends the request with -ECANCELED. It must not send,
+     * cancel, step or free. */
+    bool (*on_data)(void *ctx, struct span piece);
+    void *on_data_ctx;
 };
 struct http_response {
     int error;            /* 0, or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH (name), -EPROTO (TLS,

@@ -314,9 +314,13 @@ MUST_USE static int set_method(struct transfer *t, const struct http_request *q,
 MUST_USE static int set_behaviour(struct transfer *t, const struct http_request *q)
 {
     CURL *e = t->easy;
+    t->on_data = q->on_data;
+    t->on_data_ctx = q->on_data_ctx;
     t->timeout_ms = q->timeout_ms > 0 ? q->timeout_ms : DEFAULT_TIMEOUT_MS;
     t->connect_timeout_ms =
         q->connect_timeout_ms > 0 && q->connect_timeout_ms < t->timeout_ms ? q->connect_timeout_ms : t->timeout_ms;
+    if (q->on_data && q->timeout_ms <= 0)
+        t->timeout_ms = 0; /* libcurl: no end */
     t->through_proxy = q->proxy && q->proxy[0] != '\0';
     t->body_bytes_max = q->body_bytes_max ? q->body_bytes_max : BODY_BYTES_MAX;
     buf_init(&t->response.body, t->body_bytes_max);

@@ -58,6 +58,12 @@ int transfer_fail(struct transfer *t, int error, const char *format, ...)
 size_t transfer_on_body(char *data, size_t size, size_t n, void *ctx)
 {
     struct transfer *t = ctx;
+    long status = 0;
+    if (t->on_data && size * n > 0 && curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+        status / 100 == 2) {
+        t->refused = !t->on_data(t->on_data_ctx, span_of(data, size * n));
+        return t->refused ? 0 : size * n;
+    }
     buf_bytes(&t->response.body, data, size * n);
     return buf_error(&t->response.body) ? 0 : size * n; /* 0 of n > 0 ends the transfer */
 }
@@ -136,6 +142,8 @@ static int no_connection(struct transfer *t)
 
 static int body_failed(struct transfer *t)
 {
+    if (t->refused)
+        return transfer_fail(t, -ECANCELED, "ended by the receiver");
     if (buf_error(&t->response.body) == -ENOSPC)
         return transfer_fail(t, -EFBIG, "the response body is over the limit of %zu bytes", t->body_bytes_max);
     if (buf_error(&t->response.headers) == -ENOSPC)

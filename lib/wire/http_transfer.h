@@ -36,6 +36,9 @@ struct transfer {
     bool in_multi;
     http_done done;
     void *ctx;
+    bool (*on_data)(void *ctx, struct span piece);
+    void *on_data_ctx;
+    bool refused; /* by on_data */
     /* what libcurl points to while it runs */
     struct curl_slist *headers, *connect_to;
     char *body;

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collector/notify/notify.h"
+#include "collector/notify/notify_internal.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
@@ -363,33 +363,79 @@ static void notify_goes_on_after_a_restart(void **unused)
     webhook_server_stop(s);
 }
 
-/* The child is killed while the receiver has the request but has not answered: the row must still be there. */
+/* The child is killed while the receiver has the request but has not answered: the row must still be there. It is forked before any
+ * thread of this test starts, and waits for the receiver's address. */
 static void notify_loses_nothing_by_kill(void **unused)
 {
     (void)unused;
-    struct webhook_server *s;
-    check_ok(webhook_server_start(0, &s));
-    webhook_server_answer(s, &(struct webhook_answer){.status = 200, .delay_ms = 60000});
-    struct bench b = {.config = {.webhook_url = webhook_server_url(s), .timeout_ms = 60000}};
+    struct bench b = {.config = {.timeout_ms = 60000}};
     check_ok(dir_make_temp("notify", &b.dir));
+    int ends[2];
+    char url[64] = "";
+    assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) { /* of the parent's threads only this one is here */
+    if (child == 0) {
+        if (read(ends[0], url, sizeof url) != sizeof url)
+            _exit(1);
+        b.config.webhook_url = url;
         open_room(&b);
         offer_one(&b, "Slow", "a", false, T0);
         offer_one(&b, "Slow", "a", true, T0 + 1000);
         for (;;)
             pause();
     }
+    struct webhook_server *s;
+    check_ok(webhook_server_start(0, &s));
+    webhook_server_answer(s, &(struct webhook_answer){.status = 200, .delay_ms = 60000});
+    (void)snprintf(url, sizeof url, "%s", webhook_server_url(s));
+    assert_int_equal(write(ends[1], url, sizeof url), sizeof url);
     assert_true(webhook_server_wait(s, 1, 10000));
     sleep_us(300000); /* the child's second offer is committed, too */
     kill(child, SIGKILL);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
+    close(ends[0]);
+    close(ends[1]);
+    b.config.webhook_url = url;
     open_room(&b);
     assert_true(webhook_server_wait(s, 3, 10000));
     check_alert(s, 1, 0, "firing Slow/a"); /* a second time: at least once */
     check_alert(s, 2, 0, "resolved Slow/a");
+    bench_done(&b);
+    webhook_server_stop(s);
+}
+
+/* Alertmanager's rule: who is not said to fire any more by the end of its validity is resolved. */
+static void notify_resolves_what_nobody_speaks_of(void **unused)
+{
+    (void)unused;
+    struct webhook_server *s;
+    check_ok(webhook_server_start(0, &s));
+    struct bench b = bench_new(webhook_server_url(s), false);
+    offer_one(&b, "Slow", "a", false, T0); /* valid for 4 minutes from now */
+    offer_one(&b, "Slow", "b", false, T0);
+    assert_true(webhook_server_wait(s, 2, 5000));
+    size_t found;
+    check_ok(notify_time_out(b.notify, unix_ms() + 239000, &found));
+    assert_int_equal(found, 0);
+    check_ok(notify_extend_all(b.notify, unix_ms() + 100000)); /* as after a restart: nobody could speak meanwhile */
+    check_ok(notify_time_out(b.notify, unix_ms() + 339000, &found));
+    assert_int_equal(found, 0);
+    offer_one(&b, "Slow", "b", false, T0 + 60000);             /* still spoken of: valid for 4 minutes from now again */
+    check_ok(notify_extend_all(b.notify, unix_ms() - 200000)); /* 200 s later… */
+    offer_one(&b, "Slow", "b", false, T0 + 260000);
+    check_ok(notify_time_out(b.notify, unix_ms() + 60000, &found));
+    assert_int_equal(found, 1);
+    notify_wake(b.notify);
+    assert_true(webhook_server_wait(s, 3, 5000));
+    check_alert(s, 2, 0, "resolved Slow/a");
+    json_t *alert = json_array_get(json_object_get(webhook_server_body(s, 2), "alerts"), 0);
+    check_text(alert, "startsAt", "2026-09-21T14:13:20.000Z");
+    check_text(json_object_get(alert, "annotations"), "summary", "it is \"slow\" <now>");
+    offer_one(&b, "Slow", "a", true, T0 + 300000); /* its end was told */
+    sleep_us(100000);
+    assert_int_equal(webhook_server_count(s), 3);
     bench_done(&b);
     webhook_server_stop(s);
 }
@@ -496,6 +542,7 @@ int main(void)
         cmocka_unit_test(a_slow_group_does_not_hold_up_the_others),
         cmocka_unit_test(notify_goes_on_after_a_restart),
         cmocka_unit_test(notify_loses_nothing_by_kill),
+        cmocka_unit_test(notify_resolves_what_nobody_speaks_of),
         cmocka_unit_test(notify_gives_up_what_is_too_old),
         cmocka_unit_test(notify_cuts_many_alerts_into_several_bodies),
         cmocka_unit_test(notify_keeps_its_queue_bounded),

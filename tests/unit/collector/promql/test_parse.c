@@ -211,8 +211,7 @@ static void what_is_not_written_yet_is_named_at_its_place(void **state)
     assert_refused("1 + scalar(histogram_count(x))", -EOPNOTSUPP, 1, 12, "not yet: histogram_count");
     assert_refused("info(x, {a=~'.*'})", -EOPNOTSUPP, 1, 1, "not yet: info");
     assert_refused("x\n </ 1", -EOPNOTSUPP, 2, 2, "not yet: </");
-    assert_refused("rate(x[5m] smoothed)", -EOPNOTSUPP, 1, 6, "not yet: smoothed");
-    assert_refused("x anchored", -EOPNOTSUPP, 1, 1, "not yet: anchored");
+    assert_refused("x anchored", -EOPNOTSUPP, 1, 1, "not yet: anchored instant selector");
 }
 
 static void a_bad_regex_is_told_with_its_reason(void **state)

@@ -22,8 +22,8 @@ static void check_idle(struct schedule *s, int64_t now_ms, int64_t newest_ms, in
 {
     struct schedule_turn t = schedule_turn(s, now_ms, newest_ms);
     if (t.due || t.wait_ms != wait_ms)
-        check_failed("at %lld: due %d, waits %lld, expected to wait %lld", (long long)now_ms, t.due, (long long)t.wait_ms,
-                     (long long)wait_ms);
+        check_failed("at %lld: due %d, waits %lld, expected to wait %lld", (long long)now_ms, t.due,
+                     (long long)t.wait_ms, (long long)wait_ms);
 }
 
 static void fast_groups_run_at_the_first_commit_of_each_slot(void **unused)
@@ -85,7 +85,7 @@ static void slow_groups_keep_the_grid(void **unused)
     (void)unused;
     struct schedule s;
     schedule_init(&s, 60000, 60000 * 7 + 12345, 1000000);
-    check_idle(&s, 1000000, NONE, 32345); /* the next of …, 972345, 1032345 */
+    check_idle(&s, 1000000, NONE, 32345);   /* the next of …, 972345, 1032345 */
     check_idle(&s, 1000000, 999999, 32345); /* a commit does not matter */
     check_due(&s, 1032345, NONE, 1032345, 0);
     check_idle(&s, 1032346, NONE, 59999);

@@ -105,9 +105,6 @@ static void equal_duplicates_are_silent_and_others_are_refused_wherever_the_firs
         } else {
             restart(f);
         }
-        put(f->s, "m", 1000, 1);
-        put(f->s, "m", 2000, 2);
-        put(f->s, "nan", 1000, stale_marker());
         struct write_request *w = request_new();
         request_add(w, "m", 1000, 7);
         request_add(w, "m", 2000, 8);
@@ -118,9 +115,27 @@ static void equal_duplicates_are_silent_and_others_are_refused_wherever_the_firs
         assert_int_equal(written.refused[STORE_REFUSED_DUPLICATE], 3);
         check_contains(written.why, "duplicate timestamp, different value");
         check_contains(written.why, "m");
+        put(f->s, "m", 1000, 1);
+        put(f->s, "m", 2000, 2);
+        put(f->s, "nan", 1000, stale_marker());
         assert_int_equal(count_samples(f->s, "m"), (size_t)3 + (size_t)where);
         assert_int_equal(count_samples(f->s, "nan"), 1);
     }
+}
+
+/* The writer remembers stretches of time without extents; sealing late samples ends such a stretch. */
+static void a_gap_is_no_gap_any_more_once_something_is_sealed_in_it(void **state)
+{
+    struct store_fixture *f = *state;
+    put(f->s, "m", 1000, 1);
+    check_ok(store_seal(f->s));
+    put(f->s, "m", 9000, 9);
+    check_ok(store_seal(f->s));
+    put(f->s, "m", 5000, 5); /* between the two extents */
+    check_ok(store_seal(f->s));
+    struct write_request *w = request_new();
+    request_add(w, "m", 5000, 6);
+    assert_int_equal(write_now(f->s, w).refused[STORE_REFUSED_DUPLICATE], 1);
 }
 
 static int64_t noon(void *ctx)
@@ -344,6 +359,36 @@ static void a_selection_is_cut_one_behind_its_limit(void **state)
     arena_done(&small);
     store_reader_close(rd);
     arena_done(&a);
+}
+
+static size_t count_in(struct store_reader *rd, const struct matcher *m, int64_t min_ms, int64_t max_ms)
+{
+    struct arena a;
+    struct store_series *series;
+    size_t n;
+    arena_init(&a, 1 << 20);
+    check_ok(store_select(rd, &(struct store_selection){m, 1, min_ms, max_ms, 0}, &a, &series, &n));
+    arena_done(&a);
+    return n;
+}
+
+static void series_of_other_times_are_left_out_once_sealed(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_reader *rd;
+    struct matcher m;
+    struct parse_error err;
+    put(f->s, "m|i=1", 1000, 1);
+    put(f->s, "m|i=2", 2000, 1);
+    check_ok(store_seal(f->s));
+    check_ok(matcher_init(&m, MATCH_EQUAL, SPAN("__name__"), SPAN("m"), &err));
+    check_ok(store_reader_open(f->s, &rd));
+    assert_int_equal(count_in(rd, &m, 0, 999), 0);
+    assert_int_equal(count_in(rd, &m, 2000, 9000), 2); /* neighbours share an extent: one too many is no harm */
+    assert_int_equal(count_in(rd, &m, 2001, INT64_MAX), 0);
+    assert_int_equal(count_in(rd, &m, INT64_MIN, 1000), 2);
+    store_reader_close(rd);
+    matcher_done(&m);
 }
 
 static void check_texts(const struct span *texts, size_t n, const char *want)
@@ -795,11 +840,13 @@ int main(void)
         TEST(samples_are_there_from_head_from_extents_and_after_a_restart),
         TEST(late_samples_join_sealed_ones_in_order),
         TEST(equal_duplicates_are_silent_and_others_are_refused_wherever_the_first_is),
+        TEST(a_gap_is_no_gap_any_more_once_something_is_sealed_in_it),
         TEST(what_breaks_the_rules_is_refused_and_counted_and_the_rest_is_kept),
         TEST(label_sets_are_one_series_with_and_without_a_key),
         TEST(a_reader_sees_what_it_saw_when_it_was_opened),
         TEST(matchers_select_as_prometheus_does),
         TEST(a_selection_is_cut_one_behind_its_limit),
+        TEST(series_of_other_times_are_left_out_once_sealed),
         TEST(label_names_and_values_follow_the_selections),
         TEST(metadata_is_kept),
         TEST(the_hook_tells_each_commit_and_leaves_derived_samples_out),

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "collector/store/store_inside.h"
 #include "lib/base/number.h"
 
 enum { SERIES = 300, SNAPSHOTS = 3 }; /* three groups of ids */
@@ -250,6 +251,20 @@ static void look_at_all(struct model *m)
     store_reader_close(rd);
 }
 
+/* The seal stands still in the middle: one head is frozen, the other takes what comes. */
+static void freeze(struct store *s, void *ctx)
+{
+    (void)ctx;
+    check_ok(store_seal_start(s));
+    s->seal.retry_us = INT64_MAX;
+}
+
+static void go_on(struct store *s, void *ctx)
+{
+    (void)ctx;
+    s->seal.retry_us = 0;
+}
+
 static void step(struct model *m)
 {
     uint64_t pick = check_random_below(&m->r, 1000);
@@ -259,8 +274,14 @@ static void step(struct model *m)
         look(m);
     } else if (pick < 940) {
         use_snapshot(m);
-    } else if (pick < 980) {
+    } else if (pick < 960) {
         check_ok(store_seal(m->f->s));
+    } else if (pick < 975) {
+        check_ok(store_call(m->f->s, freeze, NULL));
+    } else if (pick < 980) {
+        check_ok(store_call(m->f->s, go_on, NULL));
+    } else if (!m->f->config.path) { /* in memory: what follows ends it */
+        look_at_all(m);
     } else if (pick < 990) {
         close_snapshots(m);
         restart(m->f);
@@ -273,13 +294,14 @@ static void step(struct model *m)
     }
 }
 
-static void the_store_agrees_with_its_twin(void **state)
+static void run(struct store_fixture *f, const char *name, bool in_memory)
 {
     static struct model model;
     struct model *m = &model;
-    m->f = *state;
-    m->r = check_random_new("the_store_agrees_with_its_twin");
+    *m = (struct model){.f = f, .r = check_random_new(name)};
     shut(m->f);
+    if (in_memory)
+        m->f->config.path = NULL;
     m->twin.now_ms = 1700000000000;
     atomic_store(&m->clock_ms, m->twin.now_ms);
     m->f->config.retention_ms = 5 * INT64_C(86400000);
@@ -300,10 +322,21 @@ static void the_store_agrees_with_its_twin(void **state)
     twin_done(&m->twin);
 }
 
+static void the_store_agrees_with_its_twin(void **state)
+{
+    run(*state, "the_store_agrees_with_its_twin", false);
+}
+
+static void the_store_in_memory_agrees_too(void **state)
+{
+    run(*state, "the_store_in_memory_agrees_too", true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_store_agrees_with_its_twin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_store_in_memory_agrees_too, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("collector/store model", tests, NULL, NULL);
 }

@@ -850,9 +850,66 @@ static void free_cancels_what_is_pending(void **state)
     http_client_free(NULL);
 }
 
+struct pieces {
+    size_t bytes, stop_after, calls;
+    char first[17];
+};
+
+static bool on_piece(void *ctx, struct span piece)
+{
+    struct pieces *p = ctx;
+    assert_true(piece.len > 0 && piece.len <= 16384);
+    if (p->bytes == 0)
+        snprintf(p->first, sizeof p->first, SPAN_FMT, SPAN_ARG(piece));
+    p->bytes += piece.len;
+    p->calls++;
+    return p->bytes < p->stop_after;
+}
+
+static void a_streamed_body_comes_in_pieces_and_is_not_kept(void **state)
+{
+    struct http_response response;
+    struct pieces p = {.stop_after = SIZE_MAX};
+    check_ok(http_fetch(
+        &(struct http_request){
+            .url = url_of(*state, "/big"), .on_data = on_piece, .on_data_ctx = &p, .body_bytes_max = 100},
+        &response));
+    assert_int_equal(p.bytes, 10000);
+    assert_int_equal(response.body.len, 0);
+    http_response_done(&response);
+    p = (struct pieces){.stop_after = SIZE_MAX};
+    check_errno(
+        http_fetch(&(struct http_request){.url = url_of(*state, "/cut"), .on_data = on_piece, .on_data_ctx = &p},
+                   &response),
+        -ECONNRESET);
+    assert_string_equal(p.first, "half");
+    http_response_done(&response);
+    p = (struct pieces){.stop_after = SIZE_MAX}; /* an error's body is for people, and kept */
+    check_ok(http_fetch(&(struct http_request){.url = url_of(*state, "/503"), .on_data = on_piece, .on_data_ctx = &p},
+                        &response));
+    assert_int_equal(p.calls, 0);
+    check_span(buf_view(&response.body), "busy");
+    http_response_done(&response);
+}
+
+static void the_receiver_of_a_stream_can_end_it(void **state)
+{
+    struct http_response response;
+    struct pieces p = {.stop_after = 100};
+    check_errno(
+        http_fetch(&(struct http_request){.url = url_of(*state, "/endless"), .on_data = on_piece, .on_data_ctx = &p},
+                   &response),
+        -ECANCELED);
+    assert_true(p.bytes >= 100 && p.bytes < 17000);
+    assert_string_equal(response.error_text, "ended by the receiver");
+    http_response_done(&response);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_streamed_body_comes_in_pieces_and_is_not_kept),
+        cmocka_unit_test(the_receiver_of_a_stream_can_end_it),
         cmocka_unit_test(fetch_gives_status_headers_body_and_times),
         cmocka_unit_test(fetch_sends_what_was_asked_and_nothing_more),
         cmocka_unit_test(headers_of_interim_responses_are_dropped_and_folds_joined),

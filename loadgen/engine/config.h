@@ -1,0 +1,40 @@
+/* config.h - what a run is told: plain data, borrowed, read by all workers, changed by nobody while they run. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/wire/url.h"
+#include "loadgen/engine/allow_hosts.h"
+#include "loadgen/engine/conn.h"
+#include "loadgen/engine/journeys.h"
+#include "loadgen/engine/plan.h"
+#include "loadgen/hurl/run.h"
+
+#define RUN_ID_BYTES_MAX 64 /* DESIGN principle 6: [A-Za-z0-9._-]{1,64} */
+
+struct run_config {
+    const struct journeys *journeys;
+    const struct plan *plan; /* arrivals over time; NULL: users loop */
+    unsigned
+        users; /* with a plan: they share the arrivals, which wait for a free one; 0: each session is a new visitor */
+    unsigned threads;                        /* >= 1 */
+    unsigned open_max;                       /* sessions open at once, of all threads; arrivals beyond are dropped */
+    uint64_t sessions_max;                   /* 0: no bound */
+    int64_t duration_ms;                     /* without a plan; 0: until sessions_max */
+    int64_t grace_ms;                        /* how long running sessions may go on when no more are started */
+    int64_t max_lag_ms;                      /* p99 of the generator's own lateness above which the run is void */
+    int64_t connect_timeout_ms, max_time_ms; /* of a request, unless its options say otherwise */
+    double think_scale;                      /* 1: as the journeys say; 0: no thinking */
+    double money_rate;                       /* @money steps per second, of all threads; 0: no cap */
+    uint64_t seed;
+    const char *run_id;
+    bool run_header;                 /* send X-Crest-Run: load/RUN_ID */
+    const struct url *target;        /* NULL: the journeys' own hosts */
+    const struct allow_hosts *allow; /* NULL: loopback only */
+    const char *ca_file;
+    bool functional; /* `test`: hurl's rules only, and on_failure is told */
+    void (*on_failure)(void *ctx, const struct journey *j, const struct hurl_entry *e, const struct hurl_failure *why);
+    void *on_failure_ctx;
+    const struct conn_driver *driver; /* NULL: CONN_CURL */
+};

@@ -1,0 +1,31 @@
+/* feed.h - rows of data for sessions: a CSV file whose columns become variables (`# @feed users.csv shuffle`).
+ *
+ *   struct feed *f;
+ *   r = feed_load("users.csv", HURL_FEED_SHUFFLE, seed, &f, &problems);
+ *   struct span fields[FEED_COLUMNS_MAX];
+ *   if (feed_next(f, &rng, fields)) ...                    // false: `unique` rows are used up
+ *
+ * RFC 4180: a header line with the column names, fields quoted with "" for a quote, line ends LF or CRLF. Modes: sequential (from the top,
+ * again and again), shuffle (one fixed random order, again and again), random (any row each time), unique (each row once; then sessions are dropped).
+ * feed_next may be called by all workers at once. */
+#pragma once
+
+#include "lib/base/problem.h"
+#include "lib/base/span.h"
+#include "loadgen/hurl/random.h"
+#include "loadgen/hurl/tree.h"
+
+#define FEED_BYTES_MAX (256u << 20)
+#define FEED_COLUMNS_MAX 64u
+
+struct feed;
+MUST_USE int feed_load(const char *path, enum hurl_feed_mode mode, uint64_t seed, struct feed **ret,
+                       struct problems *problems);
+/* From text, for tests. */
+MUST_USE int feed_parse(const char *name, struct span text, enum hurl_feed_mode mode, uint64_t seed, struct feed **ret,
+                        struct problems *problems);
+void feed_free(struct feed *f);
+size_t feed_columns(const struct feed *f);
+struct span feed_column(const struct feed *f, size_t i);
+size_t feed_rows(const struct feed *f);
+bool feed_next(struct feed *f, struct rng *rng, struct span fields[FEED_COLUMNS_MAX]);

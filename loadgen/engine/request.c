@@ -1,0 +1,563 @@
+#include "loadgen/engine/request.h"
+
+#include <errno.h>
+
+#include "lib/base/limits.h"
+#include "lib/base/number.h"
+#include "loadgen/hurl/base64.h"
+#include "loadgen/hurl/json_text.h"
+
+#define URL_BYTES_MAX (64u << 10) /* servers refuse at 8 to 32 KB */
+#define HEADERS_BYTES_MAX (256u << 10)
+#define MAX_REDIRS 50 /* hurl's default */
+#define RETRY_INTERVAL_MS 1000
+
+#define TRY(call)                                                                                                      \
+    do {                                                                                                               \
+        int try_r = (call);                                                                                            \
+        if (try_r < 0)                                                                                                 \
+            return try_r;                                                                                              \
+    } while (0)
+
+void request_init(struct request *rq)
+{
+    *rq = (struct request){0};
+    buf_init(&rq->url, URL_BYTES_MAX);
+    buf_init(&rq->origin, URL_BYTES_MAX);
+    buf_init(&rq->body, BODY_BYTES_MAX);
+    buf_init(&rq->headers, HEADERS_BYTES_MAX);
+}
+
+void request_done(struct request *rq)
+{
+    buf_done(&rq->url);
+    buf_done(&rq->origin);
+    buf_done(&rq->body);
+    buf_done(&rq->headers);
+    free(rq->lines);
+    rq->lines = NULL;
+}
+
+PRINTF_LIKE(3, 4)
+static int fail(struct hurl_failure *why, struct hurl_place at, const char *format, ...)
+{
+    why->kind = HURL_FAILED_RUN;
+    why->at = at;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why->text, sizeof why->text, format, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+/* ---- options ---- */
+
+/* The value of an option that is a template: read as the option's type. */
+MUST_USE static int rendered_option(struct hurl_scope *s, const struct hurl_option *o, struct hurl_option *ret,
+                                    struct hurl_failure *why)
+{
+    *ret = *o;
+    if (o->text.n == 0 || o->def->type == HURL_OPTION_TEXT)
+        return 0;
+    struct buf text;
+    buf_init(&text, URL_BYTES_MAX);
+    int r = hurl_render(s, &o->text, &text, why);
+    struct span word = span_trim(buf_view(&text));
+    double v = 0;
+    if (r == 0 && o->def->type == HURL_OPTION_BOOL && parse_bool(word, &ret->boolean) < 0)
+        r = fail(why, o->at, "%s is true or false, not '" SPAN_FMT "'", o->def->name, SPAN_ARG(word));
+    if (r == 0 && o->def->type != HURL_OPTION_BOOL && (parse_f64_span(word, &v) < 0 || !(v >= -1 && v <= 1e9)))
+        r = fail(why, o->at, "%s needs a number, not '" SPAN_FMT "'", o->def->name, SPAN_ARG(word));
+    if (o->def->type != HURL_OPTION_BOOL)
+        ret->integer = (int64_t)v * (o->def->seconds ? 1000 : 1);
+    buf_done(&text);
+    return r;
+}
+
+MUST_USE static int apply_option(struct request *rq, struct hurl_scope *s, const struct hurl_option *written,
+                                 struct hurl_failure *why)
+{
+    struct entry_options *to = &rq->options;
+    struct hurl_option o;
+    TRY(rendered_option(s, written, &o, why));
+    switch (o.def->kind) {
+    case HURL_OPTION_LOCATION:
+        to->location = o.boolean;
+        break;
+    case HURL_OPTION_LOCATION_TRUSTED:
+        to->location = to->location_trusted = o.boolean;
+        break;
+    case HURL_OPTION_MAX_REDIRS:
+        to->max_redirs = o.integer;
+        break;
+    case HURL_OPTION_RETRY:
+        to->retry = o.integer;
+        break;
+    case HURL_OPTION_RETRY_INTERVAL:
+        to->retry_interval_ms = o.integer;
+        break;
+    case HURL_OPTION_DELAY:
+        to->delay_ms = o.integer;
+        break;
+    case HURL_OPTION_SKIP:
+        to->skip = o.boolean;
+        break;
+    case HURL_OPTION_VARIABLE: {
+        struct hurl_value v;
+        TRY(hurl_operand_value(s, &o.value, &v, why));
+        TRY(hurl_value_keep(s->keep, &v, &s->values[o.slot]));
+        break;
+    }
+    case HURL_OPTION_COMPRESSED:
+        rq->out.compressed = o.boolean;
+        break;
+    case HURL_OPTION_INSECURE:
+        rq->out.insecure = o.boolean;
+        break;
+    case HURL_OPTION_CONNECT_TIMEOUT:
+        rq->out.connect_timeout_ms = o.integer > 0 ? o.integer : 1;
+        break;
+    case HURL_OPTION_MAX_TIME:
+        rq->out.timeout_ms = o.integer > 0 ? o.integer : 1;
+        break;
+    case HURL_OPTION_HTTP10:
+        rq->out.http = o.boolean ? CONN_HTTP_10 : CONN_HTTP_ANY;
+        break;
+    case HURL_OPTION_HTTP11:
+        rq->out.http = o.boolean ? CONN_HTTP_11 : CONN_HTTP_ANY;
+        break;
+    case HURL_OPTION_HTTP2:
+        rq->out.http = o.boolean ? CONN_HTTP_2 : CONN_HTTP_ANY;
+        break;
+    case HURL_OPTION_IPV4:
+        rq->out.family = o.boolean ? CONN_FAMILY_4 : CONN_FAMILY_ANY;
+        break;
+    case HURL_OPTION_IPV6:
+        rq->out.family = o.boolean ? CONN_FAMILY_6 : CONN_FAMILY_ANY;
+        break;
+    case HURL_OPTION_PATH_AS_IS:
+        rq->out.path_as_is = o.boolean;
+        break;
+    case HURL_OPTION_USER: /* headers: request_build reads them */
+    case HURL_OPTION_HEADER:
+    case HURL_OPTION_VERBOSE:
+    case HURL_OPTION_REPEAT:
+    case HURL_OPTION_OTHER:
+        break;
+    }
+    return 0;
+}
+
+int request_options(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, const struct run_config *c,
+                    struct hurl_failure *why)
+{
+    rq->options = (struct entry_options){.max_redirs = MAX_REDIRS, .retry_interval_ms = RETRY_INTERVAL_MS};
+    rq->out = (struct conn_request){.timeout_ms = c->max_time_ms, .connect_timeout_ms = c->connect_timeout_ms};
+    for (size_t i = 0; i < e->request.n_options; i++)
+        TRY(apply_option(rq, s, &e->request.options[i], why));
+    return 0;
+}
+
+/* ---- URL ---- */
+
+/* Bytes that no URL may hold, from rendered values, percent-encoded; a fragment stays at home. */
+static void append_url(struct buf *out, struct span text)
+{
+    for (size_t i = 0; i < text.len && text.ptr[i] != '#'; i++) {
+        unsigned char b = (unsigned char)text.ptr[i];
+        if (b <= 0x20 || b >= 0x7f || b == '"' || b == '<' || b == '>')
+            buf_printf(out, "%%%02X", b);
+        else
+            buf_char(out, (char)b);
+    }
+}
+
+static void append_origin(struct buf *out, const struct url *u)
+{
+    bool v6 = span_find(u->host, ':') < u->host.len;
+    buf_printf(out, SPAN_FMT "://%s" SPAN_FMT "%s:%u", SPAN_ARG(u->scheme), v6 ? "[" : "", SPAN_ARG(u->host),
+               v6 ? "]" : "", (unsigned)u->port);
+}
+
+/* rq->url is complete as the journey means it: send it to the target instead, and see whether load may go there. `from` is the origin that
+ * counts as the journey's own; NULL: this URL's. */
+MUST_USE static int aim(struct request *rq, const struct run_config *c, bool first, struct hurl_place at,
+                        struct hurl_failure *why)
+{
+    struct url u;
+    const char *reason;
+    if (buf_error(&rq->url))
+        return buf_error(&rq->url) == -ENOSPC ? fail(why, at, "the URL is longer than %u bytes", URL_BYTES_MAX)
+                                              : -ENOMEM;
+    if (url_parse(&u, buf_view(&rq->url), &reason) < 0)
+        return fail(why, at, "the URL '%.100s' cannot be asked: %s", rq->url.data, reason);
+    if (c->target) {
+        struct buf mine, aimed;
+        buf_init(&mine, URL_BYTES_MAX);
+        buf_init(&aimed, URL_BYTES_MAX);
+        append_origin(&mine, &u);
+        if (first) {
+            buf_clear(&rq->origin);
+            buf_span(&rq->origin, buf_view(&mine));
+        }
+        if (first || span_equal_nocase(buf_view(&mine), buf_view(&rq->origin))) {
+            append_origin(&aimed, c->target);
+            buf_span(&aimed, u.path);
+            if (u.query.ptr) {
+                buf_char(&aimed, '?');
+                buf_span(&aimed, u.query);
+            }
+            buf_clear(&rq->url);
+            buf_span(&rq->url, buf_view(&aimed));
+        }
+        buf_done(&mine);
+        buf_done(&aimed);
+        if (buf_error(&rq->url) || url_parse(&u, buf_view(&rq->url), &reason) < 0)
+            return -ENOMEM;
+    }
+    if (!allow_hosts_permits(c->allow, u.host, u.port)) {
+        fail(why, at,
+             "no load to '" SPAN_FMT ":%u': it is not loopback; name it in a file given with --allow-hosts FILE",
+             SPAN_ARG(u.host), (unsigned)u.port);
+        return -EPERM;
+    }
+    rq->out.url = rq->url.data;
+    return 0;
+}
+
+MUST_USE static int append_pairs(struct buf *out, struct hurl_scope *s, const struct hurl_pair *pairs, size_t n,
+                                 bool more, struct hurl_failure *why)
+{
+    struct buf text;
+    buf_init(&text, URL_BYTES_MAX * 16);
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++) {
+        if (more || i)
+            buf_char(out, '&');
+        buf_clear(&text);
+        r = hurl_render(s, &pairs[i].key, &text, why);
+        url_encode(out, buf_view(&text));
+        buf_char(out, '=');
+        buf_clear(&text);
+        if (r == 0)
+            r = hurl_render(s, &pairs[i].value, &text, why);
+        url_encode(out, buf_view(&text));
+    }
+    buf_done(&text);
+    return r;
+}
+
+MUST_USE static int build_url(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
+                              struct hurl_failure *why)
+{
+    struct buf text;
+    buf_init(&text, URL_BYTES_MAX);
+    int r = hurl_render(s, &q->url, &text, why);
+    buf_clear(&rq->url);
+    append_url(&rq->url, buf_view(&text));
+    buf_done(&text);
+    if (r == 0 && q->n_query) {
+        bool asks = span_find(buf_view(&rq->url), '?') < rq->url.len;
+        if (!asks)
+            buf_char(&rq->url, '?');
+        r = append_pairs(&rq->url, s, q->query, q->n_query, asks, why);
+    }
+    return r;
+}
+
+/* ---- body ---- */
+
+MUST_USE static int build_graphql(struct request *rq, struct hurl_scope *s, const struct hurl_body *b,
+                                  struct hurl_failure *why)
+{
+    struct buf text;
+    buf_init(&text, BODY_BYTES_MAX);
+    int r = hurl_render(s, &b->text, &text, why);
+    buf_str(&rq->body, "{\"query\":\"");
+    json_text_escape(&rq->body, buf_view(&text));
+    buf_char(&rq->body, '"');
+    buf_done(&text);
+    if (r == 0 && b->has_variables) {
+        buf_str(&rq->body, ",\"variables\":");
+        r = hurl_render(s, &b->variables, &rq->body, why);
+    }
+    buf_char(&rq->body, '}');
+    return r;
+}
+
+/* Sets out.body; *ret_type is the content type it has by itself, NULL: none. */
+MUST_USE static int build_body(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
+                               const char **ret_type, struct hurl_failure *why)
+{
+    static const char *const TYPES[] = {
+        [HURL_BODY_JSON] = "application/json",
+        [HURL_BODY_XML] = "application/xml",
+        [HURL_BODY_GRAPHQL] = "application/json",
+        [HURL_BODY_FILE] = NULL,
+    };
+    int r = 0;
+    *ret_type = NULL;
+    buf_clear(&rq->body);
+    rq->out.has_body = true;
+    if (q->n_form) {
+        *ret_type = "application/x-www-form-urlencoded";
+        r = append_pairs(&rq->body, s, q->form, q->n_form, false, why);
+    } else if (q->body.kind == HURL_BODY_NONE) {
+        rq->out.has_body = false;
+    } else {
+        *ret_type = TYPES[q->body.kind];
+        if (q->body.kind == HURL_BODY_BYTES)
+            buf_span(&rq->body, q->body.bytes);
+        else if (q->body.kind == HURL_BODY_GRAPHQL)
+            r = build_graphql(rq, s, &q->body, why);
+        else
+            r = hurl_render(s, &q->body.text, &rq->body, why);
+    }
+    if (r == 0)
+        r = buf_error(&rq->body) == -ENOSPC ? fail(why, q->body.at, "the body is over %u bytes", BODY_BYTES_MAX)
+                                            : buf_error(&rq->body);
+    rq->out.body = buf_view(&rq->body);
+    return r;
+}
+
+/* ---- headers ---- */
+
+static void end_header(struct request *rq)
+{
+    buf_bytes(&rq->headers, "", 1); /* the NUL between lines */
+    rq->out.n_headers++;
+}
+
+static void add_header(struct request *rq, const char *name, struct span value)
+{
+    buf_str(&rq->headers, name);
+    buf_str(&rq->headers, ": ");
+    buf_span(&rq->headers, value);
+    end_header(rq);
+}
+
+/* "user:password" -> Authorization */
+static void add_basic(struct request *rq, struct span credentials)
+{
+    buf_str(&rq->headers, "Authorization: Basic ");
+    base64_encode(&rq->headers, credentials, false);
+    end_header(rq);
+}
+
+/* Line ends in a header would be two headers. */
+MUST_USE static int check_header(const struct request *rq, size_t from, struct hurl_place at, struct hurl_failure *why)
+{
+    for (size_t i = from; i < rq->headers.len; i++)
+        if (rq->headers.data[i] == '\n' || rq->headers.data[i] == '\r' || rq->headers.data[i] == '\0')
+            return fail(why, at, "a header cannot hold a line end");
+    return 0;
+}
+
+struct known_headers {
+    bool content_type, authorization;
+};
+
+MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
+                                        struct buf *cookies, struct known_headers *known, struct hurl_failure *why)
+{
+    struct buf name;
+    buf_init(&name, HEADERS_BYTES_MAX);
+    int r = 0;
+    for (size_t i = 0; i < q->n_headers && r == 0; i++) {
+        buf_clear(&name);
+        r = hurl_render(s, &q->headers[i].key, &name, why);
+        struct span key = buf_view(&name);
+        size_t from = rq->headers.len;
+        if (r == 0 && span_equal_nocase(key, SPAN("cookie"))) { /* goes with those of the jar */
+            r = hurl_render(s, &q->headers[i].value, cookies, why);
+            continue;
+        }
+        known->content_type |= span_equal_nocase(key, SPAN("content-type"));
+        bool authorization = span_equal_nocase(key, SPAN("authorization"));
+        known->authorization |= authorization;
+        if (r < 0 || (authorization && rq->drop_authorization))
+            continue;
+        buf_span(&rq->headers, key);
+        buf_str(&rq->headers, ": ");
+        r = hurl_render(s, &q->headers[i].value, &rq->headers, why);
+        if (r == 0)
+            r = check_header(rq, from, q->headers[i].at, why);
+        end_header(rq);
+    }
+    buf_done(&name);
+    return r;
+}
+
+MUST_USE static int add_option_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
+                                       bool authorized, struct hurl_failure *why)
+{
+    struct buf text;
+    buf_init(&text, HEADERS_BYTES_MAX);
+    int r = 0;
+    if (q->n_basic_auth) {
+        r = hurl_render(s, &q->basic_auth[0].key, &text, why);
+        buf_char(&text, ':');
+        if (r == 0)
+            r = hurl_render(s, &q->basic_auth[0].value, &text, why);
+        if (r == 0 && !authorized && !rq->drop_authorization)
+            add_basic(rq, buf_view(&text));
+    }
+    for (size_t i = 0; i < q->n_options && r == 0; i++) {
+        const struct hurl_option *o = &q->options[i];
+        if (o->def->kind != HURL_OPTION_USER && o->def->kind != HURL_OPTION_HEADER)
+            continue;
+        buf_clear(&text);
+        r = hurl_render(s, &o->text, &text, why);
+        size_t from = rq->headers.len;
+        if (r < 0)
+            break;
+        if (o->def->kind == HURL_OPTION_HEADER) {
+            buf_span(&rq->headers, buf_view(&text));
+            r = span_find(buf_view(&text), ':') == text.len ? fail(why, o->at, "header needs 'Name: value'")
+                                                            : check_header(rq, from, o->at, why);
+            end_header(rq);
+        } else if (!authorized && !q->n_basic_auth && !rq->drop_authorization) {
+            add_basic(rq, buf_view(&text));
+        }
+    }
+    buf_done(&text);
+    return r;
+}
+
+MUST_USE static int add_cookies(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
+                                struct cookie_jar *jar, int64_t now_ms, struct buf *cookies, struct hurl_failure *why)
+{
+    for (size_t i = 0; i < q->n_cookies; i++) {
+        if (cookies->len)
+            buf_str(cookies, "; ");
+        TRY(hurl_render(s, &q->cookies[i].key, cookies, why));
+        buf_char(cookies, '=');
+        TRY(hurl_render(s, &q->cookies[i].value, cookies, why));
+    }
+    struct url u;
+    const char *reason;
+    if (url_parse(&u, buf_view(&rq->url), &reason) == 0 && cookie_jar_count(jar)) {
+        size_t before = cookies->len;
+        if (before)
+            buf_str(cookies, "; ");
+        if (cookie_jar_header(jar, &u, now_ms, cookies) == 0)
+            cookies->len = before;
+    }
+    if (cookies->len == 0)
+        return 0;
+    size_t from = rq->headers.len;
+    add_header(rq, "Cookie", buf_view(cookies));
+    rq->headers.len--; /* without its NUL */
+    int r = check_header(rq, from, q->at, why);
+    rq->headers.len++;
+    return r;
+}
+
+MUST_USE static int list_headers(struct request *rq)
+{
+    if (buf_error(&rq->headers))
+        return -ENOMEM;
+    if (rq->out.n_headers > rq->lines_cap) {
+        const char **lines = realloc(rq->lines, (rq->out.n_headers + 8) * sizeof *lines);
+        if (!lines)
+            return -ENOMEM;
+        rq->lines = lines;
+        rq->lines_cap = rq->out.n_headers + 8;
+    }
+    const char *at = rq->headers.data;
+    for (size_t i = 0; i < rq->out.n_headers; i++) {
+        rq->lines[i] = at;
+        at += strlen(at) + 1;
+    }
+    rq->out.headers = rq->lines;
+    return 0;
+}
+
+MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
+                                  const char *type, struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
+                                  struct hurl_failure *why)
+{
+    struct known_headers known = {0};
+    struct buf cookies;
+    buf_init(&cookies, HEADERS_BYTES_MAX);
+    buf_clear(&rq->headers);
+    rq->out.n_headers = 0;
+    int r = add_written_headers(rq, s, q, &cookies, &known, why);
+    if (r == 0)
+        r = add_option_headers(rq, s, q, known.authorization, why);
+    if (r == 0)
+        r = add_cookies(rq, s, q, jar, now_ms, &cookies, why);
+    buf_done(&cookies);
+    if (r < 0)
+        return r;
+    if (rq->out.has_body && type && !known.content_type)
+        add_header(rq, "Content-Type", span_str(type));
+    if (c->run_header) {
+        buf_printf(&rq->headers, "X-Crest-Run: load/%s", c->run_id);
+        end_header(rq);
+    }
+    return list_headers(rq);
+}
+
+int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, struct cookie_jar *jar,
+                  const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
+{
+    const struct hurl_request *q = &e->request;
+    const char *type;
+    rq->entry = e;
+    rq->drop_authorization = false;
+    rq->out.method = q->method.ptr;
+    TRY(build_url(rq, s, q, why));
+    TRY(aim(rq, c, true, q->url.at, why));
+    TRY(build_body(rq, s, q, &type, why));
+    return build_headers(rq, s, q, type, jar, c, now_ms, why);
+}
+
+/* ---- redirects ---- */
+
+bool request_redirects(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static bool same_host(const struct url *a, const struct url *b)
+{
+    return span_equal_nocase(a->host, b->host) && a->port == b->port && span_equal_nocase(a->scheme, b->scheme);
+}
+
+int request_follow(struct request *rq, struct hurl_scope *s, struct span location, int status, struct cookie_jar *jar,
+                   const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
+{
+    const struct hurl_request *q = &rq->entry->request;
+    const char *reason;
+    AUTO_FREE char *from = span_dup(buf_view(&rq->url));
+    struct url before, after;
+    if (!from || url_parse(&before, span_str(from), &reason) < 0)
+        return -ENOMEM;
+    struct buf next;
+    buf_init(&next, URL_BYTES_MAX);
+    int r = url_resolve(&next, &before, location);
+    buf_clear(&rq->url);
+    append_url(&rq->url, buf_view(&next));
+    buf_done(&next);
+    if (r < 0)
+        return fail(why, q->at, "the redirect to '" SPAN_FMT "' cannot be followed",
+                    SPAN_ARG(span_of(location.ptr, location.len > 100 ? 100 : location.len)));
+    TRY(aim(rq, c, false, q->at, why));
+    if (url_parse(&after, buf_view(&rq->url), &reason) < 0)
+        return -ENOMEM;
+    if (!same_host(&before, &after) && !rq->options.location_trusted)
+        rq->drop_authorization = true;
+    /* what browsers and curl do: 303 makes a GET of everything but HEAD, 301 and 302 of a POST */
+    bool post = strcmp(rq->out.method, "POST") == 0, head = strcmp(rq->out.method, "HEAD") == 0;
+    if ((status == 303 && !head) || (post && (status == 301 || status == 302))) {
+        rq->out.method = "GET";
+        rq->out.has_body = false;
+        rq->out.body = (struct span){0};
+    }
+    const char *type = q->n_form                       ? "application/x-www-form-urlencoded"
+                       : q->body.kind == HURL_BODY_XML ? "application/xml"
+                       : q->body.kind == HURL_BODY_JSON || q->body.kind == HURL_BODY_GRAPHQL ? "application/json"
+                                                                                             : NULL;
+    return build_headers(rq, s, q, type, jar, c, now_ms, why);
+}

@@ -1,0 +1,42 @@
+/* request.h - from a tree's entry to the bytes of a request: options, URL, headers, body; and from a redirect to the next one.
+ *
+ *   r = request_options(&rq, scope, entry, config, &why);       // before the step: delay, skip, time-outs, location …
+ *   r = request_build(&rq, scope, entry, jar, config, now, &why);
+ *   conn_send(conn, &rq.out);
+ *   r = request_follow(&rq, location, status, jar, config, now, &why);       // the next hop of a redirect, in rq.out
+ *
+ * Buffers are reused from step to step. */
+#pragma once
+
+#include "loadgen/engine/config.h"
+#include "loadgen/engine/cookie_jar.h"
+
+struct entry_options {
+    bool location, location_trusted, skip;
+    int64_t max_redirs, retry; /* -1: no bound */
+    int64_t retry_interval_ms, delay_ms;
+};
+struct request {
+    struct entry_options options;
+    struct conn_request out;
+    struct buf url, body, headers; /* headers: lines, each ended by NUL */
+    struct buf origin;             /* "http://host:port" that the journey meant, before --target */
+    const char **lines;
+    size_t lines_cap;
+    bool drop_authorization; /* a redirect led to another host */
+    /* the parts that redirects take along */
+    const struct hurl_entry *entry;
+};
+void request_init(struct request *rq);
+void request_done(struct request *rq);
+MUST_USE int request_options(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e,
+                             const struct run_config *c, struct hurl_failure *why);
+/* -EINVAL with *why; -EPERM: the host is not allowed (*why says which and how to allow it); -ENOMEM. */
+MUST_USE int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, struct cookie_jar *jar,
+                           const struct run_config *c, int64_t now_ms, struct hurl_failure *why);
+/* Is it a redirect that hurl follows? */
+bool request_redirects(int status);
+/* The same errors as request_build. */
+MUST_USE int request_follow(struct request *rq, struct hurl_scope *s, struct span location, int status,
+                            struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
+                            struct hurl_failure *why);

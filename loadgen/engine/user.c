@@ -1,0 +1,418 @@
+#include "loadgen/engine/user.h"
+
+#include <errno.h>
+
+#include "lib/base/clock.h"
+#include "loadgen/engine/worker.h"
+
+int user_new(struct worker *w, struct user **ret)
+{
+    struct user *u = calloc(1, sizeof *u);
+    if (!u)
+        return -ENOMEM;
+    u->worker = w;
+    arena_init(&u->keep, SESSION_BYTES_MAX);
+    arena_init(&u->scratch, STEP_BYTES_MAX);
+    cookie_jar_init(&u->jar);
+    request_init(&u->request);
+    *ret = u;
+    return 0;
+}
+
+void user_free(struct user *u)
+{
+    if (!u)
+        return;
+    conn_close(u->conn);
+    cookie_jar_done(&u->jar);
+    request_done(&u->request);
+    arena_done(&u->keep);
+    arena_done(&u->scratch);
+    free(u->scope.values);
+    free(u);
+}
+
+static const struct hurl_entry *entry_of(const struct user *u)
+{
+    return &u->journey->file->entries[u->entry];
+}
+
+/* ---- recording ---- */
+
+static enum step_error transport_kind(enum conn_error e)
+{
+    switch (e) {
+    case CONN_DNS:
+        return ERROR_DNS;
+    case CONN_CONNECT:
+        return ERROR_CONNECT;
+    case CONN_TLS:
+        return ERROR_TLS;
+    case CONN_TIMEOUT:
+        return ERROR_TIMEOUT;
+    case CONN_RESET:
+        return ERROR_RESET;
+    default:
+        return ERROR_PROTOCOL;
+    }
+}
+
+struct result {
+    enum step_outcome outcome;
+    enum step_error error;
+    struct hurl_failure why;
+};
+
+/* DESIGN §4: business is a failed assert under the asserted status; a capture, or an assert about the protocol, is "assert". */
+static void judge(struct result *r)
+{
+    switch (r->why.kind) {
+    case HURL_FAILED_STATUS:
+        r->outcome = OUTCOME_STATUS;
+        r->error = ERROR_STATUS;
+        break;
+    case HURL_FAILED_ASSERT:
+        r->outcome = OUTCOME_BUSINESS;
+        r->error = ERROR_ASSERT;
+        break;
+    case HURL_FAILED_PROTOCOL:
+        r->outcome = OUTCOME_ASSERT;
+        r->error = ERROR_ASSERT;
+        break;
+    case HURL_FAILED_CAPTURE:
+        r->outcome = OUTCOME_ASSERT;
+        r->error = ERROR_CAPTURE;
+        break;
+    case HURL_FAILED_RUN:
+        r->outcome = OUTCOME_ASSERT;
+        r->error = ERROR_JOURNEY;
+        break;
+    }
+}
+
+/* ---- the way through the journey ---- */
+
+static int64_t think_us(struct user *u, const struct hurl_think *t)
+{
+    struct rng *rng = &u->worker->rng;
+    double us = 0;
+    switch (t->kind) {
+    case HURL_THINK_NONE:
+    case HURL_THINK_RECORDED:
+        return 0;
+    case HURL_THINK_FIXED:
+        us = (double)t->a_us;
+        break;
+    case HURL_THINK_UNIFORM:
+        us = (double)t->a_us + rng_unit(rng) * (double)(t->b_us - t->a_us);
+        break;
+    case HURL_THINK_EXP:
+        us = rng_exponential(rng) * (double)t->a_us;
+        if (t->b_us && us > (double)t->b_us)
+            us = (double)t->b_us;
+        break;
+    }
+    return (int64_t)(us * u->worker->config->think_scale);
+}
+
+static void run_from(struct user *u, int64_t base_us);
+
+/* The step is done, one way or the other; what comes next starts from now. times < 0: it was not sent. */
+static void finish_step(struct user *u, const struct result *r, int64_t done_us, bool sent)
+{
+    const struct hurl_entry *e = entry_of(u);
+    const struct run_config *c = u->worker->config;
+    bool good = r->outcome == OUTCOME_OK;
+    char text[STATS_SAMPLE_MAX] = "";
+    if (!good)
+        snprintf(text, sizeof text, "%s:%u:%u: %.150s", u->journey->file->name, r->why.at.line, r->why.at.column,
+                 r->why.text);
+    stats_step(u->worker->stats, u->journey->step_of[u->entry], r->outcome, r->error,
+               sent ? done_us - u->intended_us : -1, sent ? done_us - u->first_sent_us : -1, text);
+    if (!good && c->on_failure)
+        c->on_failure(c->on_failure_ctx, u->journey, e, &r->why);
+    u->failed |= !good;
+    u->steps++;
+    size_t next = u->entry + 1;
+    if (!u->failed && e->n_gotos) {
+        double at = rng_unit(&u->worker->rng);
+        for (size_t i = 0; i < e->n_gotos; i++) {
+            if (at < e->gotos[i].probability) {
+                next = e->gotos[i].entry;
+                break;
+            }
+            at -= e->gotos[i].probability;
+        }
+    }
+    u->entry = next;
+    arena_reset(&u->scratch);
+    run_from(u, done_us);
+}
+
+static void fail_unsent(struct user *u, enum step_outcome outcome, enum step_error error,
+                        const struct hurl_failure *why, int64_t now_us)
+{
+    struct result r = {outcome, error, *why};
+    finish_step(u, &r, now_us, false);
+}
+
+static void fail_build(struct user *u, int code, struct hurl_failure *why, int64_t now_us)
+{
+    if (code == -EPERM) {
+        fail_unsent(u, OUTCOME_TRANSPORT, ERROR_REFUSED, why, now_us);
+        return;
+    }
+    if (code != -EINVAL) {
+        why->at = entry_of(u)->request.at;
+        snprintf(why->text, sizeof why->text, "the request cannot be made: %s", strerror(-code));
+    }
+    fail_unsent(u, OUTCOME_ASSERT, ERROR_JOURNEY, why, now_us);
+}
+
+/* Send what stands in u->request.out; a failure ends the step. */
+static void send_out(struct user *u, int64_t now_us)
+{
+    u->worker->stats->requests.started++;
+    int r = conn_send(u->conn, &u->request.out);
+    if (r == 0) {
+        u->state = USER_IN_FLIGHT;
+        atomic_fetch_add_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
+        return;
+    }
+    u->worker->stats->requests.failed++;
+    struct hurl_failure why = {.kind = HURL_FAILED_RUN, .at = entry_of(u)->request.at};
+    snprintf(why.text, sizeof why.text, "the request cannot be sent: %s", strerror(-r));
+    fail_unsent(u, OUTCOME_TRANSPORT, ERROR_PROTOCOL, &why, now_us);
+}
+
+static void send_step(struct user *u, int64_t now_us)
+{
+    struct hurl_failure why = {0};
+    const struct run_config *c = u->worker->config;
+    const struct hurl_entry *e = entry_of(u);
+    if (e->money && !u->retrying && !worker_money_allowed(u->worker, now_us)) {
+        worker_session_over(u->worker, u, SESSION_CAPPED);
+        return;
+    }
+    u->hops = 0;
+    int r = request_build(&u->request, &u->scope, e, &u->jar, c, unix_ms(), &why);
+    if (r < 0) {
+        fail_build(u, r, &why, now_us);
+        return;
+    }
+    if (!u->retrying) {
+        u->first_sent_us = mono_us();
+        int64_t due_us = u->intended_us > u->ready_us ? u->intended_us : u->ready_us;
+        worker_lag(u->worker, u->first_sent_us - due_us);
+    }
+    u->retrying = false;
+    send_out(u, now_us);
+}
+
+/* Sleep until the intended start, or go at once. */
+static void wait_and_send(struct user *u, int64_t now_us)
+{
+    if (u->intended_us <= now_us) {
+        send_step(u, now_us);
+        return;
+    }
+    u->state = USER_WAITING;
+    if (worker_schedule(u->worker, u, u->intended_us) < 0)
+        worker_session_over(u->worker, u, SESSION_UNFINISHED);
+}
+
+/* The next step from u->entry on that is to be run, meant to start at base + think + delay. A step that cannot even be begun is recorded and the
+ * rest goes on from there. */
+static void run_from(struct user *u, int64_t base_us)
+{
+    const struct hurl_file *f = u->journey->file;
+    struct hurl_failure why = {0};
+    for (; u->entry < f->n_entries && u->steps < SESSION_STEPS_MAX; u->entry++) {
+        const struct hurl_entry *e = entry_of(u);
+        if (u->failed && !e->always)
+            continue;
+        u->tries = 0;
+        u->retrying = false;
+        int r = request_options(&u->request, &u->scope, e, u->worker->config, &why);
+        if (r < 0) {
+            u->intended_us = base_us;
+            fail_build(u, r, &why, base_us);
+            return;
+        }
+        if (u->request.options.skip)
+            continue;
+        u->intended_us = base_us + think_us(u, &e->think) + u->request.options.delay_ms * 1000;
+        wait_and_send(u, mono_us());
+        return;
+    }
+    worker_session_over(u->worker, u, u->failed ? SESSION_FAILED : SESSION_COMPLETED);
+}
+
+void user_timer(struct user *u)
+{
+    send_step(u, mono_us());
+}
+
+/* ---- a session ---- */
+
+MUST_USE static int take_row(struct user *u)
+{
+    struct span fields[FEED_COLUMNS_MAX];
+    const struct journey *j = u->journey;
+    if (!j->feed)
+        return 0;
+    if (!feed_next(j->feed, &u->worker->rng, fields))
+        return -ENODATA;
+    for (size_t i = 0; i < feed_columns(j->feed); i++)
+        if (j->feed_slots[i] != UINT32_MAX)
+            u->scope.values[j->feed_slots[i]] = hurl_value_text(fields[i]); /* lives as long as the feed */
+    return 0;
+}
+
+int user_start(struct user *u, const struct journey *j, int64_t intended_us, int64_t ready_us)
+{
+    size_t n = j->file->n_variables;
+    if (n > u->values_cap) {
+        struct hurl_value *values = realloc(u->scope.values, n * sizeof *values);
+        if (!values)
+            return -ENOMEM;
+        u->scope.values = values;
+        u->values_cap = n;
+    }
+    if (n)
+        memcpy(u->scope.values, j->values, n * sizeof *j->values);
+    u->journey = j;
+    u->scope.file = j->file;
+    u->scope.keep = &u->keep;
+    u->scope.scratch = &u->scratch;
+    u->scope.rng = &u->worker->rng;
+    arena_reset(&u->keep);
+    arena_reset(&u->scratch);
+    cookie_jar_clear(&u->jar);
+    u->entry = 0;
+    u->steps = 0;
+    u->failed = false;
+    u->ready_us = ready_us;
+    int r = take_row(u);
+    if (r < 0)
+        return r;
+    if (!u->conn) {
+        r = conn_open(u->worker->engine, u, &u->conn);
+        if (r < 0)
+            return r;
+    }
+    u->worker->stats->sessions.started++;
+    run_from(u, intended_us);
+    return 0;
+}
+
+/* ---- answers ---- */
+
+static void keep_cookies(struct user *u, struct span headers)
+{
+    struct url url;
+    const char *reason;
+    struct span value;
+    if (url_parse(&url, buf_view(&u->request.url), &reason) < 0)
+        return;
+    for (size_t i = 0; hurl_header(headers, SPAN("set-cookie"), i, &value); i++)
+        (void)!cookie_jar_store(&u->jar, &url, value,
+                                unix_ms()); /* what the rules refuse, a browser would not keep either */
+}
+
+/* Try the step again after its interval. false: there are no tries left. */
+static bool retry(struct user *u, int64_t now_us)
+{
+    int64_t allowed = u->request.options.retry;
+    if (allowed >= 0 && u->tries >= (uint64_t)allowed)
+        return false;
+    if (u->tries >= SESSION_STEPS_MAX)
+        return false;
+    u->tries++;
+    u->retrying = true;
+    u->state = USER_WAITING;
+    arena_reset(&u->scratch);
+    if (worker_schedule(u->worker, u, now_us + u->request.options.retry_interval_ms * 1000) < 0)
+        worker_session_over(u->worker, u, SESSION_UNFINISHED);
+    return true;
+}
+
+/* true: another hop is under way, or its building ended the step. */
+static bool follow(struct user *u, const struct conn_response *response, struct result *r)
+{
+    struct span location;
+    if (!u->request.options.location || !request_redirects(response->status) ||
+        !hurl_header(response->headers, SPAN("location"), 0, &location))
+        return false;
+    int64_t max = u->request.options.max_redirs;
+    if ((max >= 0 && u->hops >= (uint64_t)max) || u->hops >= SESSION_STEPS_MAX) {
+        r->outcome = OUTCOME_ASSERT;
+        r->error = ERROR_REDIRECTS;
+        r->why = (struct hurl_failure){.kind = HURL_FAILED_PROTOCOL, .at = entry_of(u)->request.at};
+        snprintf(r->why.text, sizeof r->why.text, "more than %lld redirects", (long long)max);
+        return false;
+    }
+    u->hops++;
+    int code = request_follow(&u->request, &u->scope, location, response->status, &u->jar, u->worker->config, unix_ms(),
+                              &r->why);
+    if (code < 0) {
+        fail_build(u, code, &r->why, response->done_us);
+        return true;
+    }
+    send_out(u, response->done_us);
+    return true;
+}
+
+static void verify(struct user *u, const struct conn_response *response, struct result *r)
+{
+    const struct hurl_entry *e = entry_of(u);
+    struct hurl_exchange x = {
+        .status = response->status,
+        .version = response->version,
+        .url = buf_view(&u->request.url),
+        .headers = response->headers,
+        .body = response->body,
+        .duration_us = response->done_us - response->sent_us,
+        .ip = span_str(response->ip),
+    };
+    int code = hurl_verify(&u->scope, e, &x, &r->why);
+    hurl_exchange_done(&x);
+    if (code == 0 && !e->has_response && response->status >= 400 && !u->worker->config->functional) {
+        r->why = (struct hurl_failure){.kind = HURL_FAILED_STATUS, .at = e->request.at};
+        snprintf(r->why.text, sizeof r->why.text, "status %d (no response is asserted: wanted below 400)",
+                 response->status);
+        code = -EINVAL;
+    } else if (code < 0 && code != -EINVAL) {
+        r->why = (struct hurl_failure){.kind = HURL_FAILED_RUN, .at = e->request.at};
+        snprintf(r->why.text, sizeof r->why.text, "the response cannot be looked at: %s", strerror(-code));
+    }
+    if (code < 0)
+        judge(r);
+}
+
+void user_response(struct user *u, const struct conn_response *response)
+{
+    struct run_stats *s = u->worker->stats;
+    struct result r = {OUTCOME_OK, ERROR_NONE, {0}};
+    u->state = USER_IDLE;
+    atomic_fetch_sub_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
+    s->received_bytes += response->body.len + response->headers.len;
+    s->fresh_connections += response->fresh;
+    if (response->error != CONN_OK) {
+        s->requests.failed++;
+        r.outcome = OUTCOME_TRANSPORT;
+        r.error = transport_kind(response->error);
+        r.why = (struct hurl_failure){.kind = HURL_FAILED_RUN, .at = entry_of(u)->request.at};
+        snprintf(r.why.text, sizeof r.why.text, "%s: %s", conn_error_name(response->error), response->error_text);
+    } else {
+        s->requests.completed++;
+        keep_cookies(u, response->headers);
+        if (follow(u, response, &r))
+            return;
+        if (r.outcome == OUTCOME_OK)
+            verify(u, response, &r);
+    }
+    if (r.outcome != OUTCOME_OK && u->request.options.retry && retry(u, response->done_us))
+        return;
+    finish_step(u, &r, response->done_us, true);
+}

@@ -1,0 +1,72 @@
+/* worker.h - one thread of a run: its own connections, users, arrivals and counters; nothing is shared but a few flags.
+ *
+ *   struct worker *w;
+ *   r = worker_new(&config, index, start_us, &w);
+ *   thread_start("load-0", worker_main, w, &t);
+ *   struct run_stats *part = worker_swap(w, empty);      // each second: the interval's counters against empty ones
+ *   worker_stop(w);                                       // no more sessions; running ones finish within the grace time
+ *   worker_abort(w);                                      // at once
+ *   thread_join(t); rest = worker_take(w); worker_free(w);
+ *
+ * A loop turn: start what is due, wake who is due, hand over counters when asked, wait for the network until the next of these. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "loadgen/engine/config.h"
+#include "loadgen/engine/stats.h"
+#include "loadgen/engine/user.h"
+
+#define WORKER_TURN_US 20000          /* the flags are looked at this often */
+#define WAITING_ARRIVALS_MAX 1000000u /* arrivals waiting for one of --users: beyond they are dropped */
+
+enum worker_phase { WORKER_RUNNING, WORKER_STOPPING, WORKER_ABORTING };
+
+struct worker {
+    const struct run_config *config;
+    unsigned index;
+    int64_t start_us; /* mono_us of second 0 of the plan */
+    struct conn_engine *engine;
+    struct rng rng;
+    struct run_stats *stats;             /* the worker's */
+    _Atomic(struct run_stats *) offered; /* empty ones from the outside */
+    _Atomic(struct run_stats *) handed;  /* full ones for the outside */
+    _Atomic int phase;
+    _Atomic bool over;                /* the loop has ended */
+    _Atomic int error;                /* why it ended early */
+    _Atomic unsigned open, in_flight; /* for the live line */
+
+    struct user **heap; /* waiting users, the next due first */
+    size_t heap_n, heap_cap;
+    struct user *free_users, *all_users;
+    struct arrivals arrivals;
+    bool arrivals_over;
+    int64_t next_arrival_us; /* from the epoch of mono_us; valid unless arrivals_over */
+    int64_t *waiting;        /* ring of intended times: arrivals that wait for a user (--rate with --users) */
+    size_t waiting_at, waiting_n, waiting_cap;
+    unsigned users, open_max;
+    uint64_t sessions_left; /* closed mode */
+    int64_t end_us;         /* closed mode: no session starts after it */
+    int64_t cut_us;         /* when unfinished sessions are cut; INT64_MAX: not yet known */
+    double money_tokens;
+    int64_t money_us;
+};
+MUST_USE int worker_new(const struct run_config *config, unsigned index, int64_t start_us, struct worker **ret);
+void worker_free(struct worker *w);
+void worker_main(void *w);
+void worker_stop(struct worker *w);
+void worker_abort(struct worker *w);
+/* Ask for the counters so far: gives `empty` away and takes them. NULL when the worker has ended (take the rest with worker_take): then
+ * empty stays the caller's. */
+struct run_stats *worker_swap(struct worker *w, struct run_stats *empty);
+/* After its thread was joined: the counters that are left; the caller frees. */
+struct run_stats *worker_take(struct worker *w);
+
+/* ---- for user.c ---- */
+/* Wake the user at that time. -ENOMEM. */
+MUST_USE int worker_schedule(struct worker *w, struct user *u, int64_t due_us);
+enum session_end { SESSION_COMPLETED, SESSION_FAILED, SESSION_UNFINISHED, SESSION_CAPPED };
+void worker_session_over(struct worker *w, struct user *u, enum session_end how);
+/* May a @money step go now? */
+bool worker_money_allowed(struct worker *w, int64_t now_us);
+void worker_lag(struct worker *w, int64_t lag_us);

@@ -1,0 +1,113 @@
+/* extent.c - any bytes as what the store wrote: an extent, a log record, a series' key. The CRC is made right first, or
+ * nothing behind it would ever be reached. The first byte picks: 0 extent, 1 log record, 2 series key, 3 the bytes are values
+ * and must come back from a column as they were. */
+#include "collector/store/column.h"
+#include "collector/store/crc32c.h"
+#include "collector/store/extent.h"
+#include "collector/store/headlog.h"
+#include "collector/store/series_key.h"
+#include "lib/base/limits.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void put_crc(uint8_t *at, const uint8_t *from, size_t n)
+{
+    uint32_t crc = crc32c(0, from, n);
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(crc >> 8 * i);
+}
+
+static void read_extent(uint8_t *bytes, size_t n)
+{
+    static int64_t times[EXTENT_SAMPLES_MAX], starts[EXTENT_SAMPLES_MAX];
+    static uint64_t bits[EXTENT_SAMPLES_MAX];
+    struct extent x;
+    if (n < 8)
+        return;
+    put_crc(bytes + 4, bytes + 8, n - 8);
+    if (extent_open(&x, bytes, n) < 0)
+        return;
+    for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
+        struct extent_series at;
+        if (!extent_find(&x, ord, &at))
+            continue;
+        if (at.samples < 1 || at.samples > EXTENT_SAMPLES_MAX)
+            abort();
+        if (extent_times(&x, &at, times) == 0)
+            for (size_t i = 1; i < at.samples; i++)
+                if (times[i] <= times[i - 1])
+                    abort(); /* readers search in them */
+        (void)!extent_values(&x, &at, bits, starts);
+    }
+}
+
+static void read_record(uint8_t *bytes, size_t n)
+{
+    struct headlog_reader rd;
+    uint32_t id;
+    struct sample s;
+    if (n < 6)
+        return;
+    put_crc(bytes, bytes + 4, n - 4);
+    if (headlog_open(&rd, bytes, n) < 0)
+        return;
+    size_t items = 0;
+    while (headlog_next(&rd, &id, &s) > 0)
+        if (++items > n)
+            abort(); /* an item takes a byte at least */
+}
+
+static void read_key(const uint8_t *bytes, size_t n)
+{
+    struct label pairs[LABELS_MAX];
+    struct labels labels = {.pairs = pairs};
+    struct span key = span_of((const char *)bytes, n);
+    if (series_key_parse(key, pairs, LABELS_MAX, &labels.n) < 0)
+        return;
+    struct buf again;
+    buf_init(&again, 1 << 20);
+    series_key_build(&again, &labels);
+    if (!buf_error(&again) && again.len > n)
+        abort(); /* lengths are built as short as they can be */
+    buf_done(&again);
+}
+
+static void round_trip(const uint8_t *bytes, size_t n)
+{
+    static uint64_t bits[EXTENT_SAMPLES_MAX], back[EXTENT_SAMPLES_MAX], scratch[2 * EXTENT_SAMPLES_MAX];
+    static uint8_t column[COLUMN_BYTES(EXTENT_SAMPLES_MAX)];
+    size_t count = n / sizeof *bits;
+    count = count > EXTENT_SAMPLES_MAX ? EXTENT_SAMPLES_MAX : count;
+    if (count == 0)
+        return;
+    memcpy(bits, bytes, count * sizeof *bits);
+    const uint8_t *at = column, *end = column_put_values(column, bits, count, scratch);
+    if ((size_t)(end - column) > COLUMN_BYTES(count) || column_get_values(&at, end, count, back) < 0 || at != end ||
+        memcmp(bits, back, count * sizeof *bits) != 0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (n == 0)
+        return 0;
+    uint8_t *copy = malloc(n > 1 ? n - 1 : 1); /* of exactly that size: a read beyond it is found */
+    if (!copy)
+        return 0;
+    memcpy(copy, data + 1, n - 1);
+    switch (data[0] & 3) {
+    case 0:
+        read_extent(copy, n - 1);
+        break;
+    case 1:
+        read_record(copy, n - 1);
+        break;
+    case 2:
+        read_key(copy, n - 1);
+        break;
+    default:
+        round_trip(copy, n - 1);
+    }
+    free(copy);
+    return 0;
+}
