@@ -72,6 +72,19 @@ $(call archive,$(1)): $(call objects,$(call sources_of,$(1)))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
+# ---- the web app: dashboards/web and uPlot, compressed into byte arrays ---------------------------------
+WEB_FILES := $(shell find dashboards/web -type f)
+UPLOT := node_modules/uplot/dist/uPlot.iife.min.js
+$(UPLOT):
+	@echo "uPlot (the page's charts) is missing. Run: make deps" >&2; exit 1
+$(OUT)/gen/web_assets.c: dashboards/embed.sh $(WEB_FILES) $(UPLOT)
+	@mkdir -p $(@D)
+	@dashboards/embed.sh $@
+$(OUT)/obj/gen/web_assets.o: $(OUT)/gen/web_assets.c collector/http/assets.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+$(call archive,collector/http): $(OUT)/obj/gen/web_assets.o
+
 LIB_ARCHIVES := $(foreach r,$(LIB_ROOMS),$(call archive,$(r)))
 program_archives = $(foreach r,$(1) $(call subtree_rooms,$(1)),$(call archive,$(r))) $(LIB_ARCHIVES)
 BINARIES := $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(OUT)/crest-$(p)))
@@ -107,7 +120,7 @@ UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 E2E_SOURCES := $(sort $(wildcard tests/e2e/test_*.c))
 FUZZ_SOURCES := $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
-BROWSER_TESTS := $(sort $(wildcard tests/browser/*.test.js tests/browser/*.test.mjs))
+BROWSER_TESTS := $(sort $(wildcard tests/browser/*.test.mjs))
 UNIT_BINARIES := $(patsubst %.c,$(OUT)/%,$(UNIT_SOURCES))
 E2E_BINARIES := $(patsubst %.c,$(OUT)/%,$(E2E_SOURCES))
 FUZZ_BINARIES := $(patsubst %.c,$(OUT)/%,$(FUZZ_SOURCES))
@@ -176,6 +189,7 @@ test-run: # what test-build built; no unit test of a sibling program is left out
 test-deps: deps ## install the peers that tests compare with; none of them is started
 	@./packages.sh test
 	@./packages.sh --optional peer
+	@[ -e node_modules/playwright-core ] || { ./packages.sh web && $(NPM_CI); }
 
 # make unit T=lib/base runs the unit tests below tests/unit/lib/base only; make e2e T=name likewise
 unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit tests (T=room narrows)
@@ -220,8 +234,11 @@ docs: $(BINARIES) ## write docs/commands.md from --help
 # ---- dependencies, installation, cleaning ----------------------------------------------------------------
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 .PHONY: deps install clean help
+# uPlot and what the browser tests use come through npm, checked against the hashes of package-lock.json.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 deps: ## install what the build needs (asks first on a terminal; YES=1 answers)
 	@./packages.sh build
+	@[ -e $(UPLOT) ] || { ./packages.sh web && $(NPM_CI) --omit=dev; }
 
 install: all ## DESTDIR=... PREFIX=/usr/local: programs and man pages
 	@[ "$(MODE)" = release ] || { echo "install takes MODE=release" >&2; exit 2; }

@@ -51,4 +51,5 @@ void on_annotate(struct httpd_request *r, void *ctx);
 void on_annotations(struct httpd_request *r, void *ctx);
 void on_stream(struct httpd_request *r, void *ctx);
 void on_state(struct httpd_request *r, void *ctx);
-void on_root(struct httpd_request *r, void *ctx);
+void on_page(struct httpd_request *r, void *ctx);
+void on_asset(struct httpd_request *r, void *ctx);

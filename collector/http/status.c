@@ -108,14 +108,3 @@ void on_metrics(struct httpd_request *r, void *ctx)
     httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);
 }
-
-void on_root(struct httpd_request *r, void *ctx UNUSED)
-{
-    httpd_reply_text(r, 200,
-                     "crest-collector %s\n\n"
-                     "  /api/v1/query?query=up     Prometheus's query API\n"
-                     "  /api/v1/write              remote write\n"
-                     "  /api/v1/rules  /api/v1/alerts  /api/v1/targets\n"
-                     "  /metrics  /-/healthy  /-/ready\n",
-                     crest_version());
-}

@@ -208,6 +208,8 @@ export function makeChart(host, options) {
         ctx.save();
         ctx.strokeStyle = ctx.fillStyle = css('--ink-2');
         ctx.font = `${11 * scale}px system-ui, sans-serif`;
+        ctx.textAlign = 'left';
+        ctx.textBaseline = 'alphabetic';
         ctx.setLineDash([3 * scale, 3 * scale]);
         let free = 0;
         for (const mark of store.rows('annotations').sort((a, b) => a.t - b.t)) {

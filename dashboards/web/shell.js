@@ -96,10 +96,11 @@ export function makeShell(actions) {
         const retry = link?.status === 'waiting' ? Math.max(0, Math.ceil((link.retryAt - performance.now()) / 1000)) : 0;
         const old = duration(fresh.age_ms);
         setState(age, fresh.state === 'live' ? (shell.paused ? 'warn' : 'ok') : fresh.state === 'stale' ? 'warn' : fresh.state === 'away' ? 'crit' : 'unknown',
-            fresh.state === 'live' ? (shell.paused ? 'paused' : 'live') : fresh.state === 'stale' ? `stale ${old}` : fresh.state === 'away' ? 'no connection' : 'connecting');
+            fresh.state === 'live' ? (shell.paused ? 'paused' : 'live') : fresh.state === 'stale' ? `stale ${old}` : fresh.state === 'away' ? 'no connection' : fresh.state === 'empty' ? 'no data' : 'connecting');
         const trying = link?.status === 'waiting' && retry > 0 ? `Next try in ${retry} s.` : 'Trying now.';
         const words = fresh.state === 'away' ? `The collector does not answer. Figures are from ${clock(store.newest)}. ${trying}`
             : fresh.state === 'none' && link?.attempt > 0 ? `The collector's stream does not answer. ${trying}`
+            : fresh.state === 'empty' ? 'The collector has no sample yet. Start crest-agent with your prometheus.yml.'
             : fresh.state === 'stale' ? `No new samples since ${clock(store.newest)}. The collector answers, but nothing reaches it.`
             : shell.paused ? `Paused at ${clock(shell.pausedAt)}. New figures wait.` : '';
         setText(stale, words);
@@ -112,7 +113,7 @@ export function makeShell(actions) {
         if (kiosk) {
             setText(kioskBar.children[0], viewOf(place.path).name);
             setText(kioskBar.children[1], shell.nextView);
-            setText(kioskBar.children[2], fresh.state === 'live' ? `${clock(store.now())} · live` : fresh.state === 'none' ? 'connecting'
+            setText(kioskBar.children[2], fresh.state === 'live' ? `${clock(store.now())} · live` : fresh.state === 'none' ? 'connecting' : fresh.state === 'empty' ? 'no data yet'
                 : `data is ${old} old`);
             setAttribute(kioskBar, 'data-fresh', fresh.state);
         }

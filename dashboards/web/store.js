@@ -63,16 +63,16 @@ export const store = {
         this.t = data.t;
         this.receivedAt = performance.now();
         this.frames++;
-        this.follow(kind, data.t);
+        this.follow(data.t);
         this.tell('frame');
         if (lost)
             this.tell('again');
     },
 
-    /* Has this frame newer samples? status.newest tells; without it a delta is taken for news. */
-    follow(kind, t) {
+    /* Has this frame newer samples? status.newest tells; it is absent until the first sample came. */
+    follow(t) {
         const said = this.row('status', 'collector')?.newest;
-        const newest = Number.isFinite(said) ? Math.min(said, t) : kind === 'hb' ? this.newest : t;
+        const newest = Number.isFinite(said) ? Math.min(said, t) : 0;
         if (newest <= this.newest)
             return;
         const step = newest - this.newest;
@@ -103,7 +103,8 @@ export const store = {
     now() {
         return this.frames ? this.t + (performance.now() - this.receivedAt) : Date.now();
     },
-    /* {state: 'none' | 'live' | 'stale' | 'away', age_ms}: none before the first frame, away without a connection. */
+    /* {state: 'none' | 'live' | 'stale' | 'empty' | 'away', age_ms}: none before the first frame, empty before the first
+     * sample, away without a connection. */
     freshness() {
         if (!this.frames)
             return {state: 'none', age_ms: 0};
@@ -112,6 +113,8 @@ export const store = {
         if (this.link?.status !== 'open')
             return {state: 'away', age_ms: age};
         /* Scrapes that are 15 s apart are not stale after 3 s: three of the observed steps, at most 3 minutes. */
+        if (!this.newest)
+            return {state: 'empty', age_ms: 0};
         const limit = this.step <= 1500 ? STALE_MS : Math.min(3 * this.step, 180_000);
         return {state: quiet > limit || age > limit + STALE_MS ? 'stale' : 'live', age_ms: age};
     },
