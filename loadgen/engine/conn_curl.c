@@ -18,7 +18,7 @@
 #include "lib/base/limits.h"
 #include "loadgen/engine/conn_driver.h"
 
-#define EVENTS_MAX 256
+#define EPOLL_EVENTS_MAX 256
 #define HEADERS_BYTES_MAX (256u << 10) /* of one response; browsers give up at about as much */
 #define IDLE_TRANSFERS_MAX 1024u       /* easy handles kept for reuse: about 10 KB each */
 #define CONNECTIONS_MAX 1000000L       /* never the reason for closing one */
@@ -439,18 +439,18 @@ static int wait_for_events(struct curl_engine *e, struct epoll_event *events, in
 {
     if (!e->no_pwait2) {
         struct timespec t = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000};
-        int n = epoll_pwait2(e->epoll, events, EVENTS_MAX, &t, NULL);
+        int n = epoll_pwait2(e->epoll, events, EPOLL_EVENTS_MAX, &t, NULL);
         if (n >= 0 || errno != ENOSYS)
             return n;
         e->no_pwait2 = true;
     }
-    return epoll_wait(e->epoll, events, EVENTS_MAX, (int)((timeout_us + 999) / 1000));
+    return epoll_wait(e->epoll, events, EPOLL_EVENTS_MAX, (int)((timeout_us + 999) / 1000));
 }
 
 static int curl_engine_wait(struct conn_engine *base, int64_t timeout_us)
 {
     struct curl_engine *e = (struct curl_engine *)base;
-    struct epoll_event events[EVENTS_MAX];
+    struct epoll_event events[EPOLL_EVENTS_MAX];
     int running;
     if (e->due_us >= 0) {
         int64_t left = e->due_us - mono_us();
