@@ -197,6 +197,11 @@ unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit t
 e2e: $(BINARIES) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
 	@$(run_tests) --verbose $(filter $(OUT)/tests/e2e/%,$^)
 
+.PHONY: screens
+screens: ## write docs/screens/: every view of the page, light and dark, at three widths
+	@[ -e node_modules/playwright-core ] || { echo "playwright-core is missing. Run: make test-deps" >&2; exit 1; }
+	@node tests/browser/screens.mjs docs/screens
+
 # ---- benches and fuzzing: make bench-NAME, make fuzz-NAME ------------------------------------------
 bench-%: $(OUT)/tests/bench/% $(BINARIES)
 	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<

@@ -14,13 +14,13 @@ export function firingFor(alert) {
 }
 
 export function makeAlarm() {
-    const first = h('a', {class: 'alarm-first'}, h('span', {class: 'shape', 'aria-hidden': 'true'}, '■'),
-        h('span', {class: 'alarm-words'}), h('span', {class: 'alarm-age'}));
+    const first = h('a', {class: 'alarm-first'}, h('span', {class: 'shape', 'aria-hidden': 'true'}, '■ '),
+        h('span', {class: 'alarm-words'}), ' ', h('span', {class: 'alarm-age'}));
     const detail = h('p', {class: 'alarm-detail'});
     const others = h('ul', {class: 'alarm-others', 'aria-label': 'Further pages'});
     const pages = h('section', {class: 'alarm', 'aria-label': 'Firing pages', hidden: true}, first, detail, others);
     const ticketWords = h('a', {});
-    const tickets = h('p', {class: 'tickets', hidden: true}, h('span', {class: 'shape', 'aria-hidden': 'true'}, '▲ '), ticketWords);
+    const tickets = h('section', {class: 'tickets', 'aria-label': 'Firing tickets', hidden: true}, h('span', {class: 'shape', 'aria-hidden': 'true'}, '▲ '), ticketWords);
     const spoken = h('div', {class: 'reader-only', role: 'alert'});
     const said = new Map(); /* key → words of the pages that were announced */
 

@@ -4,6 +4,7 @@
  *   const chart = makeChart(host, {
  *       title: 'Orders per minute', format: number,
  *       history: (range) => [{query, label: (labels) => 'de'}],      asked with query_range; label null: not in this chart
+ *       order: (label) => 3,                                          optional: where a line stands, else by name
  *       live: () => [['de', 31.2], …] | null,                         the values at store.newest
  *   });
  *   chart.update(); chart.close();
@@ -117,7 +118,8 @@ export function makeChart(host, options) {
     }
     function order() {
         const rank = {live: 0, plan: 1, last: 2};
-        lines.sort((a, b) => rank[a.kind] - rank[b.kind] || a.label.localeCompare(b.label, 'en', {numeric: true}));
+        const rankOf = options.order ?? (() => 0);
+        lines.sort((a, b) => rank[a.kind] - rank[b.kind] || rankOf(a.label) - rankOf(b.label) || a.label.localeCompare(b.label, 'en', {numeric: true}));
     }
     /* One point per step. After a pause an empty one goes before it: a gap, not a line across. */
     function append(range) {
@@ -179,7 +181,7 @@ export function makeChart(host, options) {
                         return options.range;
                     return [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1];
                 }}},
-            axes: [{...axis, space: 70, values: (u, ticks, n, s, step) => ticks.map((t) => (step >= 60_000 ? clock(t).slice(0, 5) : clock(t)))},
+            axes: [{...axis, space: 70, size: 36, values: (u, ticks, n, s, step) => ticks.map((t) => (step >= 60_000 ? clock(t).slice(0, 5) : clock(t)))},
                 {...axis, size: 64, values: (u, ticks) => ticks.map((y) => (options.format ? options.format(y) : y))}],
             cursor: {sync: {key: shared.key, setSeries: false, scales: ['x', null]}, drag: {x: true, y: false, setScale: false}, points: {size: 7}},
             series: [{}, ...series()],
@@ -195,10 +197,10 @@ export function makeChart(host, options) {
                 draw: [drawMarks],
             },
         }, [xs, ...lines.map((one) => one.ys)], canvas);
-        window_();
+        showRange();
         fillLegend();
     }
-    function window_() {
+    function showRange() {
         const range = currentRange();
         plot.setScale('x', {min: range.from, max: range.to});
     }
@@ -224,6 +226,8 @@ export function makeChart(host, options) {
             if (x > free) {
                 const width = ctx.measureText(words).width;
                 const left = Math.min(x + 4 * scale, u.bbox.left + u.bbox.width - width);
+                if (left < free)
+                    continue;
                 ctx.fillText(words, left, u.bbox.top + 10 * scale);
                 free = left + width + 8 * scale;
             }

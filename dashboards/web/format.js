@@ -11,19 +11,21 @@ export function number(x) {
     const size = Math.abs(x);
     if (size >= 1e9) return (x / 1e9).toFixed(size >= 1e10 ? 1 : 2) + ' G';
     if (size >= 1e6) return (x / 1e6).toFixed(size >= 1e7 ? 1 : 2) + ' M';
+    if (size < 1e5 && Number.isInteger(x)) return x.toLocaleString('en').replaceAll(',', '\u202f');
     if (size >= 1e5) return (x / 1e3).toFixed(0) + ' k';
     if (size >= 100) return Math.round(x).toLocaleString('en').replaceAll(',', '\u202f');
     if (size >= 10) return x.toFixed(1);
-    if (size === 0) return '0';
     return size >= 1 ? x.toFixed(2) : String(Number(x.toPrecision(2)));
 }
 export function ratio(x) {
     if (!known(x)) return UNKNOWN;
     const percent = x * 100;
-    return (percent === 0 ? '0' : Math.abs(percent) >= 10 ? percent.toFixed(0) : percent.toFixed(1)) + ' %';
+    const size = Math.abs(percent);
+    return (size >= 10 || percent === 0 ? percent.toFixed(0) : size >= 1 ? percent.toFixed(1) : String(Number(percent.toPrecision(1)))) + ' %';
 }
 export function seconds(x) {
     if (!known(x)) return x === Infinity ? 'stuck' : UNKNOWN;
+    if (x === 0) return '0 s';
     if (x < 0.001) return (x * 1e6).toFixed(0) + ' µs';
     if (x < 1) return (x * 1e3).toFixed(x < 0.01 ? 1 : 0) + ' ms';
     return x < 100 ? x.toFixed(x < 10 ? 2 : 1) + ' s' : duration(x * 1000);

@@ -61,7 +61,7 @@ export function makeShell(actions) {
         h('a', {class: 'brand', href: '/event'}, 'Crest'), nav,
         h('div', {class: 'tools'}, age, undo, range, pause, themes,
             h('button', {type: 'button', onclick: actions.help, 'aria-label': 'Keys and help', title: 'Key ?'}, '?')));
-    document.body.append(header, alarm.element, stale, main, kioskBar);
+    document.body.append(header, alarm.element, h('section', {'aria-label': 'Age of the data'}, stale), main, kioskBar);
 
     const shell = {main, nextView: '', showRange: true, paused: false};
     shell.update = () => {

@@ -30,14 +30,15 @@ export function open(main) {
         list.append(h('section', {'aria-label': service}, h('h2', {}, h('bdi', {}, service)), h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': `Steps of ${service}`}, table), grid));
         const rows = () => store.rows('steps').filter((row) => row.service === service).sort((a, b) => a.index - b.index);
         const quoted = JSON.stringify(service);
+        const order = (step) => store.row('steps', `${service}/${step}`)?.index ?? 0;
         const charts = [
             makeChart(grid, {
-                title: `p95 by step, ${service}`, format: seconds,
+                title: `p95 by step, ${service}`, format: seconds, order,
                 history: () => [{query: `commerce:route_checkout_step_seconds:p95{service=${quoted}}`, label: (labels) => labels.route ?? null}],
                 live: () => rows().filter((row) => Number.isFinite(row['response_seconds:p95'])).map((row) => [row.step, row['response_seconds:p95']]),
             }),
             makeChart(grid, {
-                title: `Technical failures by step, ${service}`, format: ratio,
+                title: `Technical failures by step, ${service}`, format: ratio, order,
                 history: () => [],
                 live: () => rows().filter((row) => Number.isFinite(row.failure_ratio)).map((row) => [row.step, row.failure_ratio]),
             }),
@@ -55,7 +56,7 @@ export function open(main) {
                 setText(p95, seconds(row['response_seconds:p95']));
                 const state = level(row.failure_ratio, FAILURE_WARN, FAILURE_CRIT);
                 setAttribute(technical.firstChild, 'data-state', state);
-                setText(technical.firstChild.firstChild, state === 'crit' ? '■' : state === 'warn' ? '▲' : '');
+                setText(technical.firstChild.firstChild, state === 'crit' ? '■' : state === 'warn' ? '▲' : state === 'ok' ? '●' : '');
                 setText(technical.firstChild.lastChild, ratio(row.failure_ratio));
                 setText(other, ratio(business(row)));
             });
