@@ -17,8 +17,7 @@ async function shoot(page, name, path) {
     fire();
     await page.goto(fake.url + path);
     await page.waitForSelector('body[data-fresh=live]');
-    if (await page.locator('.chart').count())
-        await page.waitForSelector('.chart canvas');
+    await page.waitForSelector('main[data-view]');
     await page.waitForTimeout(2300);
     await page.screenshot({path: `${dir}/${name}.png`});
 }
