@@ -134,7 +134,7 @@ static void finish_step(struct user *u, const struct result *r, int64_t done_us,
     u->failed |= !good;
     u->steps++;
     size_t next = u->entry + 1;
-    if (!u->failed && e->n_gotos) {
+    if (!u->failed && e->n_gotos && !c->functional) {
         double at = rng_unit(&u->worker->rng);
         for (size_t i = 0; i < e->n_gotos; i++) {
             if (at < e->gotos[i].probability) {

@@ -56,7 +56,7 @@ static void rig_init(struct rig *rig, const char *text, uint16_t port)
                                       .think_scale = 1,
                                       .seed = 1,
                                       .run_id = "test-1",
-                                      .run_header = true};
+                                      .run_header = "load/test-1"};
 }
 
 static void rig_once(struct rig *rig)
