@@ -1,10 +1,11 @@
 /* crest-loadgen run: options to a configuration, the run, its reports. */
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
+#include <signal.h> /* SIGTERM */
 #include <sys/random.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/daemon.h"
 #include "lib/base/file.h"
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
@@ -15,17 +16,6 @@
 #define DRAIN_MS 5000 /* SIGTERM: what is left of the 10 s that daemons have after the last results are sent */
 #define PUSH_DRAIN_MS 10000
 #define PUSH_DRAIN_STOPPED_MS 3000
-
-static volatile sig_atomic_t stop_signals; /* the only global: how often, and by what, we were asked to stop */
-static volatile sig_atomic_t stop_by;
-
-static void on_stop_signal(int signal_number)
-{
-    if (!stop_signals)
-        stop_by = signal_number;
-    if (++stop_signals >= 3)
-        _exit(EXIT_INTERRUPTED);
-}
 
 struct running {
     struct run_config config;
@@ -210,7 +200,7 @@ static void on_tick(void *ctx, const struct run_tick *tick)
 static enum run_wish on_wish(void *ctx)
 {
     struct running *run = ctx;
-    if (!stop_signals)
+    if (!daemon_stopping())
         return RUN_GO_ON;
     int64_t now_us = mono_us();
     if (run->stopped_us == 0) {
@@ -218,8 +208,8 @@ static enum run_wish on_wish(void *ctx)
         fprintf(stderr, "%screst-loadgen: no more sessions are started; running ones finish (again: at once)\n",
                 run->live && run->terminal ? "\n" : "");
     }
-    bool drained = stop_by == SIGTERM && now_us - run->stopped_us > DRAIN_MS * 1000;
-    return stop_signals >= 2 || drained ? RUN_ABORT : RUN_STOP;
+    bool drained = daemon_stop_signal() == SIGTERM && now_us - run->stopped_us > DRAIN_MS * 1000;
+    return daemon_stop_count() >= 2 || drained ? RUN_ABORT : RUN_STOP;
 }
 
 static void on_wait(void *ctx, int64_t timeout_ms)
@@ -229,14 +219,6 @@ static void on_wait(void *ctx, int64_t timeout_ms)
         push_wait(run->push, timeout_ms);
     else
         sleep_us(timeout_ms * 1000);
-}
-
-static void catch_signals(void)
-{
-    struct sigaction stop = {.sa_handler = on_stop_signal}, ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
 }
 
 /* ---- afterwards ---- */
@@ -305,7 +287,8 @@ int command_run(const struct options *o)
     run.terminal = isatty(STDERR_FILENO);
     code = read_options(o, &run);
     if (code == EXIT_OK) {
-        catch_signals();
+        daemon_init("crest-loadgen");
+        daemon_allow_stops(2); /* once: let running sessions finish; twice: cut them and report; three times: gone */
         raise_descriptor_limit();
         code = execute(o, &run);
     }

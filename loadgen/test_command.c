@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/daemon.h"
 #include "loadgen/commands.h"
 #include "loadgen/engine/run.h"
 
@@ -22,6 +23,12 @@ static void on_failure(void *ctx, const struct journey *j, const struct hurl_ent
         t->code = code;
 }
 
+static enum run_wish on_wish(void *ctx)
+{
+    (void)ctx;
+    return daemon_stopping() ? RUN_ABORT : RUN_GO_ON;
+}
+
 /* One file, once. */
 static int test_file(const struct journeys *all, size_t i, const struct run_config *base)
 {
@@ -33,7 +40,7 @@ static int test_file(const struct journeys *all, size_t i, const struct run_conf
     config.journeys = &one;
     config.on_failure = on_failure;
     config.on_failure_ctx = &t;
-    struct run_hooks hooks = {0};
+    struct run_hooks hooks = {.wish = on_wish};
     struct run_result result;
     int r = run_execute(&config, &hooks, &result);
     if (r < 0) {
@@ -88,7 +95,8 @@ int command_test(const struct options *o)
         .functional = true,
     };
     size_t failed = 0;
-    for (size_t i = 0; good && i < js->n; i++) {
+    daemon_init("crest-loadgen");
+    for (size_t i = 0; good && i < js->n && !daemon_stopping(); i++) {
         int file_code = test_file(js, i, &config);
         failed += file_code != HURL_OK;
         if (file_code == HURL_RUNTIME || code == HURL_OK)
@@ -98,6 +106,8 @@ int command_test(const struct options *o)
         printf("%zu file%s: %zu succeeded, %zu failed\n", js->n, js->n == 1 ? "" : "s", js->n - failed, failed);
     allow_hosts_free(allow);
     journeys_free(js);
+    if (daemon_stopping())
+        return EXIT_INTERRUPTED;
     return good ? code : HURL_USAGE;
 }
 
