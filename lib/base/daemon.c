@@ -72,6 +72,7 @@ void daemon_init(const char *program)
     (void)r;
     log_init(program, LOG_LEVEL_INFO);
     handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN); /* ulimit -f is a full disk to us, not the end */
     handle(SIGTERM, on_stop);
     handle(SIGINT, on_stop);
     handle(SIGHUP, on_reload);

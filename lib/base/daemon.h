@@ -1,6 +1,6 @@
 /* daemon.h - what every daemon of ours shares: signals, systemd's notify socket, listening lines.
  *
- *   daemon_init("crest-agent");                      // SIGPIPE ignored, core limits untouched
+ *   daemon_init("crest-agent");                      // SIGPIPE and SIGXFSZ ignored, core limits untouched
  *   while (!daemon_stopping()) { ...; if (daemon_take_reload()) reload(); }
  *
  * SIGTERM and SIGINT set the stop flag and make daemon_wake_fd() readable; a second one ends the process at once
