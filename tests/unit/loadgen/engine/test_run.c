@@ -46,6 +46,9 @@ static void rig_init(struct rig *rig, const char *text, uint16_t port)
     char base[64];
     snprintf(base, sizeof base, "http://127.0.0.1:%u", port);
     check_ok(journeys_set(rig->journeys, SPAN("base"), hurl_value_text(span_str(base))) < 0 ? -ENOMEM : 0);
+    char secure[64];
+    snprintf(secure, sizeof secure, "https://127.0.0.1:%u", port);
+    check_ok(journeys_set(rig->journeys, SPAN("secure"), hurl_value_text(span_str(secure))) < 0 ? -ENOMEM : 0);
     rig->config = (struct run_config){.journeys = rig->journeys,
                                       .threads = 1,
                                       .open_max = 10000,
@@ -176,6 +179,13 @@ static void broken(struct http_server *s, const struct asked *q, struct buf *out
         buf_str(out, "HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n"); /* and nothing more */
     else if (span_equal(q->target, SPAN("/reset")))
         return;
+    else if (span_equal(q->target, SPAN("/endless"))) {
+        buf_str(out, "HTTP/1.1 200 X\r\n");
+        for (int i = 0; i < 3000; i++)
+            buf_printf(out, "X-%d: %0100d\r\n", i, i);
+        buf_str(out, "Content-Length: 0\r\n\r\n");
+    } else if (span_equal(q->target, SPAN("/short")))
+        buf_str(out, "HTTP/1.0 200 X\r\nContent-Length: 10\r\nConnection: close\r\n\r\nabc");
     else if (span_equal(q->target, SPAN("/garbage")))
         buf_str(out, "what?\r\n\r\n");
     else if (span_equal(q->target, SPAN("/500")))
@@ -211,6 +221,9 @@ static void every_failure_has_its_outcome_and_kind(void **state)
         {"GET {{base}}/hang\n[Options]\nmax-time: 200ms\n", OUTCOME_TRANSPORT, ERROR_TIMEOUT, "timeout"},
         {"GET {{base}}/reset\n", OUTCOME_TRANSPORT, ERROR_RESET, "reset"},
         {"GET {{base}}/garbage\n", OUTCOME_TRANSPORT, ERROR_PROTOCOL, "protocol"},
+        {"GET {{base}}/endless\n", OUTCOME_TRANSPORT, ERROR_PROTOCOL, "over the limit"},
+        {"GET {{base}}/short\n[Options]\nmax-time: 300ms\n", OUTCOME_TRANSPORT, ERROR_TIMEOUT, "timeout"},
+        {"GET {{secure}}/ok\n", OUTCOME_TRANSPORT, ERROR_TLS, "tls"},
         {"GET http://127.0.0.1:1/\n", OUTCOME_TRANSPORT, ERROR_CONNECT, "connect"},
         {"GET http://localhost:99999/\n", OUTCOME_ASSERT, ERROR_JOURNEY, "cannot be asked"},
         {"GET http://shop.example/\n", OUTCOME_TRANSPORT, ERROR_REFUSED, "--allow-hosts"},
