@@ -187,6 +187,20 @@ e2e: $(BINARIES) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ##
 bench-%: $(OUT)/tests/bench/% $(BINARIES)
 	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<
 
+# Long ones, not part of make test. ROUNDS, QUIET_SECONDS, SPIKE_SECONDS and LOAD_SECONDS change how long.
+.PHONY: torture quiet tsan-collector
+torture: bench-torture ## kill -9 the collector ROUNDS (500) times under ingest
+quiet: export QUIET_SECONDS ?= 600
+quiet: export SPIKE_SECONDS ?= 120
+quiet: $(BINARIES) $(RUN) $(OUT)/tests/e2e/test_quiet ## ten quiet minutes and a spike: no rule may fire
+	@$(RUN) --bin $(OUT) --summary $(OUT)/summary --timeout 24h --verbose $(OUT)/tests/e2e/test_quiet
+tsan-collector: ## the collector under ThreadSanitizer: 4 senders, 4 queriers, rules, reloads
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan tsan-collector-run
+tsan-collector-run: export LOAD_SECONDS ?= 20
+tsan-collector-run: export TSAN_OPTIONS ?= halt_on_error=0 second_deadlock_stack=1
+tsan-collector-run: $(OUT)/crest-collector $(RUN) $(OUT)/tests/e2e/test_collector_load
+	@$(RUN) --bin $(OUT) --summary $(OUT)/summary --timeout 1h --verbose $(OUT)/tests/e2e/test_collector_load
+
 FUZZ_SECONDS ?= 60
 fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; what it finds is kept in the corpus
 	@command -v clang >/dev/null || { echo "clang is missing: ./packages.sh bench" >&2; exit 1; }
