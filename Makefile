@@ -194,12 +194,11 @@ quiet: export QUIET_SECONDS ?= 600
 quiet: export SPIKE_SECONDS ?= 120
 quiet: $(BINARIES) $(RUN) $(OUT)/tests/e2e/test_quiet ## ten quiet minutes and a spike: no rule may fire
 	@$(RUN) --bin $(OUT) --summary $(OUT)/summary --timeout 24h --verbose $(OUT)/tests/e2e/test_quiet
-tsan-collector: ## the collector under ThreadSanitizer: 4 senders, 4 queriers, rules, reloads
-	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan tsan-collector-run
-tsan-collector-run: export LOAD_SECONDS ?= 20
-tsan-collector-run: export TSAN_OPTIONS ?= halt_on_error=0 second_deadlock_stack=1
-tsan-collector-run: $(OUT)/crest-collector $(RUN) $(OUT)/tests/e2e/test_collector_load
-	@$(RUN) --bin $(OUT) --summary $(OUT)/summary --timeout 1h --verbose $(OUT)/tests/e2e/test_collector_load
+# The test that drives it is not sanitized: what it does wrong is not the question here.
+tsan-collector: export LOAD_SECONDS ?= 20
+tsan-collector: $(OUT)/tests/e2e/test_collector_load ## the collector under ThreadSanitizer: 4 senders, 4 queriers, rules, reloads
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan $(BUILD)/tsan/crest-collector
+	@CREST_BIN=$(BUILD)/tsan $<
 
 FUZZ_SECONDS ?= 60
 fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; what it finds is kept in the corpus

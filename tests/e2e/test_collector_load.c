@@ -89,8 +89,8 @@ static void senders_queriers_rules_and_reloads_at_once(void **state)
         e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("data"), "--rule-file", e2e_write("rules.yml", RULES),
                                               "--webhook-url", webhook_server_url(pager)));
     struct writers *w = writers_new(SENDERS, 10, unix_ms() - 1000);
-    struct querier queriers[QUERIERS];
-    atomic_bool stopping = false;
+    static struct querier queriers[QUERIERS]; /* a failed test leaves the threads behind */
+    static atomic_bool stopping;
     writers_start(w, collector);
     for (unsigned i = 0; i < QUERIERS; i++) {
         queriers[i] = (struct querier){.collector = collector, .number = i * 3, .stopping = &stopping};
