@@ -252,6 +252,72 @@ static void every_failure_has_its_outcome_and_kind(void **state)
     server_stop(s);
 }
 
+static void echo(struct http_server *s, const struct asked *q, struct buf *out)
+{
+    (void)s;
+    char headers[512];
+    snprintf(headers, sizeof headers,
+             "X-Method: " SPAN_FMT "\r\nX-Type: " SPAN_FMT "\r\nX-Length: " SPAN_FMT "\r\nX-Empty: %d\r\n",
+             SPAN_ARG(q->method), SPAN_ARG(asked_header(q, "content-type")),
+             SPAN_ARG(asked_header(q, "content-length")),
+             span_search(q->headers, SPAN("X-Nothing:\r\n")) < q->headers.len);
+    if (span_equal(q->method, SPAN("HEAD")))
+        buf_printf(out, "HTTP/1.1 200 X\r\n%sContent-Length: 1000\r\n\r\n", headers);
+    else
+        respond(out, 200, headers, "secret-token-123456789");
+}
+
+static void methods_and_bodies_arrive_as_they_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *entry, *asserts;
+    } cases[] = {
+        {"HEAD {{base}}/\n", "header \"X-Method\" == \"HEAD\"\nbody isEmpty"},
+        {"OPTIONS {{base}}/\n", "header \"X-Method\" == \"OPTIONS\"\nheader \"X-Length\" == \"\""},
+        {"POST {{base}}/\n", "header \"X-Length\" == \"0\"\nheader \"X-Type\" == \"\""},
+        {"PUT {{base}}/\n`text`\n", "header \"X-Length\" == \"4\"\nheader \"X-Type\" == \"\""},
+        {"PATCH {{base}}/\nContent-Type: text/x\nX-Nothing:\n{\"a\": 1}\n",
+         "header \"X-Type\" == \"text/x\"\nheader \"X-Empty\" == \"1\""},
+        {"DELETE {{base}}/\n```graphql\n{ a(b: \"c\") }\n```\n",
+         "header \"X-Length\" == \"29\"\nheader \"X-Type\" == \"application/json\""},
+        {"CUSTOM {{base}}/\nhex,00ff;\n", "header \"X-Method\" == \"CUSTOM\"\nheader \"X-Length\" == \"2\""},
+        {"POST {{base}}/\n[Options]\nuser: a:b\nheader: X-More: 1\nhttp1.0: true\n<a/>\n",
+         "header \"X-Type\" == \"application/xml\""},
+    };
+    struct http_server *s = server_start(echo);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512];
+        struct rig rig;
+        snprintf(text, sizeof text, "# @step it\n%sHTTP 200\n[Asserts]\n%s\n", cases[i].entry, cases[i].asserts);
+        rig_init(&rig, text, s->port);
+        rig_once(&rig);
+        rig_run(&rig, NULL);
+        check_step(&rig, "it", OUTCOME_OK, ERROR_NONE);
+        rig_done(&rig);
+    }
+    server_stop(s);
+}
+
+static void a_redacted_capture_is_never_shown(void **state)
+{
+    (void)state;
+    struct http_server *s = server_start(echo);
+    struct rig rig;
+    rig_init(&rig,
+             "GET {{base}}/\nHTTP 200\n[Captures]\ntoken: body redact\n# @step it\nGET {{base}}/\nHTTP "
+             "200\n[Asserts]\nbody == \"x\"\n",
+             s->port);
+    rig_once(&rig);
+    rig_run(&rig, NULL);
+    check_step(&rig, "it", OUTCOME_BUSINESS, ERROR_ASSERT);
+    const char *said = step_named(&rig, "it")->samples[ERROR_ASSERT];
+    assert_null(strstr(said, "token"));
+    check_contains(said, "actual: text \"**********************\"");
+    rig_done(&rig);
+    server_stop(s);
+}
+
 static void after_a_failure_only_always_steps_run(void **state)
 {
     (void)state;
@@ -649,6 +715,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_journey_runs_with_cookies_captures_forms_and_redirects),
         cmocka_unit_test(every_failure_has_its_outcome_and_kind),
+        cmocka_unit_test(methods_and_bodies_arrive_as_they_are_written),
+        cmocka_unit_test(a_redacted_capture_is_never_shown),
         cmocka_unit_test(after_a_failure_only_always_steps_run),
         cmocka_unit_test(goto_and_skip_steer_the_journey),
         cmocka_unit_test(planned_sessions_are_started_or_dropped),
