@@ -17,9 +17,8 @@ struct rig {
     char *folder;
 };
 
-static struct journeys *load(const char *const *texts, size_t n, const char **ret_folder_file, char **ret_folder)
+static struct journeys *load(const char *const *texts, size_t n, char **ret_folder)
 {
-    (void)ret_folder_file;
     char *paths[8];
     check_ok(dir_make_temp("loadgen", ret_folder));
     for (size_t i = 0; i < n; i++) {
@@ -42,7 +41,7 @@ static struct journeys *load(const char *const *texts, size_t n, const char **re
 static void rig_init(struct rig *rig, const char *text, uint16_t port)
 {
     *rig = (struct rig){0};
-    rig->journeys = load(&text, 1, NULL, &rig->folder);
+    rig->journeys = load(&text, 1, &rig->folder);
     char base[64];
     snprintf(base, sizeof base, "http://127.0.0.1:%u", port);
     check_ok(journeys_set(rig->journeys, SPAN("base"), hurl_value_text(span_str(base))) < 0 ? -ENOMEM : 0);
@@ -699,7 +698,7 @@ static void journeys_share_sessions_by_weight(void **state)
     journeys_free(rig.journeys);
     check_ok(dir_remove(rig.folder));
     free(rig.folder);
-    rig.journeys = load(texts, 3, NULL, &rig.folder);
+    rig.journeys = load(texts, 3, &rig.folder);
     rig.config.journeys = rig.journeys;
     rig.config.driver = &STUB;
     rig_rate(&rig, "1s:2000");
