@@ -10,7 +10,7 @@
 #define SPOOL_AFTER_US 500000
 #define BATCH_BYTES 524288u /* a batch this large does not wait for the one in flight */
 #define BACKOFF_MIN_US 100000
-#define BACKOFF_MAX_US 5000000
+#define BACKOFF_MAX_US 1000000      /* so soon does a collector that is back see live samples again */
 #define RETRY_AFTER_US_MAX 60000000 /* no receiver may silence us for longer */
 #define SCRATCH_BYTES (1u << 20)
 
