@@ -206,6 +206,19 @@ screens: ## write docs/screens/: every view of the page, light and dark, at thre
 bench-%: $(OUT)/tests/bench/% $(BINARIES)
 	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<
 
+# Long ones, not part of make test. ROUNDS, QUIET_SECONDS, SPIKE_SECONDS and LOAD_SECONDS change how long.
+.PHONY: torture quiet tsan-collector
+torture: bench-torture ## kill -9 the collector ROUNDS (500) times under ingest
+quiet: export QUIET_SECONDS ?= 600
+quiet: export SPIKE_SECONDS ?= 120
+quiet: $(BINARIES) $(RUN) $(OUT)/tests/e2e/test_quiet ## ten quiet minutes and a spike: no rule may fire
+	@$(RUN) --bin $(OUT) --summary $(OUT)/summary --timeout 24h --verbose $(OUT)/tests/e2e/test_quiet
+# The test that drives it is not sanitized: what it does wrong is not the question here.
+tsan-collector: export LOAD_SECONDS ?= 20
+tsan-collector: $(OUT)/tests/e2e/test_collector_load ## the collector under ThreadSanitizer: 4 senders, 4 queriers, rules, reloads
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan $(BUILD)/tsan/crest-collector
+	@CREST_BIN=$(BUILD)/tsan $<
+
 FUZZ_SECONDS ?= 60
 fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; what it finds is kept in the corpus
 	@command -v clang >/dev/null || { echo "clang is missing: ./packages.sh bench" >&2; exit 1; }

@@ -97,6 +97,7 @@ void on_metrics(struct httpd_request *r, void *ctx)
                   "Remote-write requests answered with 4xx or 503, by reason.");
     metric_value(&w, (double)atomic_load(&room->writes_refused_bad), "reason", "invalid", NULL);
     metric_value(&w, (double)atomic_load(&room->writes_refused_busy), "reason", "queue_full", NULL);
+    metric_value(&w, (double)atomic_load(&room->writes_refused_failed), "reason", "not_stored", NULL);
     httpd_stats(room->server, &w);
     store_stats(room->store, &w);
     query_stats(room->query, &w);
