@@ -1,19 +1,23 @@
 /* crest-collector: receives samples, answers queries, runs rules, pages. */
 #include <errno.h>
 
+#include "collector/ask.h"
 #include "collector/config.h"
 #include "collector/http/http.h"
+#include "collector/view/view.h"
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/options.h"
+#include "lib/wire/url.h"
 #include "lib/wire/web_config.h"
 
 static const struct command_def COMMANDS[] = {
     {"", NULL, 0, 0, "run the collector"},
     {"check", "[config|rules] FILE…", 1, 10000, "validate files and what they refer to; errors as file:line:col"},
     {"init", NULL, 0, 0, "print a commented crest.yml"},
+    {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
@@ -69,6 +73,48 @@ static const struct option_def OPTIONS[] = {
      .arg = "FILE",
      .help = "Prometheus rule file; adds to the configuration's",
      .commands = ""},
+    {.name = "stream-clients",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "2048",
+     .min = 1,
+     .max = 100000,
+     .env = "CREST_STREAM_CLIENTS",
+     .help = "clients of the live stream; further ones get 503",
+     .commands = ""},
+    {.name = "stream-clients-per-address",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "64",
+     .min = 1,
+     .max = 100000,
+     .env = "CREST_STREAM_CLIENTS_PER_ADDRESS",
+     .help = "of them from one address; raise it behind a proxy",
+     .commands = ""},
+    {.name = "url",
+     .type = OPT_TEXT,
+     .arg = "URL",
+     .fallback = ASK_URL,
+     .env = "CREST_URL",
+     .help = "the running collector that a command talks to",
+     .commands = "mark"},
+    {.name = "auth-file",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_AUTH_FILE",
+     .help = "file with the bearer token for --url",
+     .commands = "mark"},
+    {.name = "ca-file",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_CA_FILE",
+     .help = "certificates that --url may be signed with",
+     .commands = "mark"},
+    {.name = "at",
+     .type = OPT_TEXT,
+     .arg = "TIME",
+     .help = "when it happened, RFC 3339; default now",
+     .commands = "mark"},
     {.name = "log-level",
      .type = OPT_CHOICE,
      .arg = "LEVEL",
@@ -98,8 +144,13 @@ struct collector {
     struct query_engine *query;
     struct notify *notify;
     struct rules *rules;
+    struct live *live;
+    struct view *view;
+    struct annotations *annotations;
     struct httpd *httpd;
     struct http_room room;
+    char external_url[512], external_host[256];
+    const char *allowed_hosts[2]; /* external_host, NULL */
 };
 
 static const char *setting(const struct collector *c, const char *option, const char *from_file)
@@ -148,10 +199,70 @@ MUST_USE static int load_config(struct collector *c)
     return report(&problems, r);
 }
 
+/* ---- the live stream: sources push nothing, rules say when to look ---- */
+static void on_round(void *ctx)
+{
+    live_tick(((struct collector *)ctx)->live);
+}
+
+static void on_alerts_changed(void *ctx)
+{
+    live_alert(((struct collector *)ctx)->live);
+}
+
+static void on_commit(void *ctx, const struct commit_info *info)
+{
+    struct collector *c = ctx;
+    struct commit_hook rules = rules_commit_hook(c->rules);
+    rules.committed(rules.ctx, info);
+    view_committed(c->view, info);
+}
+
+MUST_USE static int open_live(struct collector *c)
+{
+    struct live_config live = {.clients_max = (unsigned)options_count(c->options, "stream-clients"),
+                               .clients_per_address_max =
+                                   (unsigned)options_count(c->options, "stream-clients-per-address")};
+    struct view_config view = {.query = c->query, .store = c->store, .rules = c->rules};
+    int r = live_new(&live, &c->live);
+    if (r == 0)
+        r = view_new(&view, &c->view);
+    if (r == 0)
+        r = view_add_sources(c->view, c->live);
+    if (r == 0)
+        r = annotations_open(c->state, &c->annotations);
+    struct frame_source annotations = annotations_source(c->annotations);
+    return r < 0 ? r : live_add_source(c->live, &annotations);
+}
+
+/* How people reach us, for links: as configured, else by the listen address (this host's name when that is every
+ * address). Without a known port there is none. */
+static void find_external_url(struct collector *c)
+{
+    const char *listen = setting(c, "listen", c->config.listen), *colon = strrchr(listen, ':');
+    const char *scheme = web_config_has_tls(c->web_config) ? "https" : "http";
+    char host[256] = "localhost";
+    if (c->config.external_url)
+        snprintf(c->external_url, sizeof c->external_url, "%s", c->config.external_url);
+    else if (!colon || strcmp(colon, ":0") == 0)
+        return;
+    else if (listen[0] != ':' && strncmp(listen, "0.0.0.0:", 8) != 0 && strncmp(listen, "[::]:", 5) != 0)
+        snprintf(c->external_url, sizeof c->external_url, "%s://%s", scheme, listen);
+    else if (gethostname(host, sizeof host - 1) == 0)
+        snprintf(c->external_url, sizeof c->external_url, "%s://%s%s", scheme, host, colon);
+    struct url url;
+    const char *why;
+    if (c->config.external_url && url_parse(&url, span_str(c->external_url), &why) == 0) {
+        snprintf(c->external_host, sizeof c->external_host, SPAN_FMT, SPAN_ARG(url.host));
+        c->allowed_hosts[0] = c->external_host;
+    }
+}
+
 MUST_USE static int open_rooms(struct collector *c)
 {
     char why[512] = "";
     const char *dir = setting(c, "data", c->config.data);
+    find_external_url(c);
     int r = dir_make(dir);
     if (r < 0) {
         log_error("cannot make the data folder", "path", "%s", dir, "error", "%s", strerror(-r));
@@ -173,7 +284,7 @@ MUST_USE static int open_rooms(struct collector *c)
         log_error("cannot open the store", "path", "%s", dir, "error", "%s", why);
         return r;
     }
-    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM};
+    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM, &ANNOTATIONS_STATE_ROOM};
     r = state_open(dir, rooms, ARRAY_LEN(rooms), &c->state, why, sizeof why);
     if (r < 0) {
         log_error("cannot open state.db", "path", "%s", dir, "error", "%s", why);
@@ -184,7 +295,7 @@ MUST_USE static int open_rooms(struct collector *c)
         return r;
     struct notify_config notify = {.state = c->state,
                                    .webhook_url = setting(c, "webhook-url", c->config.webhook_url),
-                                   .external_url = c->config.external_url};
+                                   .external_url = c->external_url};
     r = notify_new(&notify, &c->notify);
     if (r < 0)
         return r;
@@ -192,8 +303,11 @@ MUST_USE static int open_rooms(struct collector *c)
                                  .store = c->store,
                                  .state = c->state,
                                  .sink = notify_sink(c->notify),
-                                 .external_url = c->config.external_url};
+                                 .watch = {c, on_round, on_alerts_changed},
+                                 .external_url = c->external_url};
     r = rules_new(&rules, &c->rules);
+    if (r == 0)
+        r = open_live(c);
     if (r < 0)
         return r;
     struct problems problems;
@@ -205,34 +319,30 @@ MUST_USE static int open_rooms(struct collector *c)
 MUST_USE static int start(struct collector *c)
 {
     char why[512] = "";
-    char external_host[256] = "";
-    const char *hosts[] = {external_host, NULL};
-    struct span host = span_str(c->config.external_url);
-    size_t at = span_search(host, SPAN("://"));
-    if (at < host.len) { /* scheme://HOST[:PORT][/…] */
-        host = span_from(host, at + 3);
-        size_t end = 0;
-        while (end < host.len && host.ptr[end] != '/' && host.ptr[end] != ':')
-            end++;
-        snprintf(external_host, sizeof external_host, SPAN_FMT, SPAN_ARG(span_of(host.ptr, end)));
-    }
     c->room.store = c->store;
     c->room.query = c->query;
     c->room.rules = c->rules;
     c->room.notify = c->notify;
     c->room.state = c->state;
-    store_set_commit_hook(c->store, rules_commit_hook(c->rules));
-    int r = notify_start(c->notify);
-    if (r == 0)
-        r = rules_start(c->rules);
-    if (r < 0)
-        return r;
+    c->room.live = c->live;
+    c->room.annotations = c->annotations;
+    store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
     struct httpd_config config = {.listen = setting(c, "listen", c->config.listen),
                                   .web_config = c->web_config,
-                                  .allowed_hosts = external_host[0] ? hosts : NULL};
-    r = http_start(&c->room, &config, &c->httpd, why, sizeof why);
+                                  .allowed_hosts = c->allowed_hosts};
+    /* The port comes first: who cannot listen must page nobody. */
+    int r = http_start(&c->room, &config, &c->httpd, why, sizeof why);
     if (r < 0) {
         log_error("cannot listen", "address", "%s", config.listen, "error", "%s", why);
+        return r;
+    }
+    r = notify_start(c->notify);
+    if (r == 0)
+        r = live_start(c->live);
+    if (r == 0)
+        r = rules_start(c->rules);
+    if (r < 0) {
+        log_error("cannot start", "error", "%s", strerror(-r));
         return r;
     }
     loaded(c, true);
@@ -266,11 +376,15 @@ static void stop(struct collector *c)
     daemon_notify("STOPPING=1");
     httpd_stop(c->httpd, 5000);
     rules_stop(c->rules);
+    live_stop(c->live);
     notify_free(c->notify);
     query_free(c->query);
     store_close(c->store); /* its last commits still call the rules' hook */
     rules_free(c->rules);
+    live_free(c->live);
+    view_free(c->view);
     state_close(c->state);
+    annotations_free(c->annotations);
     web_config_free(c->web_config);
     collector_config_done(&c->config);
 }
@@ -341,6 +455,8 @@ int main(int argc, char **argv)
     } else if (strcmp(command, "init") == 0) {
         fputs(COLLECTOR_CONFIG_EXAMPLE, stdout);
         code = EXIT_OK;
+    } else if (strcmp(command, "mark") == 0) {
+        code = ask_mark(options);
     } else {
         code = run(options);
     }

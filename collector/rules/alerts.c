@@ -155,6 +155,7 @@ MUST_USE static int merge(struct evaluation *e, struct rule *r, struct candidate
             one->labels = NULL;
         }
         if (begins) {
+            e->group->alerts_changed = true;
             a->phase = ALERT_PENDING;
             a->active_ms = e->t_ms;
             a->fired_ms = a->resolved_ms = a->last_sent_ms = a->valid_until_ms = a->keep_firing_since_ms = TIME_NONE;
@@ -192,8 +193,10 @@ static bool missing(struct transition *t, struct active_alert *a)
     bool forget = a->phase == ALERT_PENDING ||
                   (a->resolved_ms != TIME_NONE && now_ms - a->resolved_ms > RULES_RESOLVED_RETENTION_MS);
     if (forget) {
+        t->e->group->alerts_changed |= a->phase == ALERT_PENDING;
         t->gone[t->n_gone++] = a;
     } else if (a->phase != ALERT_INACTIVE) {
+        t->e->group->alerts_changed = true;
         a->phase = ALERT_INACTIVE;
         a->resolved_ms = now_ms;
         a->dirty = true;
@@ -215,10 +218,12 @@ static void hold(const struct transition *t, struct active_alert *a)
         a->dirty = true;
     }
     if (a->phase == ALERT_PENDING && held_ms >= t->rule->def->for_ms) {
+        t->e->group->alerts_changed = true;
         a->phase = ALERT_FIRING;
         a->fired_ms = now_ms;
         a->dirty = true;
     } else if (a->phase == ALERT_FIRING && held_ms < t->rule->def->for_ms) { /* `for` was raised by a reload */
+        t->e->group->alerts_changed = true;
         a->phase = ALERT_PENDING;
         a->fired_ms = TIME_NONE;
         a->dirty = true;
@@ -387,6 +392,7 @@ static int over_limit(struct transition *t, uint64_t limit, size_t active)
     strmap_done(&t->rule->active);
     strmap_init(&t->rule->active, RULE_SERIES_MAX * 2);
     c->all = true;
+    t->e->group->alerts_changed = true;
     alert_change_submit(c);
     return rule_fail(t->rule, -E2BIG, "exceeded limit of %llu with %zu alerts", (unsigned long long)limit, active);
 }

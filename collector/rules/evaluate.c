@@ -178,6 +178,7 @@ void group_evaluate(struct rules *ru, struct group *g, int64_t t_ms)
         g->grace_until_ms = t_ms + (twice_ms > RULES_RESTART_GRACE_MS ? twice_ms : RULES_RESTART_GRACE_MS);
     }
     g->samples = 0;
+    g->alerts_changed = false;
     evaluate_rules(&e);
     wait_for_changes(&e);
     output_done(&e.out);
@@ -189,4 +190,6 @@ void group_evaluate(struct rules *ru, struct group *g, int64_t t_ms)
     g->evaluated_ms = t_ms;
     g->duration_us = mono_us() - start_us;
     group_publish(ru, g);
+    if (g->alerts_changed && ru->config.watch.alerts_changed)
+        ru->config.watch.alerts_changed(ru->config.watch.ctx);
 }

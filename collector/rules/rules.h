@@ -22,10 +22,17 @@
 #include "collector/state/state.h"
 
 struct rules;
+/* Who watches evaluations (the live stream): called on an evaluation's thread, must be cheap and never wait. Members may be NULL. */
+struct rules_watch {
+    void *ctx;
+    void (*round)(void *ctx);          /* groups that record every second or two have run: their samples are in the store */
+    void (*alerts_changed)(void *ctx); /* an alert began to pend or fire, or ended; rules_each_alert has it already */
+};
 struct rules_config {
     struct query_engine *query;
     struct store *store;
-    struct state *state;           /* NULL: nothing survives (test rules) */
+    struct state *state; /* NULL: nothing survives (test rules) */
+    struct rules_watch watch;
     struct alert_sink sink;        /* accept NULL: alerts go nowhere */
     int64_t interval_ms;           /* default of groups; 0: 1 m */
     int64_t resend_ms;             /* 0: 1 m */
@@ -52,4 +59,13 @@ int64_t rules_step(struct rules *ru, int64_t now_ms);
 struct json_writer;
 void rules_write_json(const struct rules *ru, struct span type, struct json_writer *j);
 void rules_alerts_json(const struct rules *ru, struct json_writer *j);
+/* Every pending or firing alert, from the same copy: fn is called outside of any lock; its texts live during the call. */
+struct rules_alert {
+    const struct labels *labels, *annotations; /* alertname included */
+    struct span expr;                          /* as the formatter prints it */
+    bool firing;
+    double value;
+    int64_t active_ms, fired_ms; /* fired_ms is INT64_MIN while pending */
+};
+void rules_each_alert(const struct rules *ru, void (*fn)(void *ctx, const struct rules_alert *alert), void *ctx);
 void rules_stats(const struct rules *ru, struct metric_writer *w);

@@ -64,7 +64,8 @@ struct group {
     bool write_singly;      /* a common write was refused in part: find out whose samples they were */
     uint64_t iterations, missed, evaluations, failures;
     int64_t evaluated_ms, duration_us;
-    uint64_t samples; /* of the last evaluation */
+    uint64_t samples;    /* of the last evaluation */
+    bool alerts_changed; /* in the last evaluation: an alert's phase is another */
 };
 
 struct lane {

@@ -13,7 +13,7 @@ struct alert_view {
     struct labels labels, annotations;
     enum alert_phase phase;
     double value;
-    int64_t active_ms, keep_firing_since_ms;
+    int64_t active_ms, fired_ms, keep_firing_since_ms;
 };
 struct rule_view {
     enum rule_health health;
@@ -101,6 +101,7 @@ MUST_USE static int copy_alerts(struct arena *arena, const struct rule *r, struc
         to->phase = a->phase;
         to->value = a->value;
         to->active_ms = a->active_ms;
+        to->fired_ms = a->fired_ms;
         to->keep_firing_since_ms = a->keep_firing_since_ms;
         v->n_firing += a->phase == ALERT_FIRING;
         int e = labels_copy(arena, &a->labels->labels, &to->labels);
@@ -360,6 +361,25 @@ void rules_alerts_json(const struct rules *ru, struct json_writer *j)
             write_alerts(j, &views[i]->rules[k]);
     jw_end(j);
     jw_end(j);
+    views_unref((struct rules *)(uintptr_t)ru, views, n);
+}
+
+void rules_each_alert(const struct rules *ru, void (*fn)(void *ctx, const struct rules_alert *alert), void *ctx)
+{
+    size_t n;
+    struct group_view **views = views_get(ru, &n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < views[i]->def->n_rules; k++)
+            for (size_t m = 0; m < views[i]->rules[k].n_alerts; m++) {
+                const struct alert_view *a = &views[i]->rules[k].alerts[m];
+                fn(ctx, &(struct rules_alert){.labels = &a->labels,
+                                              .annotations = &a->annotations,
+                                              .expr = views[i]->def->rules[k].query,
+                                              .firing = a->phase == ALERT_FIRING,
+                                              .value = a->value,
+                                              .active_ms = a->active_ms,
+                                              .fired_ms = a->fired_ms});
+            }
     views_unref((struct rules *)(uintptr_t)ru, views, n);
 }
 

@@ -40,6 +40,16 @@
 #define DELIVERY_ALERTS_MAX 500u          /* alerts in one body; more go into further bodies, none is left out */
 #define DELIVERY_INFLIGHT_MAX 16u         /* requests at once to a receiver */
 
+/* ---- events and annotations ---- */
+#define ANNOTATIONS_MAX 100000u                       /* a deploy every minute for two months; the oldest make room */
+#define EVENTS_MAX 1000u                              /* imported events: a new name is refused above */
+#define EVENT_LENGTH_MAX_MS (31ll * 24 * 3600 * 1000) /* a month of sale */
+#define EVENT_MARKETS_MAX 64u
+#define EVENT_CHANNELS_MAX 32u
+#define EVENT_PHASES_MAX 64u
+#define EVENT_ROWS_MAX 500000u           /* of a plan: a month by the minute for ten markets */
+#define EVENT_FILE_BYTES_MAX (16u << 20) /* event.yml, plan.csv or last.csv */
+
 /* ---- store ---- */
 #define STORE_SERIES_MAX                                                                                               \
     10000000u /* default cap: 324 B each (6 labels) are 3.2 GB; new series are refused above, known ones go on */
@@ -83,6 +93,16 @@
 #define HTTP_AUTH_QUEUE_MAX 64u  /* requests waiting for a check, ~4 s of it: 503 with Retry-After above */
 #define HTTP_AUTH_GOOD_MAX 64u   /* credentials known to be right: oldest forgotten */
 #define HTTP_AUTH_BAD_MAX 256u   /* and wrong, so that a client with an old password costs one check */
+
+/* ---- the live stream ---- */
+#define LIVE_CLIENTS_MAX 2048u            /* default of --stream-clients: 503 above; each costs a connection's pool */
+#define LIVE_CLIENTS_PER_ADDRESS_MAX 64u  /* default of --stream-clients-per-address: one office behind one address */
+#define LIVE_FRAME_BYTES_MAX (256u << 10) /* a frame: what does not fit is counted in `more`; 2 Mbit/s at worst */
+#define LIVE_SOURCES_MAX 16u              /* sections of a frame */
+#define LIVE_ROWS_MAX 20000u              /* rows of one section, /state included; further ones are counted in `more` */
+#define LIVE_SECTION_BYTES_MAX (32u << 20) /* what one section renders; above, its last rows stay */
+#define LIVE_STATE_BYTES_MAX (64u << 20)   /* an answer of /state: 503 above */
+#define LIVE_WAITERS_MAX 64u               /* requests of /state at once: 503 above */
 
 /* ---- http client ---- */
 #define HTTP_REQUESTS_MAX 20000u /* of one client at once: twice TARGETS_MAX; -EAGAIN above, the caller counts */

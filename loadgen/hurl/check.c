@@ -45,8 +45,7 @@ static void compile_regex(struct checking *c, struct hurl_operand *o)
     } else if (r < 0) {
         report(c, o->at, "regular expression: %s", error.text);
     } else {
-        struct regex **kept =
-            list_push(&c->file->arena, &c->file->regexes, &c->file->n_regexes, sizeof *kept);
+        struct regex **kept = list_push(&c->file->arena, &c->file->regexes, &c->file->n_regexes, sizeof *kept);
         if (kept) {
             *kept = o->regex;
         } else {
@@ -114,8 +113,7 @@ static void check_filters(struct checking *c, struct hurl_filter *filters, size_
         for (size_t k = 0; k < HURL_FILTER_ARGS_MAX; k++)
             check_operand(c, &f->args[k]);
         enum hurl_filter_kind kind = f->def->kind;
-        if (kind == HURL_FILTER_REGEX || kind == HURL_FILTER_REPLACE_REGEX ||
-            f->args[0].kind == HURL_OPERAND_PATTERN)
+        if (kind == HURL_FILTER_REGEX || kind == HURL_FILTER_REPLACE_REGEX || f->args[0].kind == HURL_OPERAND_PATTERN)
             compile_regex(c, &f->args[0]);
         else if (kind == HURL_FILTER_JSONPATH)
             compile_jsonpath(c, &f->args[0]);
@@ -230,6 +228,7 @@ int hurl_check(struct hurl_file *f, struct problems *problems)
 {
     struct checking c = {.file = f, .problems = problems};
     size_t before = problems_errors(problems);
+    xpath_init();
     for (size_t i = 0; i < f->n_entries; i++) {
         check_request(&c, &f->entries[i].request);
         check_response(&c, &f->entries[i].response);
@@ -256,8 +255,7 @@ static void use_expr(struct using *u, const struct hurl_expr *e)
 {
     if (e->function == HURL_NO_FUNCTION && !u->set[e->slot]) {
         problem_add(u->problems, PROBLEM_ERROR, u->file->name, e->at.line, e->at.column,
-                    "the variable '" SPAN_FMT "' is set nowhere before (give it with --variable " SPAN_FMT
-                    "=VALUE)",
+                    "the variable '" SPAN_FMT "' is set nowhere before (give it with --variable " SPAN_FMT "=VALUE)",
                     SPAN_ARG(e->name), SPAN_ARG(e->name));
         u->set[e->slot] = true; /* once is enough */
         u->missing++;

@@ -149,8 +149,7 @@ MUST_USE static int replace_pattern(struct filtering *x, struct span to)
         regex_free(re);
     if (found < 0) {
         buf_done(&out);
-        return eval_fail(x->why, HURL_FAILED_PROTOCOL, x->f->at,
-                         "the regular expression is too costly on this text");
+        return eval_fail(x->why, HURL_FAILED_PROTOCOL, x->f->at, "the regular expression is too costly on this text");
     }
     return give_text(x, &out);
 }
@@ -380,8 +379,7 @@ int eval_filters(struct hurl_scope *s, const struct hurl_filter *filters, size_t
     for (size_t i = 0; i < n; i++) {
         struct filtering x = {s, &filters[i], value, why};
         if (!FILTERS[filters[i].def->kind])
-            return eval_fail(why, HURL_FAILED_RUN, filters[i].at, "%s is not executed yet",
-                             filters[i].def->name);
+            return eval_fail(why, HURL_FAILED_RUN, filters[i].at, "%s is not executed yet", filters[i].def->name);
         if (value->kind == HURL_VALUE_NONE)
             return eval_fail(why, HURL_FAILED_PROTOCOL, filters[i].at, "%s has no value to work on",
                              filters[i].def->name);

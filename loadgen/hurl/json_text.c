@@ -45,8 +45,7 @@ static bool check_string(struct check *c)
         if (++c->at == c->end)
             break;
         if (*c->at == 'u') {
-            if (c->end - c->at < 5 || !is_hex(c->at[1]) || !is_hex(c->at[2]) || !is_hex(c->at[3]) ||
-                !is_hex(c->at[4]))
+            if (c->end - c->at < 5 || !is_hex(c->at[1]) || !is_hex(c->at[2]) || !is_hex(c->at[3]) || !is_hex(c->at[4]))
                 return wrong(c, "a bad \\u escape");
             c->at += 4;
         } else if (!*c->at || !strchr("\"\\/bfnrt", *c->at)) {
@@ -125,8 +124,7 @@ static bool check_members(struct check *c, char close)
             return false;
         check_blanks(c);
         if (c->at == c->end || (*c->at != ',' && *c->at != close))
-            return wrong(c,
-                         close == '}' ? "no ',' or '}' where one is due" : "no ',' or ']' where one is due");
+            return wrong(c, close == '}' ? "no ',' or '}' where one is due" : "no ',' or ']' where one is due");
         if (*c->at++ == close) {
             c->depth--;
             return true;

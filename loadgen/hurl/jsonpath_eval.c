@@ -14,11 +14,11 @@ struct eval {
     size_t made;
 };
 
-#define TRY(call)                                                                                            \
-    do {                                                                                                     \
-        int try_r = (call);                                                                                  \
-        if (try_r < 0)                                                                                       \
-            return try_r;                                                                                    \
+#define TRY(call)                                                                                                      \
+    do {                                                                                                               \
+        int try_r = (call);                                                                                            \
+        if (try_r < 0)                                                                                                 \
+            return try_r;                                                                                              \
     } while (0)
 
 MUST_USE static int add(struct eval *e, struct nodes *to, struct span value)
@@ -146,8 +146,7 @@ static bool equal(const struct operand_value *a, const struct operand_value *b)
     return json_text_equal(a->json, b->json);
 }
 
-MUST_USE static int less(struct eval *e, const struct operand_value *a, const struct operand_value *b,
-                         bool *ret)
+MUST_USE static int less(struct eval *e, const struct operand_value *a, const struct operand_value *b, bool *ret)
 {
     *ret = false;
     if (!a->present || !b->present)
@@ -234,8 +233,7 @@ MUST_USE static int select_children(struct eval *e, const struct jsonpath_select
     return 0;
 }
 
-MUST_USE static int select_slice(struct eval *e, const struct jsonpath_selector *s, struct span array,
-                                 struct nodes *to)
+MUST_USE static int select_slice(struct eval *e, const struct jsonpath_selector *s, struct span array, struct nodes *to)
 {
     int64_t n = (int64_t)json_text_count(array);
     if (s->step == 0 || n == 0)
@@ -263,8 +261,7 @@ MUST_USE static int select_slice(struct eval *e, const struct jsonpath_selector 
     return 0;
 }
 
-MUST_USE static int select_one(struct eval *e, const struct jsonpath_selector *s, struct span value,
-                               struct nodes *to)
+MUST_USE static int select_one(struct eval *e, const struct jsonpath_selector *s, struct span value, struct nodes *to)
 {
     enum json_text_type type = json_text_type(value);
     struct span found;
@@ -316,8 +313,7 @@ bool jsonpath_is_singular(const struct jsonpath *path)
     return path->singular;
 }
 
-int jsonpath_eval(const struct jsonpath *path, struct span root, struct arena *scratch,
-                  struct jsonpath_result *ret)
+int jsonpath_eval(const struct jsonpath *path, struct span root, struct arena *scratch, struct jsonpath_result *ret)
 {
     struct eval e = {.arena = scratch, .root = root};
     struct nodes found = {0};

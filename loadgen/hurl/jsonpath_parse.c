@@ -19,11 +19,11 @@ struct path_parser {
     size_t why_bytes;
 };
 
-#define TRY(call)                                                                                            \
-    do {                                                                                                     \
-        int try_r = (call);                                                                                  \
-        if (try_r < 0)                                                                                       \
-            return try_r;                                                                                    \
+#define TRY(call)                                                                                                      \
+    do {                                                                                                               \
+        int try_r = (call);                                                                                            \
+        if (try_r < 0)                                                                                                 \
+            return try_r;                                                                                              \
     } while (0)
 
 PRINTF_LIKE(2, 3) static int fail(struct path_parser *p, const char *format, ...)
@@ -215,8 +215,7 @@ MUST_USE static int parse_brackets(struct path_parser *p, struct jsonpath_segmen
 static bool is_name_char(char c)
 {
     unsigned char u = (unsigned char)c;
-    return ((u | 0x20) >= 'a' && (u | 0x20) <= 'z') || (u >= '0' && u <= '9') || u == '_' || u == '-' ||
-           u >= 0x80;
+    return ((u | 0x20) >= 'a' && (u | 0x20) <= 'z') || (u >= '0' && u <= '9') || u == '_' || u == '-' || u >= 0x80;
 }
 
 /* Behind a dot: * or a name. */
@@ -262,8 +261,8 @@ static int parse_segments(struct path_parser *p, struct jsonpath *path)
         } else {
             return 0;
         }
-        bool one = segment.n == 1 &&
-                   (segment.selectors[0].kind == SELECT_NAME || segment.selectors[0].kind == SELECT_INDEX);
+        bool one =
+            segment.n == 1 && (segment.selectors[0].kind == SELECT_NAME || segment.selectors[0].kind == SELECT_INDEX);
         if (segment.descendant || !one)
             path->singular = false;
         struct jsonpath_segment *kept = push(p->arena, &path->segments, &path->n, sizeof *kept);
@@ -296,8 +295,7 @@ MUST_USE static int parse_function(struct path_parser *p, struct jsonpath_operan
     bool length = span_equal(name, SPAN("length"));
     if (!length && !span_equal(name, SPAN("count"))) {
         p->at = start;
-        return fail(p, "the function '" SPAN_FMT "' is not supported yet (length and count are)",
-                    SPAN_ARG(name));
+        return fail(p, "the function '" SPAN_FMT "' is not supported yet (length and count are)", SPAN_ARG(name));
     }
     p->at++; /* ( */
     skip_blanks(p);
@@ -388,8 +386,7 @@ MUST_USE static int parse_comparison(struct path_parser *p, struct jsonpath_filt
     f->kind = FILTER_COMPARE;
     skip_blanks(p);
     TRY(parse_operand(p, &f->b));
-    if ((f->a.kind == OPERAND_PATH && !f->a.path->singular) ||
-        (f->b.kind == OPERAND_PATH && !f->b.path->singular))
+    if ((f->a.kind == OPERAND_PATH && !f->a.path->singular) || (f->b.kind == OPERAND_PATH && !f->b.path->singular))
         return fail(p, "a comparison needs paths to one value");
     return 0;
 }
@@ -458,8 +455,7 @@ static int parse_filter(struct path_parser *p, const struct jsonpath_filter **re
     return 0;
 }
 
-int jsonpath_compile(struct arena *a, struct span text, const struct jsonpath **ret, char *why,
-                     size_t why_bytes)
+int jsonpath_compile(struct arena *a, struct span text, const struct jsonpath **ret, char *why, size_t why_bytes)
 {
     struct path_parser p = {.arena = a, .text = span_trim(text), .why = why, .why_bytes = why_bytes};
     if (p.text.len > PATH_TEXT_MAX)

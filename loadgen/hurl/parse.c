@@ -1,123 +1,12 @@
 #include "loadgen/hurl/parse.h"
 
 #include <errno.h>
-#include <stdarg.h>
 
 #include "lib/base/limits.h"
 #include "lib/match/regex.h"
 #include "loadgen/hurl/parser.h"
 
 #define TREE_BYTES_MAX (256u << 20) /* a file of CONFIG_BYTES_MAX needs several times its size at worst */
-#define VARIABLES_MAX 4096u         /* every session has a slot for each */
-#define FOUND_BYTES_MAX 24u         /* quoted in messages */
-
-/* ---- cursor, errors, memory ---- */
-
-bool looking_at(const struct hurl_parser *p, const char *word)
-{
-    return span_starts(rest_of(p), span_str(word));
-}
-
-void skip_blanks(struct hurl_parser *p)
-{
-    while (peek(p) == ' ' || peek(p) == '\t' || peek(p) == '\r')
-        advance(p, 1);
-}
-
-void skip_line(struct hurl_parser *p)
-{
-    while (!at_end(p) && peek(p) != '\n')
-        advance(p, 1);
-    advance(p, 1);
-}
-
-struct span peek_word(const struct hurl_parser *p)
-{
-    size_t n = 0;
-    for (;; n++) {
-        char c = peek_at(p, n), lower = (char)(c | 0x20);
-        if (!((lower >= 'a' && lower <= 'z') || (n > 0 && ((c >= '0' && c <= '9') || c == '_' || c == '-'))))
-            break;
-    }
-    return n ? span_of(p->text.ptr + p->c.at, n) : (struct span){NULL, 0};
-}
-
-struct span found_here(const struct hurl_parser *p)
-{
-    struct span s = rest_of(p);
-    size_t n = 0;
-    while (n < s.len && n < FOUND_BYTES_MAX && s.ptr[n] != '\n' && s.ptr[n] != '\r')
-        n++;
-    while (n > 0 && n < s.len && ((unsigned char)s.ptr[n] & 0xc0) == 0x80)
-        n--; /* no half characters */
-    if (n == 0)
-        return s.len ? SPAN("end of line") : SPAN("end of file");
-    return span_of(s.ptr, n);
-}
-
-int parse_fail(struct hurl_parser *p, struct hurl_place at, const char *format, ...)
-{
-    char text[PROBLEM_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    problem_add(p->problems, PROBLEM_ERROR, p->file->name, at.line, at.column, "%s", text);
-    return -EINVAL;
-}
-
-void *list_push(struct arena *a, void *list, size_t *n, size_t item_bytes)
-{
-    char *items;
-    memcpy(&items, list, sizeof items);
-    if (*n == 0 || (*n >= 4 && (*n & (*n - 1)) == 0)) { /* full: room for 4, then twice as much */
-        char *more = arena_array(a, *n < 4 ? 4 : *n * 2, item_bytes);
-        if (!more)
-            return NULL;
-        if (*n)
-            memcpy(more, items, *n * item_bytes);
-        items = more;
-        memcpy(list, &items, sizeof items);
-    }
-    return items + (*n)++ * item_bytes;
-}
-
-int keep_span(struct hurl_parser *p, struct span s, struct span *ret)
-{
-    char *text = arena_dup(&p->file->arena, s);
-    if (!text)
-        return -ENOMEM;
-    *ret = span_of(text, s.len);
-    return 0;
-}
-
-int hurl_slot_of(const struct hurl_file *f, struct span name)
-{
-    for (size_t i = 0; i < f->n_variables; i++)
-        if (span_equal(f->variables[i], name))
-            return (int)i;
-    return -1;
-}
-
-int slot_for(struct hurl_parser *p, struct span name, uint32_t *ret)
-{
-    struct hurl_file *f = p->file;
-    int known = hurl_slot_of(f, name);
-    if (known >= 0) {
-        *ret = (uint32_t)known;
-        return 0;
-    }
-    if (f->n_variables >= VARIABLES_MAX)
-        return parse_fail(p, place_of(p), "more than %u variables in one file", VARIABLES_MAX);
-    struct span kept;
-    PARSE_TRY(keep_span(p, name, &kept));
-    struct span *slot = list_push(&f->arena, &f->variables, &f->n_variables, sizeof *slot);
-    if (!slot)
-        return -ENOMEM;
-    *slot = kept;
-    *ret = (uint32_t)(f->n_variables - 1);
-    return 0;
-}
 
 /* ---- lines ---- */
 
@@ -128,8 +17,7 @@ int parse_line_end(struct hurl_parser *p, const char *after)
         while (!at_end(p) && peek(p) != '\n')
             advance(p, 1);
     if (!at_end(p) && peek(p) != '\n')
-        return parse_fail(p, place_of(p), "unexpected '" SPAN_FMT "' behind %s", SPAN_ARG(found_here(p)),
-                          after);
+        return parse_fail(p, place_of(p), "unexpected '" SPAN_FMT "' behind %s", SPAN_ARG(found_here(p)), after);
     advance(p, 1);
     return 0;
 }
@@ -256,8 +144,7 @@ MUST_USE static int parse_part_field(struct hurl_parser *p, struct hurl_request 
         PARSE_TRY(parse_text(p, TEXT_VALUE, &field.value));
     }
     PARSE_TRY(parse_line_end(p, "the field"));
-    struct hurl_part_field *kept =
-        list_push(&p->file->arena, &request->multipart, &request->n_multipart, sizeof *kept);
+    struct hurl_part_field *kept = list_push(&p->file->arena, &request->multipart, &request->n_multipart, sizeof *kept);
     if (!kept)
         return -ENOMEM;
     *kept = field;
@@ -270,8 +157,7 @@ MUST_USE static int parse_capture(struct hurl_parser *p, struct hurl_response *r
     struct hurl_template name;
     PARSE_TRY(parse_key(p, &name));
     if (!hurl_template_static(&name, &capture.name))
-        return parse_fail(p, capture.at,
-                          "supported by hurl, not yet by crest: a capture whose name is a template");
+        return parse_fail(p, capture.at, "supported by hurl, not yet by crest: a capture whose name is a template");
     PARSE_TRY(slot_for(p, capture.name, &capture.slot));
     PARSE_TRY(parse_query(p, &capture.query));
     struct span word = peek_word(p);
@@ -284,8 +170,7 @@ MUST_USE static int parse_capture(struct hurl_parser *p, struct hurl_response *r
                           near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
     }
     PARSE_TRY(parse_line_end(p, "the capture"));
-    struct hurl_capture *kept =
-        list_push(&p->file->arena, &response->captures, &response->n_captures, sizeof *kept);
+    struct hurl_capture *kept = list_push(&p->file->arena, &response->captures, &response->n_captures, sizeof *kept);
     if (!kept)
         return -ENOMEM;
     *kept = capture;
@@ -298,8 +183,7 @@ MUST_USE static int parse_assert(struct hurl_parser *p, struct hurl_response *re
     PARSE_TRY(parse_query(p, &assertion.query));
     PARSE_TRY(parse_predicate(p, &assertion.predicate));
     PARSE_TRY(parse_line_end(p, "the assert"));
-    struct hurl_assert *kept =
-        list_push(&p->file->arena, &response->asserts, &response->n_asserts, sizeof *kept);
+    struct hurl_assert *kept = list_push(&p->file->arena, &response->asserts, &response->n_asserts, sizeof *kept);
     if (!kept)
         return -ENOMEM;
     *kept = assertion;
@@ -311,8 +195,7 @@ MUST_USE static int parse_option_row(struct hurl_parser *p, struct hurl_request 
     struct hurl_option option;
     PARSE_TRY(parse_option(p, &option));
     PARSE_TRY(parse_line_end(p, "the option"));
-    struct hurl_option *kept =
-        list_push(&p->file->arena, &request->options, &request->n_options, sizeof *kept);
+    struct hurl_option *kept = list_push(&p->file->arena, &request->options, &request->n_options, sizeof *kept);
     if (!kept)
         return -ENOMEM;
     *kept = option;
@@ -357,18 +240,16 @@ static bool looking_at_row(const struct hurl_parser *p, enum hurl_section_kind k
     return peek_word(p).len > 0;
 }
 
-MUST_USE static int parse_section(struct hurl_parser *p, struct hurl_entry *e, struct span name,
-                                  bool in_response)
+MUST_USE static int parse_section(struct hurl_parser *p, struct hurl_entry *e, struct span name, bool in_response)
 {
     struct hurl_place at = place_of(p);
     const struct hurl_section_def *def = hurl_section_find(name, in_response);
     if (!def && hurl_section_find(name, !in_response)) {
-        parse_fail(p, at, "[" SPAN_FMT "] belongs to the %s", SPAN_ARG(name),
-                   in_response ? "request" : "response");
+        parse_fail(p, at, "[" SPAN_FMT "] belongs to the %s", SPAN_ARG(name), in_response ? "request" : "response");
     } else if (!def) {
         const char *near = hurl_section_suggest(name, in_response);
-        parse_fail(p, at, "unknown section [" SPAN_FMT "]%s%s%s", SPAN_ARG(name),
-                   near ? " (did you mean [" : "", near ? near : "", near ? "]?)" : "");
+        parse_fail(p, at, "unknown section [" SPAN_FMT "]%s%s%s", SPAN_ARG(name), near ? " (did you mean [" : "",
+                   near ? near : "", near ? "]?)" : "");
     }
     if (def && def->kind == HURL_SECTION_MULTIPART)
         e->request.multipart_at = at;
@@ -424,8 +305,7 @@ MUST_USE static int parse_parts(struct hurl_parser *p, struct hurl_entry *e, boo
         } else if (looking_at_body(p)) {
             r = parse_body(p, body);
         } else {
-            r = parse_fail(p, place_of(p),
-                           "expected a header, a section, a body, %sor a request, found '" SPAN_FMT "'",
+            r = parse_fail(p, place_of(p), "expected a header, a section, a body, %sor a request, found '" SPAN_FMT "'",
                            in_response ? "" : "HTTP ", SPAN_ARG(found_here(p)));
         }
         if (r == -EINVAL) {
@@ -512,8 +392,7 @@ MUST_USE static int parse_status_line(struct hurl_parser *p, struct hurl_respons
     for (n = 0; peek_at(p, n) >= '0' && peek_at(p, n) <= '9' && n < 4; n++)
         status = status * 10 + (peek_at(p, n) - '0');
     if (n == 0 || status < 100 || status > 999)
-        return parse_fail(p, response->status_at,
-                          "expected a status of three digits or *, found '" SPAN_FMT "'",
+        return parse_fail(p, response->status_at, "expected a status of three digits or *, found '" SPAN_FMT "'",
                           SPAN_ARG(found_here(p)));
     response->status = status;
     advance(p, n);
@@ -559,10 +438,8 @@ MUST_USE static int parse_entry(struct hurl_parser *p)
     struct hurl_request *q = &entry.request;
     int bodies = (q->body.kind != HURL_BODY_NONE) + (q->n_form > 0) + (q->n_multipart > 0);
     if (bodies > 1)
-        parse_fail(p, q->at,
-                   "a request has one body: of [Form], [Multipart] and a body only one may stand here");
-    struct hurl_entry *kept =
-        list_push(&p->file->arena, &p->file->entries, &p->file->n_entries, sizeof *kept);
+        parse_fail(p, q->at, "a request has one body: of [Form], [Multipart] and a body only one may stand here");
+    struct hurl_entry *kept = list_push(&p->file->arena, &p->file->entries, &p->file->n_entries, sizeof *kept);
     if (!kept)
         return -ENOMEM;
     *kept = entry;
@@ -580,8 +457,7 @@ MUST_USE static int parse_entries(struct hurl_parser *p)
         } else {
             parse_fail(p, place_of(p),
                        looking_at_response(p) ? "this entry has a response already"
-                                              : "expected a request such as GET http://…, found '" SPAN_FMT
-                                                "'",
+                                              : "expected a request such as GET http://…, found '" SPAN_FMT "'",
                        SPAN_ARG(found_here(p)));
             skip_line(p);
         }

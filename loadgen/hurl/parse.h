@@ -13,8 +13,7 @@
 #include "loadgen/hurl/tree.h"
 
 /* -EINVAL (a problem was added), -ENOMEM (file too large for its arena, or no memory). `name` is copied. */
-MUST_USE int hurl_parse(const char *name, struct span text, struct hurl_file **ret,
-                        struct problems *problems);
+MUST_USE int hurl_parse(const char *name, struct span text, struct hurl_file **ret, struct problems *problems);
 /* NULL is fine. */
 void hurl_file_free(struct hurl_file *f);
 /* The slot of a variable, or -1. */

@@ -64,8 +64,7 @@ MUST_USE static int json_unexpected(struct json_parse *j, const char *wanted)
     struct hurl_parser *p = j->b.p;
     if (at_end(p))
         return parse_fail(p, place_of(p), "the file ends inside a JSON body: expected %s", wanted);
-    return parse_fail(p, place_of(p), "JSON: expected %s, found '" SPAN_FMT "'", wanted,
-                      SPAN_ARG(found_here(p)));
+    return parse_fail(p, place_of(p), "JSON: expected %s, found '" SPAN_FMT "'", wanted, SPAN_ARG(found_here(p)));
 }
 
 MUST_USE static int json_string(struct json_parse *j)
@@ -322,8 +321,7 @@ MUST_USE static int fenced_text(struct hurl_parser *p, struct hurl_place open, b
     return text_finish(&b, &ret->text);
 }
 
-MUST_USE static int fenced_bytes(struct hurl_parser *p, struct hurl_place open, char kind,
-                                 struct hurl_body *ret)
+MUST_USE static int fenced_bytes(struct hurl_parser *p, struct hurl_place open, char kind, struct hurl_body *ret)
 {
     struct span rest = rest_of(p);
     size_t n = span_search(rest, SPAN("```"));
@@ -377,8 +375,7 @@ int parse_fenced(struct hurl_parser *p, struct hurl_body *ret)
         else if (span_equal(attribute, SPAN("novariable")) || span_equal(attribute, SPAN("novariables")))
             templates = false;
         else
-            return parse_fail(p, place_of(p),
-                              "unknown attribute '" SPAN_FMT "' behind ``` (escape, novariable)",
+            return parse_fail(p, place_of(p), "unknown attribute '" SPAN_FMT "' behind ``` (escape, novariable)",
                               SPAN_ARG(attribute));
     }
     advance(p, head.len + 1);
@@ -397,8 +394,7 @@ bool looking_at_body(const struct hurl_parser *p)
     if (looking_at(p, "base64,") || looking_at(p, "hex,") || looking_at(p, "file,"))
         return true;
     struct span word = peek_word(p);
-    return span_equal(word, SPAN("true")) || span_equal(word, SPAN("false")) ||
-           span_equal(word, SPAN("null"));
+    return span_equal(word, SPAN("true")) || span_equal(word, SPAN("false")) || span_equal(word, SPAN("null"));
 }
 
 int parse_body(struct hurl_parser *p, struct hurl_body *ret)

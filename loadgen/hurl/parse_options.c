@@ -20,8 +20,8 @@ MUST_USE static int read_count(struct hurl_parser *p, struct hurl_option *o, str
         return 0;
     }
     if (parse_i64_span(word, -1, INT32_MAX, &o->integer) < 0)
-        return parse_fail(p, place_of(p), "%s needs a whole number (-1: no limit), found '" SPAN_FMT "'",
-                          o->def->name, SPAN_ARG(word));
+        return parse_fail(p, place_of(p), "%s needs a whole number (-1: no limit), found '" SPAN_FMT "'", o->def->name,
+                          SPAN_ARG(word));
     return 0;
 }
 
@@ -30,8 +30,7 @@ MUST_USE static int read_time(struct hurl_parser *p, struct hurl_option *o, stru
     static const struct {
         struct span unit;
         int64_t ms;
-    } UNITS[] = {
-        {SPAN_INIT("ms"), 1}, {SPAN_INIT("s"), 1000}, {SPAN_INIT("m"), 60000}, {SPAN_INIT("h"), 3600000}};
+    } UNITS[] = {{SPAN_INIT("ms"), 1}, {SPAN_INIT("s"), 1000}, {SPAN_INIT("m"), 60000}, {SPAN_INIT("h"), 3600000}};
     size_t digits = 0;
     while (digits < word.len && word.ptr[digits] >= '0' && word.ptr[digits] <= '9')
         digits++;

@@ -119,9 +119,8 @@ int parse_operand(struct hurl_parser *p, struct hurl_operand *ret)
         const char *word;
         enum hurl_operand_kind kind;
         bool value;
-    } LITERALS[] = {{"true", HURL_OPERAND_BOOL, true},
-                    {"false", HURL_OPERAND_BOOL, false},
-                    {"null", HURL_OPERAND_NULL, false}};
+    } LITERALS[] = {
+        {"true", HURL_OPERAND_BOOL, true}, {"false", HURL_OPERAND_BOOL, false}, {"null", HURL_OPERAND_NULL, false}};
     for (size_t i = 0; i < ARRAY_LEN(LITERALS); i++)
         if (span_equal(word, span_str(LITERALS[i].word))) {
             advance(p, word.len);
@@ -136,8 +135,7 @@ int parse_operand(struct hurl_parser *p, struct hurl_operand *ret)
 }
 
 /* The argument of `word`, as its table says. */
-MUST_USE static int parse_arg(struct hurl_parser *p, const char *word, enum hurl_arg arg,
-                              struct hurl_operand *ret)
+MUST_USE static int parse_arg(struct hurl_parser *p, const char *word, enum hurl_arg arg, struct hurl_operand *ret)
 {
     if (arg == HURL_ARG_NONE)
         return 0;
@@ -183,8 +181,8 @@ MUST_USE static int parse_arg(struct hurl_parser *p, const char *word, enum hurl
     if (good)
         return 0;
     p->c = start;
-    return parse_fail(p, at, "%s needs %s, found '" SPAN_FMT "'", word,
-                      arg == HURL_ARG_VALUE ? "a value" : WANTED[arg], SPAN_ARG(found_here(p)));
+    return parse_fail(p, at, "%s needs %s, found '" SPAN_FMT "'", word, arg == HURL_ARG_VALUE ? "a value" : WANTED[arg],
+                      SPAN_ARG(found_here(p)));
 }
 
 int parse_filters(struct hurl_parser *p, struct hurl_filter **ret, size_t *ret_n, bool in_expr)

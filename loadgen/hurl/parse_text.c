@@ -267,8 +267,7 @@ int parse_text(struct hurl_parser *p, enum text_flavour flavour, struct hurl_tem
     }
     if (flavour == TEXT_QUOTED || flavour == TEXT_ONELINE) {
         if (peek(p) != (flavour == TEXT_QUOTED ? '"' : '`'))
-            return parse_fail(p, start, "this text has no closing %s",
-                              flavour == TEXT_QUOTED ? "quote" : "backtick");
+            return parse_fail(p, start, "this text has no closing %s", flavour == TEXT_QUOTED ? "quote" : "backtick");
         advance(p, 1);
     }
     if (flavour == TEXT_VALUE || flavour == TEXT_FILENAME)

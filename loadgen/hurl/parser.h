@@ -37,11 +37,11 @@ struct hurl_parser {
     bool weight_given;
 };
 
-#define PARSE_TRY(call)                                                                                      \
-    do {                                                                                                     \
-        int try_r = (call);                                                                                  \
-        if (try_r < 0)                                                                                       \
-            return try_r;                                                                                    \
+#define PARSE_TRY(call)                                                                                                \
+    do {                                                                                                               \
+        int try_r = (call);                                                                                            \
+        if (try_r < 0)                                                                                                 \
+            return try_r;                                                                                              \
     } while (0)
 
 /* ---- cursor ---- */

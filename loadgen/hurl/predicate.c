@@ -32,8 +32,7 @@ static bool equal(const struct hurl_value *a, const struct hurl_value *b)
     return a->kind == HURL_VALUE_NULL || span_equal(a->text, b->text);
 }
 
-static enum verdict compare(enum hurl_predicate_kind kind, const struct hurl_value *a,
-                            const struct hurl_value *b)
+static enum verdict compare(enum hurl_predicate_kind kind, const struct hurl_value *a, const struct hurl_value *b)
 {
     int order;
     if (a->kind == HURL_VALUE_INT && b->kind == HURL_VALUE_INT) {
@@ -86,8 +85,7 @@ static enum verdict text_predicate(enum hurl_predicate_kind kind, const struct h
     if (kind == HURL_STARTS_WITH)
         return span_starts(a->text, b->text);
     if (kind == HURL_ENDS_WITH)
-        return a->text.len >= b->text.len &&
-               span_equal(span_from(a->text, a->text.len - b->text.len), b->text);
+        return a->text.len >= b->text.len && span_equal(span_from(a->text, a->text.len - b->text.len), b->text);
     return b->text.len == 0 || span_search(a->text, b->text) < a->text.len;
 }
 
@@ -153,8 +151,8 @@ static enum verdict kind_predicate(enum hurl_predicate_kind kind, const struct h
     }
 }
 
-MUST_USE static int matches(struct hurl_scope *s, const struct hurl_operand *pattern,
-                            const struct hurl_value *v, enum verdict *ret, struct hurl_failure *why)
+MUST_USE static int matches(struct hurl_scope *s, const struct hurl_operand *pattern, const struct hurl_value *v,
+                            enum verdict *ret, struct hurl_failure *why)
 {
     *ret = MISMATCH;
     if (v->kind != HURL_VALUE_TEXT)
@@ -168,15 +166,14 @@ MUST_USE static int matches(struct hurl_scope *s, const struct hurl_operand *pat
     if (owned)
         regex_free(re);
     if (found < 0)
-        return eval_fail(why, HURL_FAILED_PROTOCOL, pattern->at,
-                         "the regular expression is too costly on this text");
+        return eval_fail(why, HURL_FAILED_PROTOCOL, pattern->at, "the regular expression is too costly on this text");
     *ret = found > 0;
     return 0;
 }
 
 /* "actual: integer 3, wanted: not > integer 5" */
-static void explain(const struct hurl_predicate *p, const struct hurl_value *actual,
-                    const struct hurl_value *wanted, struct hurl_failure *why)
+static void explain(const struct hurl_predicate *p, const struct hurl_value *actual, const struct hurl_value *wanted,
+                    struct hurl_failure *why)
 {
     struct buf text;
     buf_init(&text, 4 * HURL_FAILURE_TEXT_MAX);

@@ -38,13 +38,11 @@ MUST_USE static int body_json(struct hurl_exchange *x, struct hurl_place at, str
 {
     if (x->json_state == 0)
         x->json_state = json_text_check(x->body, &x->json_root, x->json_why, sizeof x->json_why) < 0 ? -1 : 1;
-    return x->json_state > 0
-               ? 0
-               : eval_fail(why, HURL_FAILED_PROTOCOL, at, "the body is not JSON: %s", x->json_why);
+    return x->json_state > 0 ? 0 : eval_fail(why, HURL_FAILED_PROTOCOL, at, "the body is not JSON: %s", x->json_why);
 }
 
-int eval_jsonpath(struct hurl_scope *s, const struct hurl_operand *operand, struct span root,
-                  struct hurl_value *ret, struct hurl_failure *why)
+int eval_jsonpath(struct hurl_scope *s, const struct hurl_operand *operand, struct span root, struct hurl_value *ret,
+                  struct hurl_failure *why)
 {
     const struct jsonpath *path = operand->path;
     if (!path) {
@@ -97,8 +95,8 @@ int hurl_regex_compile(struct span pattern, struct regex **ret, struct parse_err
     return r;
 }
 
-int eval_pattern(struct hurl_scope *s, const struct hurl_operand *pattern, struct regex **ret,
-                 bool *ret_owned, struct hurl_failure *why)
+int eval_pattern(struct hurl_scope *s, const struct hurl_operand *pattern, struct regex **ret, bool *ret_owned,
+                 struct hurl_failure *why)
 {
     *ret_owned = false;
     *ret = pattern->regex;
@@ -117,8 +115,8 @@ int eval_pattern(struct hurl_scope *s, const struct hurl_operand *pattern, struc
     return 0;
 }
 
-int eval_regex(struct hurl_scope *s, const struct hurl_operand *pattern, struct span text,
-               struct hurl_value *ret, struct hurl_failure *why)
+int eval_regex(struct hurl_scope *s, const struct hurl_operand *pattern, struct span text, struct hurl_value *ret,
+               struct hurl_failure *why)
 {
     struct regex *re;
     bool owned;
@@ -130,8 +128,7 @@ int eval_regex(struct hurl_scope *s, const struct hurl_operand *pattern, struct 
         regex_free(re);
     *ret = (struct hurl_value){0};
     if (found < 0)
-        return eval_fail(why, HURL_FAILED_PROTOCOL, pattern->at,
-                         "the regular expression is too costly on this text");
+        return eval_fail(why, HURL_FAILED_PROTOCOL, pattern->at, "the regular expression is too costly on this text");
     if (found && n > 1 && groups[1].ptr)
         *ret = hurl_value_text(groups[1]); /* hurl gives the first group */
     return 0;
@@ -207,8 +204,7 @@ MUST_USE static int cookie_value(struct hurl_exchange *x, struct span path, stru
         if (set_cookie_parse(header, &c) < 0 || !span_equal(c.name, name))
             continue;
         if (!cookie_attribute(&c, attribute, ret))
-            return eval_fail(why, HURL_FAILED_RUN, at, "a cookie has no attribute '" SPAN_FMT "'",
-                             SPAN_ARG(attribute));
+            return eval_fail(why, HURL_FAILED_RUN, at, "a cookie has no attribute '" SPAN_FMT "'", SPAN_ARG(attribute));
     }
     return 0;
 }
@@ -290,8 +286,8 @@ MUST_USE static int query_value(struct hurl_scope *s, const struct hurl_query *q
     }
 }
 
-int eval_query(struct hurl_scope *s, const struct hurl_query *q, struct hurl_exchange *x,
-               struct hurl_value *ret, struct hurl_failure *why)
+int eval_query(struct hurl_scope *s, const struct hurl_query *q, struct hurl_exchange *x, struct hurl_value *ret,
+               struct hurl_failure *why)
 {
     EVAL_TRY(query_value(s, q, x, ret, why));
     return eval_filters(s, q->filters, q->n_filters, ret, why);

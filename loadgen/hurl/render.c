@@ -8,8 +8,7 @@
 #include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/json_text.h"
 
-int eval_fail(struct hurl_failure *why, enum hurl_failure_kind kind, struct hurl_place at, const char *format,
-              ...)
+int eval_fail(struct hurl_failure *why, enum hurl_failure_kind kind, struct hurl_place at, const char *format, ...)
 {
     why->kind = kind;
     why->at = at;
@@ -36,10 +35,9 @@ int eval_keep_buf(struct hurl_scope *s, struct buf *b, struct span *ret)
 MUST_USE static int new_uuid(struct hurl_scope *s, struct hurl_value *ret)
 {
     uint64_t a = rng_next(s->rng), b = rng_next(s->rng);
-    char *text =
-        arena_printf(s->scratch, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
-                     (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
-                     (unsigned)(0x8000 | (b >> 48 & 0x3fff)), (unsigned long long)(b & 0xffffffffffff));
+    char *text = arena_printf(s->scratch, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
+                              (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+                              (unsigned)(0x8000 | (b >> 48 & 0x3fff)), (unsigned long long)(b & 0xffffffffffff));
     if (!text)
         return -ENOMEM;
     *ret = hurl_value_text(span_str(text));
@@ -59,22 +57,19 @@ MUST_USE static int get_env(const struct hurl_expr *e, struct hurl_value *ret, s
 {
     const char *text = getenv(e->name.ptr); /* kept spans are NUL-terminated */
     if (!text)
-        return eval_fail(why, HURL_FAILED_RUN, e->at, "the environment has no '" SPAN_FMT "'",
-                         SPAN_ARG(e->name));
+        return eval_fail(why, HURL_FAILED_RUN, e->at, "the environment has no '" SPAN_FMT "'", SPAN_ARG(e->name));
     *ret = hurl_value_text(span_str(text));
     return 0;
 }
 
-int eval_expr(struct hurl_scope *s, const struct hurl_expr *e, struct hurl_value *ret,
-              struct hurl_failure *why)
+int eval_expr(struct hurl_scope *s, const struct hurl_expr *e, struct hurl_value *ret, struct hurl_failure *why)
 {
     struct hurl_value v = {0};
     switch (e->function) {
     case HURL_NO_FUNCTION:
         v = s->values[e->slot];
         if (v.kind == HURL_VALUE_NONE)
-            return eval_fail(why, HURL_FAILED_RUN, e->at, "the variable '" SPAN_FMT "' is not set",
-                             SPAN_ARG(e->name));
+            return eval_fail(why, HURL_FAILED_RUN, e->at, "the variable '" SPAN_FMT "' is not set", SPAN_ARG(e->name));
         break;
     case HURL_NEW_UUID:
         EVAL_TRY(new_uuid(s, &v));
@@ -104,16 +99,15 @@ MUST_USE static int render_part(struct hurl_scope *s, const struct hurl_part *pa
         struct buf what;
         buf_init(&what, HURL_FAILURE_TEXT_MAX);
         hurl_value_describe(&v, &what);
-        int r = eval_fail(why, HURL_FAILED_RUN, part->expr->at, "%s has no text to put here",
-                          what.data ? what.data : "");
+        int r =
+            eval_fail(why, HURL_FAILED_RUN, part->expr->at, "%s has no text to put here", what.data ? what.data : "");
         buf_done(&what);
         return r;
     }
     return 0;
 }
 
-int hurl_render(struct hurl_scope *s, const struct hurl_template *t, struct buf *out,
-                struct hurl_failure *why)
+int hurl_render(struct hurl_scope *s, const struct hurl_template *t, struct buf *out, struct hurl_failure *why)
 {
     for (size_t i = 0; i < t->n; i++) {
         if (t->parts[i].kind == HURL_PART_TEXT)

@@ -165,8 +165,7 @@ int set_cookie_parse(struct span text, struct set_cookie *ret)
         return -EINVAL;
     while (span_cut(&rest, ';', &attribute)) {
         equals = span_find(attribute, '=');
-        read_attribute(&c, span_trim(span_of(attribute.ptr, equals)),
-                       span_trim(span_from(attribute, equals + 1)));
+        read_attribute(&c, span_trim(span_of(attribute.ptr, equals)), span_trim(span_from(attribute, equals + 1)));
     }
     *ret = c;
     return 0;

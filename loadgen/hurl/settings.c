@@ -39,8 +39,7 @@ MUST_USE static int read_step(struct hurl_parser *p, struct hurl_place at)
     struct hurl_place name_at;
     struct span name = take_word(p, &name_at);
     if (name.len == 0 || name.len > STEP_NAME_BYTES_MAX)
-        return parse_fail(p, name_at, "@step needs a name of 1 to %u bytes without blanks",
-                          STEP_NAME_BYTES_MAX);
+        return parse_fail(p, name_at, "@step needs a name of 1 to %u bytes without blanks", STEP_NAME_BYTES_MAX);
     p->pending.step_at = at;
     return keep_span(p, name, &p->pending.step);
 }
@@ -74,8 +73,8 @@ MUST_USE static int read_think(struct hurl_parser *p, struct hurl_place at)
         }
     } else if (dots < word.len) {
         think.kind = HURL_THINK_UNIFORM;
-        if (read_us(span_of(word.ptr, dots), &think.a_us) < 0 ||
-            read_us(span_from(word, dots + 2), &think.b_us) < 0 || think.b_us < think.a_us)
+        if (read_us(span_of(word.ptr, dots), &think.a_us) < 0 || read_us(span_from(word, dots + 2), &think.b_us) < 0 ||
+            think.b_us < think.a_us)
             return think_wrong(p, word_at);
     } else {
         think.kind = HURL_THINK_FIXED;
@@ -108,8 +107,7 @@ MUST_USE static int read_slo(struct hurl_parser *p, struct span word, struct hur
         slo.metric = HURL_SLO_ERRORS;
         timed = false;
         if (limit.len < 2 || limit.ptr[limit.len - 1] != '%' ||
-            parse_f64_span(span_of(limit.ptr, limit.len - 1), &slo.limit) < 0 ||
-            !(slo.limit >= 0 && slo.limit <= 100))
+            parse_f64_span(span_of(limit.ptr, limit.len - 1), &slo.limit) < 0 || !(slo.limit >= 0 && slo.limit <= 100))
             return slo_wrong(p, at);
         slo.limit /= 100;
     } else if (span_equal(metric, SPAN("max"))) {
@@ -119,8 +117,7 @@ MUST_USE static int read_slo(struct hurl_parser *p, struct span word, struct hur
     } else {
         uint64_t digits;
         slo.metric = HURL_SLO_PERCENTILE;
-        if (metric.len < 2 || metric.ptr[0] != 'p' ||
-            parse_u64_span(span_from(metric, 1), 99999, &digits) < 0)
+        if (metric.len < 2 || metric.ptr[0] != 'p' || parse_u64_span(span_from(metric, 1), 99999, &digits) < 0)
             return slo_wrong(p, at);
         slo.percentile = (double)digits; /* p95 is 95, p999 is 99.9 */
         while (slo.percentile >= 100)
@@ -200,8 +197,7 @@ MUST_USE static int read_feed(struct hurl_parser *p, struct hurl_place at)
             feed.mode = (enum hurl_feed_mode)i;
         }
     if (!known)
-        return parse_fail(p, word_at,
-                          "@feed reads its rows sequential, shuffle, random or unique, not '" SPAN_FMT "'",
+        return parse_fail(p, word_at, "@feed reads its rows sequential, shuffle, random or unique, not '" SPAN_FMT "'",
                           SPAN_ARG(mode));
     if (p->file->feed.file.len)
         return parse_fail(p, at, "@feed stands in this file twice");

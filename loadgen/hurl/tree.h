@@ -148,13 +148,7 @@ struct hurl_body {
 };
 
 /* ---- our settings: # @… ---- */
-enum hurl_think_kind {
-    HURL_THINK_NONE,
-    HURL_THINK_FIXED,
-    HURL_THINK_UNIFORM,
-    HURL_THINK_EXP,
-    HURL_THINK_RECORDED
-};
+enum hurl_think_kind { HURL_THINK_NONE, HURL_THINK_FIXED, HURL_THINK_UNIFORM, HURL_THINK_EXP, HURL_THINK_RECORDED };
 struct hurl_think {
     struct hurl_place at;
     enum hurl_think_kind kind;

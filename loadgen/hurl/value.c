@@ -113,11 +113,10 @@ int hurl_value_keep(struct arena *a, const struct hurl_value *v, struct hurl_val
 void hurl_value_describe(const struct hurl_value *v, struct buf *out)
 {
     static const char *const NAMES[] = {
-        [HURL_VALUE_NONE] = "nothing",           [HURL_VALUE_NULL] = "null",
-        [HURL_VALUE_BOOL] = "boolean ",          [HURL_VALUE_INT] = "integer ",
-        [HURL_VALUE_FLOAT] = "float ",           [HURL_VALUE_TEXT] = "text ",
-        [HURL_VALUE_BYTES] = "bytes of length ", [HURL_VALUE_LIST] = "list ",
-        [HURL_VALUE_OBJECT] = "object ",         [HURL_VALUE_NODES] = "nodes ",
+        [HURL_VALUE_NONE] = "nothing",           [HURL_VALUE_NULL] = "null",    [HURL_VALUE_BOOL] = "boolean ",
+        [HURL_VALUE_INT] = "integer ",           [HURL_VALUE_FLOAT] = "float ", [HURL_VALUE_TEXT] = "text ",
+        [HURL_VALUE_BYTES] = "bytes of length ", [HURL_VALUE_LIST] = "list ",   [HURL_VALUE_OBJECT] = "object ",
+        [HURL_VALUE_NODES] = "nodes ",
     };
     buf_str(out, NAMES[v->kind]);
     struct span text = v->text;

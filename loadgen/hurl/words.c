@@ -150,10 +150,10 @@ static const struct hurl_option_def OPTIONS[] = {
     {"negotiate", HURL_OPTION_OTHER, HURL_OPTION_BOOL, LATER, false},
 };
 
-#define FIND(TABLE, word)                                                                                    \
-    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++)                                                            \
-        if (span_equal(span_str(TABLE[i].name), word))                                                       \
-            return &TABLE[i];                                                                                \
+#define FIND(TABLE, word)                                                                                              \
+    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++)                                                                      \
+        if (span_equal(span_str(TABLE[i].name), word))                                                                 \
+            return &TABLE[i];                                                                                          \
     return NULL
 
 const struct hurl_section_def *hurl_section_find(struct span name, bool in_response)
@@ -185,17 +185,17 @@ const struct hurl_option_def *hurl_option_find(struct span name)
 }
 
 #define WORD_BYTES_MAX 64u /* longer words are no typing mistakes */
-#define SUGGEST(TABLE, word, condition)                                                                      \
-    const char *names[ARRAY_LEN(TABLE)];                                                                     \
-    size_t n = 0;                                                                                            \
-    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++)                                                            \
-        if (condition)                                                                                       \
-            names[n++] = TABLE[i].name;                                                                      \
-    char text[WORD_BYTES_MAX + 1];                                                                           \
-    if (word.len == 0 || word.len > WORD_BYTES_MAX)                                                          \
-        return NULL;                                                                                         \
-    memcpy(text, word.ptr, word.len);                                                                        \
-    text[word.len] = '\0';                                                                                   \
+#define SUGGEST(TABLE, word, condition)                                                                                \
+    const char *names[ARRAY_LEN(TABLE)];                                                                               \
+    size_t n = 0;                                                                                                      \
+    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++)                                                                      \
+        if (condition)                                                                                                 \
+            names[n++] = TABLE[i].name;                                                                                \
+    char text[WORD_BYTES_MAX + 1];                                                                                     \
+    if (word.len == 0 || word.len > WORD_BYTES_MAX)                                                                    \
+        return NULL;                                                                                                   \
+    memcpy(text, word.ptr, word.len);                                                                                  \
+    text[word.len] = '\0';                                                                                             \
     return suggest(text, names, n)
 
 const char *hurl_section_suggest(struct span word, bool in_response)

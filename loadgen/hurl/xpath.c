@@ -25,8 +25,8 @@ static xmlDoc *read_document(struct span text, bool html)
     int n = (int)text.len;
     if (html)
         return htmlReadMemory(text.ptr, n, NULL, "UTF-8",
-                              HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
-                                  HTML_PARSE_NONET | HTML_PARSE_NOBLANKS);
+                              HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
+                                  HTML_PARSE_NOBLANKS);
     return xmlReadMemory(text.ptr, n, NULL, NULL, XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NONET);
 }
 
@@ -74,8 +74,8 @@ MUST_USE static int object_value(struct hurl_scope *s, xmlXPathObject *object, s
     }
 }
 
-int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text,
-               bool html, void **document, struct hurl_value *ret, struct hurl_failure *why)
+int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text, bool html,
+               void **document, struct hurl_value *ret, struct hurl_failure *why)
 {
     if (!*document)
         *document = text.len ? read_document(text, html) : NULL;
@@ -93,6 +93,11 @@ int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place a
     xmlXPathFreeObject(object);
     xmlXPathFreeContext(context);
     return r;
+}
+
+void xpath_init(void)
+{
+    xmlInitParser();
 }
 
 int xpath_check(struct span expression, char *why, size_t why_bytes)
