@@ -180,7 +180,7 @@ test-deps: deps ## install the peers that tests compare with; none of them is st
 # make unit T=lib/base runs the unit tests below tests/unit/lib/base only; make e2e T=name likewise
 unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit tests (T=room narrows)
 	@for t in $^; do echo "== $$t"; CREST_BIN=$(OUT) $$t || exit 1; done
-e2e: $(BINARIES) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
+e2e: $(BINARIES) $(DEMO) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
 	@$(run_tests) --verbose $(filter $(OUT)/tests/e2e/%,$^)
 
 # ---- benches and fuzzing: make bench-NAME, make fuzz-NAME ------------------------------------------
