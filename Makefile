@@ -210,9 +210,9 @@ fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; wh
 
 # ---- checks -----------------------------------------------------------------------------------------
 FORMATTED = $(shell find $(wildcard $(PROGRAMS) lib tests) -name '*.[ch]')
-.PHONY: lint lint-deps lint-build format format-check layers options-check docs
+.PHONY: lint lint-deps lint-build format format-check layers coverage-check options-check docs
 lint: lint-deps ## format, layers, warnings as errors, options against docs
-	@$(MAKE) --no-print-directory format-check layers
+	@$(MAKE) --no-print-directory format-check layers coverage-check
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/lint WERROR=1 lint-build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint options-check
 	@echo "lint: clean"
@@ -225,6 +225,8 @@ format-check:
 	@clang-format --dry-run -Werror $(FORMATTED)
 layers: ## who includes whom, third-party headers, forbidden calls and names
 	@tests/lint/layers.sh
+coverage-check: ## every test that docs/coverage.md names is there
+	@tests/lint/coverage.sh
 options-check: $(BINARIES) ## docs/commands.md is what --help says; no document names an unknown option
 	@tests/lint/options.sh $(BINARIES)
 docs: $(BINARIES) ## write docs/commands.md from --help
