@@ -8,7 +8,7 @@
 #include "lib/wire/url.h"
 
 #define SPOOL_AFTER_US 500000
-#define BATCH_BYTES 524288u /* a batch this large does not wait for the one in flight */
+#define BATCH_BYTES (2u << 20) /* a batch this large does not wait for the one in flight */
 #define BACKOFF_MIN_US 100000
 #define BACKOFF_MAX_US 1000000      /* so soon does a collector that is back see live samples again */
 #define RETRY_AFTER_US_MAX 60000000 /* no receiver may silence us for longer */
@@ -155,6 +155,24 @@ static void batch_to_spool(struct sender *s)
     buf_done(&body);
 }
 
+static void send_flight(struct sender *s, struct flight *f);
+
+static void send_batch(struct sender *s)
+{
+    s->live.samples = take_batch(s, &s->live.body);
+    if (s->live.body.len)
+        send_flight(s, &s->live);
+}
+
+/* More at once than one request holds: it leaves now if it can, else the backlog sends it. */
+static void make_room(struct sender *s)
+{
+    if (!s->live.active && atomic_load(&s->counts.healthy))
+        send_batch(s);
+    else
+        batch_to_spool(s);
+}
+
 void sender_add(struct sender *s, const struct labels *labels, const struct sample *sample, int64_t now_us)
 {
     struct labels relabelled;
@@ -175,7 +193,7 @@ void sender_add(struct sender *s, const struct labels *labels, const struct samp
     }
     int r = remote_write_add(s->encoder, labels, sample, 1);
     if (r == -E2BIG) {
-        batch_to_spool(s); /* more at once than one request holds: the backlog sends it */
+        make_room(s);
         r = remote_write_add(s->encoder, labels, sample, 1);
     }
     if (r < 0)
@@ -190,7 +208,7 @@ void sender_metadata(struct sender *s, const struct metadata *m)
         return;
     int r = remote_write_metadata(s->encoder, m);
     if (r == -E2BIG) {
-        batch_to_spool(s);
+        make_room(s);
         r = remote_write_metadata(s->encoder, m);
     }
     if (r < 0)
@@ -288,9 +306,7 @@ static void step_live(struct sender *s, bool hold)
     if (!waiting || hold)
         return;
     if (!s->live.active && atomic_load(&s->counts.healthy)) {
-        s->live.samples = take_batch(s, &s->live.body);
-        if (s->live.body.len)
-            send_flight(s, &s->live);
+        send_batch(s);
     } else if (s->oldest_us &&
                (s->now_us - s->oldest_us >= SPOOL_AFTER_US || remote_write_bytes(s->encoder) >= BATCH_BYTES)) {
         batch_to_spool(s);

@@ -258,16 +258,16 @@ static void run_sale(struct demo *d, struct fault *f)
     until(d, 0.50);
     story("the catalogue cache is lost");
     f[FAULT_CACHE].cause_ms = control(d, "{\"cache\":{\"enabled\":false,\"flush\":true}}");
-    until(d, 0.63);
+    until(d, 0.62);
     f[FAULT_CACHE].cure_ms = control(d, "{\"cache\":{\"enabled\":true}}");
     story("the cache is back");
-    until(d, 0.67);
+    until(d, 0.65);
     story("flash sale: %d buyers for %d units of %s", FLASH_BUYERS, FLASH_UNITS, FLASH_SKU);
     (void)control(d, "{\"stock\":[{\"sku\":\"" FLASH_SKU "\",\"units\":5}]}");
     f[FAULT_FLASH].cause_ms = unix_ms();
     if (!daemon_stopping())
         flash_sale(d);
-    until(d, 0.75);
+    until(d, 0.70);
     f[FAULT_FLASH].cure_ms = control(d, "{\"stock\":[{\"sku\":\"" FLASH_SKU "\",\"units\":1000}]}");
     story("a delivery of %s came in", FLASH_SKU);
     until(d, 0.78);

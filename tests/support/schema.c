@@ -144,7 +144,7 @@ static bool check_enum(struct place p, json_t *list, json_t *v)
     return wrong(p, "is not in enum", v);
 }
 
-static bool keyword(struct place p, const char *key, json_t *arg, json_t *schema, json_t *v)
+static bool keyword(struct place p, const char *key, json_t *arg, json_t *v)
 {
     static const char *const NOTES[] = {"$schema", "$id", "$defs", "title", "description"};
     static const char *const WITH_OBJECT[] = {"properties", "required", "additionalProperties"};
@@ -153,7 +153,7 @@ static bool keyword(struct place p, const char *key, json_t *arg, json_t *schema
             return true;
     for (size_t i = 0; i < ARRAY_LEN(WITH_OBJECT); i++)
         if (strcmp(key, WITH_OBJECT[i]) == 0)
-            return !json_is_object(v) || check_object(p, schema, v);
+            return true; /* all three at once, see check() */
     if (strcmp(key, "type") == 0)
         return is_type(json_string_value(arg), v) || wrong(p, json_string_value(arg), v);
     if (strcmp(key, "$ref") == 0)
@@ -183,7 +183,9 @@ static bool check(struct place p, json_t *schema, json_t *v)
 {
     const char *key;
     json_t *arg;
-    json_object_foreach(schema, key, arg) if (!keyword(p, key, arg, schema, v)) return false;
+    if (json_is_object(v) && !check_object(p, schema, v))
+        return false;
+    json_object_foreach(schema, key, arg) if (!keyword(p, key, arg, v)) return false;
     return true;
 }
 
