@@ -72,6 +72,19 @@ $(call archive,$(1)): $(call objects,$(call sources_of,$(1)))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
+# ---- the web app: dashboards/web and uPlot, compressed into byte arrays ---------------------------------
+WEB_FILES := $(shell find dashboards/web -type f)
+UPLOT := node_modules/uplot/dist/uPlot.iife.min.js
+$(UPLOT):
+	@echo "uPlot (the page's charts) is missing. Run: make deps" >&2; exit 1
+$(OUT)/gen/web_assets.c: dashboards/embed.sh $(WEB_FILES) $(UPLOT)
+	@mkdir -p $(@D)
+	@dashboards/embed.sh $@
+$(OUT)/obj/gen/web_assets.o: $(OUT)/gen/web_assets.c collector/http/assets.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+$(call archive,collector/http): $(OUT)/obj/gen/web_assets.o
+
 LIB_ARCHIVES := $(foreach r,$(LIB_ROOMS),$(call archive,$(r)))
 program_archives = $(foreach r,$(1) $(call subtree_rooms,$(1)),$(call archive,$(r))) $(LIB_ARCHIVES)
 BINARIES := $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(OUT)/crest-$(p)))
@@ -107,7 +120,7 @@ UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 E2E_SOURCES := $(sort $(wildcard tests/e2e/test_*.c))
 FUZZ_SOURCES := $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
-BROWSER_TESTS := $(sort $(wildcard tests/browser/*.test.js tests/browser/*.test.mjs))
+BROWSER_TESTS := $(sort $(wildcard tests/browser/*.test.mjs))
 UNIT_BINARIES := $(patsubst %.c,$(OUT)/%,$(UNIT_SOURCES))
 E2E_BINARIES := $(patsubst %.c,$(OUT)/%,$(E2E_SOURCES))
 FUZZ_BINARIES := $(patsubst %.c,$(OUT)/%,$(FUZZ_SOURCES))
@@ -172,20 +185,40 @@ test: test-deps ## install what build and tests need, build, run every test (MOD
 	@$(MAKE) --no-print-directory test-run
 test-build: $(BINARIES) $(DEMO) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES)
 test-run: # what test-build built; no unit test of a sibling program is left out
-	@$(run_tests) $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(BROWSER_TESTS)
+	@command -v node >/dev/null || echo "Browser tests are left out: node is missing" >&2
+	@$(run_tests) $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(if $(shell command -v node),$(BROWSER_TESTS))
 test-deps: deps ## install the peers that tests compare with; none of them is started
 	@./packages.sh test
 	@./packages.sh --optional peer
+	@[ -e node_modules/playwright-core ] || { ./packages.sh web && $(NPM_CI); }
 
 # make unit T=lib/base runs the unit tests below tests/unit/lib/base only; make e2e T=name likewise
 unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit tests (T=room narrows)
 	@for t in $^; do echo "== $$t"; CREST_BIN=$(OUT) $$t || exit 1; done
-e2e: $(BINARIES) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
+e2e: $(BINARIES) $(DEMO) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
 	@$(run_tests) --verbose $(filter $(OUT)/tests/e2e/%,$^)
+
+.PHONY: screens
+screens: ## write docs/screens/: every view of the page, light and dark, at three widths
+	@[ -e node_modules/playwright-core ] || { echo "playwright-core is missing. Run: make test-deps" >&2; exit 1; }
+	@node tests/browser/screens.mjs docs/screens
 
 # ---- benches and fuzzing: make bench-NAME, make fuzz-NAME ------------------------------------------
 bench-%: $(OUT)/tests/bench/% $(BINARIES)
 	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<
+
+# Long ones, not part of make test. ROUNDS, QUIET_SECONDS, SPIKE_SECONDS and LOAD_SECONDS change how long.
+.PHONY: torture quiet tsan-collector
+torture: bench-torture ## kill -9 the collector ROUNDS (500) times under ingest
+quiet: export QUIET_SECONDS ?= 600
+quiet: export SPIKE_SECONDS ?= 120
+quiet: $(BINARIES) $(RUN) $(OUT)/tests/e2e/test_quiet ## ten quiet minutes and a spike: no rule may fire
+	@$(RUN) --bin $(OUT) --summary $(OUT)/summary --timeout 24h --verbose $(OUT)/tests/e2e/test_quiet
+# The test that drives it is not sanitized: what it does wrong is not the question here.
+tsan-collector: export LOAD_SECONDS ?= 20
+tsan-collector: $(OUT)/tests/e2e/test_collector_load ## the collector under ThreadSanitizer: 4 senders, 4 queriers, rules, reloads
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan $(BUILD)/tsan/crest-collector
+	@CREST_BIN=$(BUILD)/tsan $<
 
 FUZZ_SECONDS ?= 60
 fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; what it finds is kept in the corpus
@@ -197,9 +230,9 @@ fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; wh
 
 # ---- checks -----------------------------------------------------------------------------------------
 FORMATTED = $(shell find $(wildcard $(PROGRAMS) lib tests) -name '*.[ch]')
-.PHONY: lint lint-deps lint-build format format-check layers options-check docs
+.PHONY: lint lint-deps lint-build format format-check layers coverage-check options-check docs
 lint: lint-deps ## format, layers, warnings as errors, options against docs
-	@$(MAKE) --no-print-directory format-check layers
+	@$(MAKE) --no-print-directory format-check layers coverage-check
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/lint WERROR=1 lint-build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint options-check
 	@echo "lint: clean"
@@ -212,6 +245,8 @@ format-check:
 	@clang-format --dry-run -Werror $(FORMATTED)
 layers: ## who includes whom, third-party headers, forbidden calls and names
 	@tests/lint/layers.sh
+coverage-check: ## every test that docs/coverage.md names is there
+	@tests/lint/coverage.sh
 options-check: $(BINARIES) ## docs/commands.md is what --help says; no document names an unknown option
 	@tests/lint/options.sh $(BINARIES)
 docs: $(BINARIES) ## write docs/commands.md from --help
@@ -220,8 +255,11 @@ docs: $(BINARIES) ## write docs/commands.md from --help
 # ---- dependencies, installation, cleaning ----------------------------------------------------------------
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 .PHONY: deps install clean help
+# uPlot and what the browser tests use come through npm, checked against the hashes of package-lock.json.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 deps: ## install what the build needs (asks first on a terminal; YES=1 answers)
 	@./packages.sh build
+	@[ -e $(UPLOT) ] || { ./packages.sh web && $(NPM_CI) --omit=dev; }
 
 install: all ## DESTDIR=... PREFIX=/usr/local: programs and man pages
 	@[ "$(MODE)" = release ] || { echo "install takes MODE=release" >&2; exit 2; }

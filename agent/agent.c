@@ -11,6 +11,10 @@
 #include "lib/base/log.h"
 #include "lib/base/number.h"
 
+/* Targets scraped at least every 2 s are scraped together, on the clock's grid, and what they bring within GATHER_US leaves as one batch: rules
+ * see one moment of all services, one commit a second is enough, and a time stamp column serves many series. Slower targets are spread. */
+#define LIVE_INTERVAL_MS 2000
+#define GATHER_US 100000
 #define FILE_SD_PERIOD_US 1000000
 #define METADATA_MAX 100000u         /* metric families remembered as sent; more are sent again */
 #define METADATA_PERIOD_US 300000000 /* then all of it is sent again: a receiver may have been set up anew */
@@ -117,7 +121,9 @@ MUST_USE static int sync_target(struct sync *s, const struct scrape_job *job, co
         if (t->flight)
             ((struct scrape *)t->flight)->target = t;
     } else {
-        int64_t offset = (int64_t)(labels_fingerprint(&t->labels) % (uint64_t)t->interval_ms);
+        int64_t offset = t->interval_ms <= LIVE_INTERVAL_MS
+                             ? 0
+                             : (int64_t)(labels_fingerprint(&t->labels) % (uint64_t)t->interval_ms);
         int64_t wait_ms = (offset - a->unix_ms % t->interval_ms + t->interval_ms) % t->interval_ms;
         t->due_us = a->now_us + wait_ms * 1000;
         t->grid_ms = a->unix_ms + wait_ms;
@@ -296,9 +302,9 @@ static void start_scrape(struct agent *a, struct target *t)
     }
 }
 
-static int64_t step_scrapes(struct agent *a)
+static int64_t step_scrapes(struct agent *a, int64_t *ret_hold_until_us)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = INT64_MAX, hold = 0;
     uint64_t up = 0;
     for (size_t i = 0; i < a->n_targets; i++) {
         struct target *t = a->targets[i];
@@ -312,8 +318,12 @@ static int64_t step_scrapes(struct agent *a)
         up += t->reported && !t->error[0];
         if (t->due_us < next)
             next = t->due_us;
+        if (t->request_id && t->interval_ms <= LIVE_INTERVAL_MS && t->started_us + GATHER_US > a->now_us &&
+            t->started_us + GATHER_US > hold)
+            hold = t->started_us + GATHER_US;
     }
     atomic_store_explicit(&a->counts.targets_up, up, memory_order_relaxed);
+    *ret_hold_until_us = hold;
     return next;
 }
 
@@ -463,9 +473,9 @@ int64_t agent_step(struct agent *a, int64_t now_us, int64_t unix_now_ms)
     }
     if (now_us >= a->metadata_due_us)
         forget_metadata(a);
-    int64_t next = step_scrapes(a);
+    int64_t hold_until_us, next = step_scrapes(a, &hold_until_us);
     for (size_t i = 0; i < a->n_senders; i++) {
-        int64_t due = sender_step(a->senders[i], now_us);
+        int64_t due = sender_step(a->senders[i], now_us, hold_until_us);
         next = due < next ? due : next;
     }
     next = a->sd_due_us < next ? a->sd_due_us : next;

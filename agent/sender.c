@@ -8,9 +8,9 @@
 #include "lib/wire/url.h"
 
 #define SPOOL_AFTER_US 500000
-#define BATCH_BYTES 524288u /* a batch this large does not wait for the one in flight */
+#define BATCH_BYTES (2u << 20) /* a batch this large does not wait for the one in flight */
 #define BACKOFF_MIN_US 100000
-#define BACKOFF_MAX_US 5000000
+#define BACKOFF_MAX_US 1000000      /* so soon does a collector that is back see live samples again */
 #define RETRY_AFTER_US_MAX 60000000 /* no receiver may silence us for longer */
 #define SCRATCH_BYTES (1u << 20)
 
@@ -155,6 +155,24 @@ static void batch_to_spool(struct sender *s)
     buf_done(&body);
 }
 
+static void send_flight(struct sender *s, struct flight *f);
+
+static void send_batch(struct sender *s)
+{
+    s->live.samples = take_batch(s, &s->live.body);
+    if (s->live.body.len)
+        send_flight(s, &s->live);
+}
+
+/* More at once than one request holds: it leaves now if it can, else the backlog sends it. */
+static void make_room(struct sender *s)
+{
+    if (!s->live.active && atomic_load(&s->counts.healthy))
+        send_batch(s);
+    else
+        batch_to_spool(s);
+}
+
 void sender_add(struct sender *s, const struct labels *labels, const struct sample *sample, int64_t now_us)
 {
     struct labels relabelled;
@@ -175,7 +193,7 @@ void sender_add(struct sender *s, const struct labels *labels, const struct samp
     }
     int r = remote_write_add(s->encoder, labels, sample, 1);
     if (r == -E2BIG) {
-        batch_to_spool(s); /* more at once than one request holds: the backlog sends it */
+        make_room(s);
         r = remote_write_add(s->encoder, labels, sample, 1);
     }
     if (r < 0)
@@ -190,7 +208,7 @@ void sender_metadata(struct sender *s, const struct metadata *m)
         return;
     int r = remote_write_metadata(s->encoder, m);
     if (r == -E2BIG) {
-        batch_to_spool(s);
+        make_room(s);
         r = remote_write_metadata(s->encoder, m);
     }
     if (r < 0)
@@ -277,7 +295,7 @@ static void send_flight(struct sender *s, struct flight *f)
     }
 }
 
-static void step_live(struct sender *s)
+static void step_live(struct sender *s, bool hold)
 {
     bool waiting = remote_write_bytes(s->encoder) > 0;
     if (s->live.active && !s->live.tried && s->now_us - s->live.since_us >= SPOOL_AFTER_US && s->spool) {
@@ -285,12 +303,10 @@ static void step_live(struct sender *s)
         s->live.spooled = spool_append(s->spool, buf_view(&s->live.body), s->live.samples) == 0;
         count_spool(s);
     }
-    if (!waiting)
+    if (!waiting || hold)
         return;
     if (!s->live.active && atomic_load(&s->counts.healthy)) {
-        s->live.samples = take_batch(s, &s->live.body);
-        if (s->live.body.len)
-            send_flight(s, &s->live);
+        send_batch(s);
     } else if (s->oldest_us &&
                (s->now_us - s->oldest_us >= SPOOL_AFTER_US || remote_write_bytes(s->encoder) >= BATCH_BYTES)) {
         batch_to_spool(s);
@@ -311,13 +327,15 @@ static void step_backlog(struct sender *s)
         atomic_store(&s->counts.healthy, true); /* nothing to probe with: the next batch is the probe */
 }
 
-int64_t sender_step(struct sender *s, int64_t now_us)
+int64_t sender_step(struct sender *s, int64_t now_us, int64_t hold_until_us)
 {
     int64_t next = INT64_MAX;
     s->now_us = now_us;
-    step_live(s);
+    step_live(s, hold_until_us > now_us);
     step_backlog(s);
-    if (s->live.active && !s->live.tried && s->spool)
+    if (hold_until_us > now_us && s->oldest_us)
+        next = hold_until_us;
+    if (s->live.active && !s->live.tried && s->spool && s->live.since_us + SPOOL_AFTER_US < next)
         next = s->live.since_us + SPOOL_AFTER_US;
     if (s->oldest_us && s->oldest_us + SPOOL_AFTER_US < next)
         next = s->oldest_us + SPOOL_AFTER_US;

@@ -2,7 +2,7 @@
  *
  *   r = sender_new(&endpoint, http, dir, spool_bytes, &s);
  *   sender_add(s, &labels, &sample, now_us);            // from scrapes
- *   deadline_us = sender_step(s, now_us);                // sends what is due; INT64_MAX: nothing to wait for
+ *   deadline_us = sender_step(s, now_us, 0);                // sends what is due; INT64_MAX: nothing to wait for
  *   sender_free(s);                                       // what was not acknowledged goes to the spool
  *
  * At most one live request is in flight; samples that come meanwhile gather in the next batch. A batch (or a request in
@@ -25,7 +25,8 @@ MUST_USE int sender_new(const struct remote_endpoint *endpoint, struct http_clie
 void sender_free(struct sender *s);
 void sender_add(struct sender *s, const struct labels *labels, const struct sample *sample, int64_t now_us);
 void sender_metadata(struct sender *s, const struct metadata *m);
-int64_t sender_step(struct sender *s, int64_t now_us);
+/* hold_until_us: no live batch leaves before, more of the same moment is on its way; 0: none. */
+int64_t sender_step(struct sender *s, int64_t now_us, int64_t hold_until_us);
 /* Nothing in memory waits to be sent or spooled? */
 bool sender_idle(const struct sender *s);
 const char *sender_url(const struct sender *s); /* a password in it is shown as xxxxx */

@@ -7,6 +7,8 @@
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
+
+#include "lib/wire/url.h"
 #include "lib/wire/web_config.h"
 #include "lib/wire/yaml.h"
 
@@ -60,6 +62,7 @@ void collector_config_done(struct collector_config *c)
     for (size_t i = 0; i < c->n_rule_files; i++)
         free(c->rule_files[i]);
     free(c->rule_files);
+    free(c->external_url);
     free(c->web_config_file);
     free(c->data);
     yaml_free(c->doc);
@@ -126,6 +129,27 @@ MUST_USE static int read_rule_files(struct collector_config *c, const struct yam
     return 0;
 }
 
+MUST_USE static int check_url(struct collector_config *c, const struct yaml_node *root, const char *key,
+                              struct problems *problems)
+{
+    const struct yaml_node *node = yaml_get(root, key);
+    struct url url;
+    const char *why = NULL;
+    if (!node || node->kind != YAML_SCALAR || url_parse(&url, node->text, &why) == 0)
+        return 0;
+    yaml_problem(c->doc, node, problems, "%s: %s", key, why);
+    return -EINVAL;
+}
+
+MUST_USE static int keep_external_url(struct collector_config *c, const char *text)
+{
+    struct span url = span_str(text);
+    while (url.len && url.ptr[url.len - 1] == '/')
+        url.len--;
+    c->external_url = text ? span_dup(url) : NULL;
+    return text && !c->external_url ? -ENOMEM : 0;
+}
+
 int collector_config_load(struct collector_config *c, const char *path, struct problems *problems)
 {
     AUTO_FREE char *text = NULL;
@@ -145,12 +169,14 @@ int collector_config_load(struct collector_config *c, const char *path, struct p
     r = yaml_read(c->doc, root, FIELDS, &keys, problems);
     int r2 = read_storage(c, keys.storage, path, problems);
     int r3 = read_rule_files(c, keys.rule_files, path, problems);
+    int r4 = check_url(c, root, "external_url", problems), r5 = check_url(c, root, "webhook_url", problems);
     if (keys.web_config_file && !(c->web_config_file = path_beside(path, keys.web_config_file)))
         return -ENOMEM;
     c->listen = keys.listen;
-    c->external_url = keys.external_url;
     c->webhook_url = keys.webhook_url;
-    return r < 0 ? r : r2 < 0 ? r2 : r3;
+    if (keep_external_url(c, keys.external_url) < 0)
+        return -ENOMEM;
+    return r < 0 ? r : r2 < 0 ? r2 : r3 < 0 ? r3 : r4 < 0 ? r4 : r5;
 }
 
 int collector_config_check(const char *path, struct problems *problems)

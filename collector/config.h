@@ -18,7 +18,8 @@
 struct yaml;
 struct collector_config {
     struct yaml *doc; /* owns the texts */
-    const char *listen, *external_url, *webhook_url;
+    const char *listen, *webhook_url;
+    char *external_url;           /* without a slash at its end */
     char *web_config_file, *data; /* resolved paths; NULL when not given */
     char **rule_files;
     size_t n_rule_files;

@@ -11,6 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/options.h"
+#include "lib/wire/url.h"
 #include "lib/wire/web_config.h"
 
 static const struct command_def COMMANDS[] = {
@@ -162,6 +163,8 @@ struct collector {
     struct event_live *event_live;
     struct httpd *httpd;
     struct http_room room;
+    char external_url[512], external_host[256];
+    const char *allowed_hosts[2]; /* external_host, NULL */
 };
 
 static const char *setting(const struct collector *c, const char *option, const char *from_file)
@@ -254,10 +257,34 @@ MUST_USE static int open_live(struct collector *c)
     return r;
 }
 
+/* How people reach us, for links: as configured, else by the listen address (this host's name when that is every
+ * address). Without a known port there is none. */
+static void find_external_url(struct collector *c)
+{
+    const char *listen = setting(c, "listen", c->config.listen), *colon = strrchr(listen, ':');
+    const char *scheme = web_config_has_tls(c->web_config) ? "https" : "http";
+    char host[256] = "localhost";
+    if (c->config.external_url)
+        snprintf(c->external_url, sizeof c->external_url, "%s", c->config.external_url);
+    else if (!colon || strcmp(colon, ":0") == 0)
+        return;
+    else if (listen[0] != ':' && strncmp(listen, "0.0.0.0:", 8) != 0 && strncmp(listen, "[::]:", 5) != 0)
+        snprintf(c->external_url, sizeof c->external_url, "%s://%s", scheme, listen);
+    else if (gethostname(host, sizeof host - 1) == 0)
+        snprintf(c->external_url, sizeof c->external_url, "%s://%s%s", scheme, host, colon);
+    struct url url;
+    const char *why;
+    if (c->config.external_url && url_parse(&url, span_str(c->external_url), &why) == 0) {
+        snprintf(c->external_host, sizeof c->external_host, SPAN_FMT, SPAN_ARG(url.host));
+        c->allowed_hosts[0] = c->external_host;
+    }
+}
+
 MUST_USE static int open_rooms(struct collector *c)
 {
     char why[512] = "";
     const char *dir = setting(c, "data", c->config.data);
+    find_external_url(c);
     int r = dir_make(dir);
     if (r < 0) {
         log_error("cannot make the data folder", "path", "%s", dir, "error", "%s", strerror(-r));
@@ -292,7 +319,7 @@ MUST_USE static int open_rooms(struct collector *c)
         return r;
     struct notify_config notify = {.state = c->state,
                                    .webhook_url = setting(c, "webhook-url", c->config.webhook_url),
-                                   .external_url = c->config.external_url};
+                                   .external_url = c->external_url};
     r = notify_new(&notify, &c->notify);
     if (r < 0)
         return r;
@@ -301,7 +328,7 @@ MUST_USE static int open_rooms(struct collector *c)
                                  .state = c->state,
                                  .sink = notify_sink(c->notify),
                                  .watch = {c, on_round, on_alerts_changed},
-                                 .external_url = c->config.external_url};
+                                 .external_url = c->external_url};
     r = rules_new(&rules, &c->rules);
     if (r == 0)
         r = open_live(c);
@@ -316,17 +343,6 @@ MUST_USE static int open_rooms(struct collector *c)
 MUST_USE static int start(struct collector *c)
 {
     char why[512] = "";
-    char external_host[256] = "";
-    const char *hosts[] = {external_host, NULL};
-    struct span host = span_str(c->config.external_url);
-    size_t at = span_search(host, SPAN("://"));
-    if (at < host.len) { /* scheme://HOST[:PORT][/…] */
-        host = span_from(host, at + 3);
-        size_t end = 0;
-        while (end < host.len && host.ptr[end] != '/' && host.ptr[end] != ':')
-            end++;
-        snprintf(external_host, sizeof external_host, SPAN_FMT, SPAN_ARG(span_of(host.ptr, end)));
-    }
     c->room.store = c->store;
     c->room.query = c->query;
     c->room.rules = c->rules;
@@ -336,19 +352,22 @@ MUST_USE static int start(struct collector *c)
     c->room.annotations = c->annotations;
     c->room.events = c->events;
     store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
-    int r = notify_start(c->notify);
+    struct httpd_config config = {.listen = setting(c, "listen", c->config.listen),
+                                  .web_config = c->web_config,
+                                  .allowed_hosts = c->allowed_hosts};
+    /* The port comes first: who cannot listen must page nobody. */
+    int r = http_start(&c->room, &config, &c->httpd, why, sizeof why);
+    if (r < 0) {
+        log_error("cannot listen", "address", "%s", config.listen, "error", "%s", why);
+        return r;
+    }
+    r = notify_start(c->notify);
     if (r == 0)
         r = live_start(c->live);
     if (r == 0)
         r = rules_start(c->rules);
-    if (r < 0)
-        return r;
-    struct httpd_config config = {.listen = setting(c, "listen", c->config.listen),
-                                  .web_config = c->web_config,
-                                  .allowed_hosts = external_host[0] ? hosts : NULL};
-    r = http_start(&c->room, &config, &c->httpd, why, sizeof why);
     if (r < 0) {
-        log_error("cannot listen", "address", "%s", config.listen, "error", "%s", why);
+        log_error("cannot start", "error", "%s", strerror(-r));
         return r;
     }
     loaded(c, true);

@@ -249,7 +249,7 @@ void api_work(struct httpd_request *r, struct http_room *room,
     }
 }
 
-bool api_selections(struct httpd_request *r, size_t limit, struct api_selections *ret)
+bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, struct api_selections *ret)
 {
     int64_t min_ms, max_ms;
     struct span text;
@@ -263,14 +263,14 @@ bool api_selections(struct httpd_request *r, size_t limit, struct api_selections
     }
     while (httpd_param_at(r, "match[]", n, &text))
         n++;
-    ret->list = n ? arena_array(httpd_arena(r), n, sizeof *ret->list) : NULL;
+    ret->list = n ? arena_array(arena, n, sizeof *ret->list) : NULL;
     for (size_t i = 0; i < n && ret->list; i++) {
         struct parse_error error = {0};
         struct matcher *matchers = NULL;
         size_t n_matchers = 0;
         if (!httpd_param_at(r, "match[]", i, &text))
             break;
-        if (promql_parse_selector(text, httpd_arena(r), &matchers, &n_matchers, &error) < 0) {
+        if (promql_parse_selector(text, arena, &matchers, &n_matchers, &error) < 0) {
             httpd_reply_error(r, 400, "bad_data", "invalid parameter \"match[]\": %u:%u: parse error: %s", error.line,
                               error.column, error.text);
             api_selections_done(ret);

@@ -23,12 +23,12 @@ void api_result(struct json_writer *j, const struct promql_result *result, bool 
 void api_work(struct httpd_request *r, struct http_room *room,
               void (*fn)(struct httpd_request *r, struct http_room *room));
 
-/* Selections from the match[] parameters, start and end; false: answered. */
+/* Selections from the match[] parameters, start and end, in the arena (not the request's: that ends with the answer); false: answered. */
 struct api_selections {
     struct store_selection *list;
     size_t n;
 };
-bool api_selections(struct httpd_request *r, size_t limit, struct api_selections *ret);
+bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, struct api_selections *ret);
 void api_selections_done(struct api_selections *s);
 
 void on_write(struct httpd_request *r, void *ctx);
@@ -55,4 +55,5 @@ void on_event(struct httpd_request *r, void *ctx);
 void on_event_remove(struct httpd_request *r, void *ctx);
 void on_stream(struct httpd_request *r, void *ctx);
 void on_state(struct httpd_request *r, void *ctx);
-void on_root(struct httpd_request *r, void *ctx);
+void on_page(struct httpd_request *r, void *ctx);
+void on_asset(struct httpd_request *r, void *ctx);

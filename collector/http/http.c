@@ -28,7 +28,14 @@ static const struct httpd_route ROUTES[] = {
     {"GET", "/-/ready", 0, on_ready, .help = "serving"},
     {"POST", "/-/reload", 0, on_reload, .help = "read configuration and rules again"},
     {"GET", "/metrics", 0, on_metrics, .help = "metrics about the collector"},
-    {"GET", "/", 0, on_root, .help = "what this is"},
+    {"GET", "/", 0, on_page, .help = "the web page"},
+    {"GET", "/event", 0, on_page, .help = "its view of the event"},
+    {"GET", "/services", 0, on_page, .help = "its view of services"},
+    {"GET", "/journeys", 0, on_page, .help = "its view of journeys"},
+    {"GET", "/alerts", 0, on_page, .help = "its view of alerts"},
+    {"GET", "/targets", 0, on_page, .help = "its view of targets and coverage"},
+    {"GET", "/explore", 0, on_page, .help = "its view for queries"},
+    {"GET", "/web/{version}/*", 0, on_asset, .help = "the page's files"},
     {0},
 };
 

@@ -33,7 +33,8 @@ struct http_room { /* borrowed parts; must outlive the server */
     atomic_bool ready;             /* /-/ready answers 503 before */
     atomic_bool config_ok;         /* did the last (re)load succeed? */
     atomic_llong config_loaded_ms; /* time of the last successful one */
-    atomic_ulong writes_decoded_bytes, writes_refused_busy, writes_refused_bad;
+    atomic_ulong writes_decoded_bytes, writes_refused_busy, writes_refused_bad,
+        writes_refused_failed; /* nothing was stored: disk full, I/O error */
 };
 MUST_USE int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why,
                         size_t why_bytes);

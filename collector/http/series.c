@@ -58,14 +58,17 @@ static void work_series(struct httpd_request *r, struct http_room *room)
 {
     struct api_selections sel;
     size_t limit, n = 0;
-    if (!api_limit(r, &limit) || !api_selections(r, 0, &sel))
-        return;
-    if (sel.n == 0) {
-        httpd_reply_error(r, 400, "bad_data", "no match[] parameter provided");
-        return;
-    }
     struct arena arena;
     arena_init(&arena, QUERY_BYTES_MAX);
+    if (!api_limit(r, &limit) || !api_selections(r, 0, &arena, &sel)) {
+        arena_done(&arena);
+        return;
+    }
+    if (sel.n == 0) {
+        httpd_reply_error(r, 400, "bad_data", "no match[] parameter provided");
+        arena_done(&arena);
+        return;
+    }
     struct store_reader *rd = NULL;
     struct store_series *series = NULL;
     int e = store_reader_open(room->store, &rd);
@@ -85,8 +88,8 @@ static void work_series(struct httpd_request *r, struct http_room *room)
         api_success_end(r, &j, cut ? CUT : NULL, NULL);
     }
     store_reader_close(rd);
-    arena_done(&arena);
     api_selections_done(&sel);
+    arena_done(&arena);
 }
 
 static void work_names_or_values(struct httpd_request *r, struct http_room *room)
@@ -94,10 +97,12 @@ static void work_names_or_values(struct httpd_request *r, struct http_room *room
     struct api_selections sel;
     struct span name = httpd_segment(r, "name"), *texts = NULL;
     size_t limit, n = 0;
-    if (!api_limit(r, &limit) || !api_selections(r, 0, &sel))
-        return;
     struct arena arena;
     arena_init(&arena, QUERY_BYTES_MAX);
+    if (!api_limit(r, &limit) || !api_selections(r, 0, &arena, &sel)) {
+        arena_done(&arena);
+        return;
+    }
     struct store_reader *rd = NULL;
     int e = store_reader_open(room->store, &rd);
     if (e == 0)
@@ -117,8 +122,8 @@ static void work_names_or_values(struct httpd_request *r, struct http_room *room
         api_success_end(r, &j, cut ? CUT : NULL, NULL);
     }
     store_reader_close(rd);
-    arena_done(&arena);
     api_selections_done(&sel);
+    arena_done(&arena);
 }
 
 static void work_metadata(struct httpd_request *r, struct http_room *room)

@@ -97,6 +97,7 @@ void on_metrics(struct httpd_request *r, void *ctx)
                   "Remote-write requests answered with 4xx or 503, by reason.");
     metric_value(&w, (double)atomic_load(&room->writes_refused_bad), "reason", "invalid", NULL);
     metric_value(&w, (double)atomic_load(&room->writes_refused_busy), "reason", "queue_full", NULL);
+    metric_value(&w, (double)atomic_load(&room->writes_refused_failed), "reason", "not_stored", NULL);
     httpd_stats(room->server, &w);
     store_stats(room->store, &w);
     query_stats(room->query, &w);
@@ -107,15 +108,4 @@ void on_metrics(struct httpd_request *r, void *ctx)
     metric_writer_end(&w);
     httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);
-}
-
-void on_root(struct httpd_request *r, void *ctx UNUSED)
-{
-    httpd_reply_text(r, 200,
-                     "crest-collector %s\n\n"
-                     "  /api/v1/query?query=up     Prometheus's query API\n"
-                     "  /api/v1/write              remote write\n"
-                     "  /api/v1/rules  /api/v1/alerts  /api/v1/targets\n"
-                     "  /metrics  /-/healthy  /-/ready\n",
-                     crest_version());
 }

@@ -30,6 +30,7 @@ static void on_written(void *ctx, const struct store_written *w)
     written_header(r, "X-Prometheus-Remote-Write-Histograms-Written", w->histograms);
     written_header(r, "X-Prometheus-Remote-Write-Exemplars-Written", w->exemplars);
     if (w->error) {
+        atomic_fetch_add_explicit(&p->room->writes_refused_failed, 1, memory_order_relaxed);
         httpd_reply_header(r, "Retry-After", "1");
         httpd_reply_text(r, 503, "nothing was stored: %s\n", w->why);
     } else if (refused) {
@@ -47,6 +48,7 @@ void on_write(struct httpd_request *r, void *ctx)
     enum remote_write_protocol protocol;
     struct write_request *request = NULL;
     if (remote_write_protocol_of(httpd_header(r, "Content-Type"), httpd_header(r, "Content-Encoding"), &protocol) < 0) {
+        atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
         httpd_reply_text(r, 415,
                          "remote write needs Content-Type: application/x-protobuf and Content-Encoding: snappy\n");
         return;

@@ -8,7 +8,7 @@
 #include "lib/base/clock.h"
 
 #define SECOND_US 1000000ll
-#define ROUND_GAP_US (9 * SECOND_US / 10)   /* rounds closer than this share a delta: scrapes jitter */
+#define ROUND_GAP_US (7 * SECOND_US / 10)   /* a round sooner after the last waits for the next: scrapes jitter */
 #define ROUND_LATE_US (13 * SECOND_US / 10) /* no round came: a delta leaves all the same */
 #define IDLE_US (10 * SECOND_US)            /* after the last client: who reconnects finds its deltas */
 #define BEAT_US (8 * SECOND_US)             /* docs/stream.md promises 10 s */
@@ -249,12 +249,6 @@ int64_t live_step(struct live *l, int64_t now_us, int64_t now_ms)
         send_changes(l, EVENT_ALERT, now_us, now_ms);
     if ((watched && now_us >= tick_due_us(l, round)) || (stale && (snapshot || n_waiters))) {
         tick(l, round, now_us, now_ms, clients);
-        round = false;
-    }
-    if (round && watched) { /* too early: it counts later */
-        pthread_mutex_lock(&l->lock);
-        l->tick_asked = true;
-        pthread_mutex_unlock(&l->lock);
     }
     if (snapshot)
         make_snapshot(l);
@@ -267,7 +261,7 @@ int64_t live_step(struct live *l, int64_t now_us, int64_t now_ms)
     struct frame *beat = NULL;
     if (now_us - l->sent_us >= BEAT_US && frame_hb(now_ms, &beat) == 0)
         send_frame(l, beat, now_us);
-    int64_t next_us = earliest(tick_due_us(l, round), l->sent_us + BEAT_US);
+    int64_t next_us = earliest(tick_due_us(l, false), l->sent_us + BEAT_US);
     return next_us > now_us ? next_us - now_us : 1000;
 }
 

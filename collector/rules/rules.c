@@ -286,8 +286,16 @@ int rules_check(const char *const *paths, size_t n, struct problems *problems)
 
 /* ---- turns ---- */
 
-/* Run the group when it is due, and say so; ms until it wants to be looked at again. */
-static int64_t turn_group(struct rules *ru, struct group *g, int64_t now_ms, bool *ran)
+static bool records(const struct group_def *def)
+{
+    for (size_t i = 0; i < def->n_rules; i++)
+        if (def->rules[i].kind == RULE_RECORD)
+            return true;
+    return false;
+}
+
+/* Run the group when it is due, and say whether it recorded; ms until it wants to be looked at again. */
+static int64_t turn_group(struct rules *ru, struct group *g, int64_t now_ms, bool *recorded)
 {
     struct schedule_turn t = schedule_turn(&g->schedule, now_ms, atomic_load(&ru->newest_ms));
     if (t.stepped_back) {
@@ -297,7 +305,7 @@ static int64_t turn_group(struct rules *ru, struct group *g, int64_t now_ms, boo
     if (t.due) {
         g->missed += (uint64_t)t.missed;
         group_evaluate(ru, g, t.eval_ms);
-        *ran = true;
+        *recorded = *recorded || records(g->def);
     }
     return t.wait_ms;
 }
@@ -341,12 +349,12 @@ static void bury_orphans(struct rules *ru, int64_t now_ms)
 static int64_t turn_lane(struct rules *ru, bool fast, int64_t now_ms)
 {
     int64_t wait_ms = IDLE_WAIT_MS;
-    bool orphans_due = false, ran = false;
+    bool orphans_due = false, recorded = false;
     for (size_t i = 0;; i++) {
         pthread_rwlock_rdlock(&ru->set_lock);
         bool end = i >= ru->n_groups || atomic_load(&ru->stopping);
         if (!end && schedule_is_fast(&ru->groups[i].schedule) == fast) {
-            int64_t group_ms = turn_group(ru, &ru->groups[i], now_ms, &ran);
+            int64_t group_ms = turn_group(ru, &ru->groups[i], now_ms, &recorded);
             wait_ms = group_ms < wait_ms ? group_ms : wait_ms;
         }
         for (const struct orphans *o = end && !fast ? ru->orphans : NULL; o; o = o->next) {
@@ -358,7 +366,7 @@ static int64_t turn_lane(struct rules *ru, bool fast, int64_t now_ms)
         if (end)
             break;
     }
-    if (fast && ran && ru->config.watch.round)
+    if (fast && recorded && ru->config.watch.round)
         ru->config.watch.round(ru->config.watch.ctx);
     if (orphans_due) {
         pthread_rwlock_wrlock(&ru->set_lock);

@@ -49,11 +49,13 @@ static bool is_one_of(const char *const *names, size_t n, struct span name)
     return false;
 }
 
-static void note_signal(struct service *s, struct span name, int64_t t_ms)
+/* Seen now, or (not now) within the hour. */
+static void note_signal(struct service *s, struct span name, int64_t now_ms, bool now)
 {
     for (size_t i = 0; i < COVERED; i++)
-        if (is_one_of(COVERED_SIGNALS[i].signals, ARRAY_LEN(COVERED_SIGNALS[i].signals), name))
-            s->covered_ms[i] = t_ms;
+        if (is_one_of(COVERED_SIGNALS[i].signals, ARRAY_LEN(COVERED_SIGNALS[i].signals), name) &&
+            (now || s->covered_ms[i] == TIME_NONE))
+            s->covered_ms[i] = now ? now_ms : now_ms - 1;
 }
 
 static void note_family(struct service *s, struct span name)
@@ -89,7 +91,7 @@ MUST_USE static int ask(struct view *v, bool signals)
         struct span name = labels_get(labels, SPAN("__name__"));
         struct service *s = strmap_get(&v->services, service_label(labels));
         if (s && signals)
-            note_signal(s, span_from(name, sizeof "commerce:" - 1), v->now_ms - 1);
+            note_signal(s, span_from(name, sizeof "commerce:" - 1), v->now_ms, false);
         else if (s)
             note_family(s, name);
     }
@@ -102,7 +104,7 @@ int coverage_refresh(struct view *v)
     for (size_t i = 0; i < v->n_signals; i++) {
         struct service *s = v->signals[i].plain ? strmap_get(&v->services, v->signals[i].service) : NULL;
         if (s)
-            note_signal(s, v->signals[i].name, v->now_ms);
+            note_signal(s, v->signals[i].name, v->now_ms, true);
     }
     int r = 0;
     if (!v->history_read) {

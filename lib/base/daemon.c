@@ -13,7 +13,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
-static atomic_int stop_signal; /* 0: go on; -1: stopped from code */
+static atomic_int stop_signal;                    /* 0: go on; -1: stopped from code */
+static atomic_uint stop_count, stops_allowed = 1; /* signals seen; those that do not end the process at once */
 static atomic_bool reload_wanted;
 static int wake_fd = -1;
 
@@ -28,7 +29,8 @@ static void on_stop(int signal_number)
 {
     int saved = errno;
     int expected = 0;
-    if (!atomic_compare_exchange_strong(&stop_signal, &expected, signal_number) && expected > 0)
+    atomic_compare_exchange_strong(&stop_signal, &expected, signal_number);
+    if (atomic_fetch_add(&stop_count, 1) >= atomic_load(&stops_allowed))
         _exit(130);
     wake();
     errno = saved;
@@ -56,6 +58,8 @@ static void handle(int signal_number, void (*handler)(int))
 void daemon_init(const char *program)
 {
     atomic_store(&stop_signal, 0);
+    atomic_store(&stop_count, 0);
+    atomic_store(&stops_allowed, 1);
     atomic_store(&reload_wanted, false);
     if (wake_fd < 0)
         wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -68,6 +72,7 @@ void daemon_init(const char *program)
     (void)r;
     log_init(program, LOG_LEVEL_INFO);
     handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN); /* ulimit -f is a full disk to us, not the end */
     handle(SIGTERM, on_stop);
     handle(SIGINT, on_stop);
     handle(SIGHUP, on_reload);
@@ -82,6 +87,16 @@ int daemon_stop_signal(void)
 {
     int s = atomic_load(&stop_signal);
     return s > 0 ? s : 0;
+}
+
+void daemon_allow_stops(unsigned n)
+{
+    atomic_store(&stops_allowed, n);
+}
+
+unsigned daemon_stop_count(void)
+{
+    return atomic_load_explicit(&stop_count, memory_order_relaxed);
 }
 
 void daemon_stop(void)

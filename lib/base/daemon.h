@@ -1,6 +1,6 @@
 /* daemon.h - what every daemon of ours shares: signals, systemd's notify socket, listening lines.
  *
- *   daemon_init("crest-agent");                      // SIGPIPE ignored, core limits untouched
+ *   daemon_init("crest-agent");                      // SIGPIPE and SIGXFSZ ignored, core limits untouched
  *   while (!daemon_stopping()) { ...; if (daemon_take_reload()) reload(); }
  *
  * SIGTERM and SIGINT set the stop flag and make daemon_wake_fd() readable; a second one ends the process at once
@@ -16,6 +16,10 @@ void daemon_init(const char *program);
 bool daemon_stopping(void);
 /* The number of the signal that asked to stop, 0 before. */
 int daemon_stop_signal(void);
+/* How many signals asked so far; the first n (default 1) do not end the process, so that a program can tell "stop" from
+ * "stop at once" (the load generator). */
+unsigned daemon_stop_count(void);
+void daemon_allow_stops(unsigned n);
 /* Ask for a stop from code (tests, fatal errors). */
 void daemon_stop(void);
 bool daemon_take_reload(void);

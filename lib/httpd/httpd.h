@@ -97,6 +97,8 @@ void httpd_reply_header(struct httpd_request *r, const char *name, const char *v
 /* Takes the body's bytes (the buf is empty afterwards). content_type NULL: none. gzip when the client accepts it and
  * the body is large enough to gain. A body with an error set becomes a 500. */
 void httpd_reply(struct httpd_request *r, int status, const char *content_type, struct buf *body);
+/* For a handler that holds compressed bytes: then it sets Content-Encoding and Vary, and the bytes go out as they are. */
+bool httpd_accepts_gzip(const struct httpd_request *r);
 void httpd_reply_text(struct httpd_request *r, int status, const char *format, ...) PRINTF_LIKE(3, 4);
 void httpd_reply_empty(struct httpd_request *r, int status);
 /* {"status":"error","errorType":…,"error":…}, Prometheus's shape. */

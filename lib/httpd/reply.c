@@ -82,6 +82,11 @@ static bool accepts_gzip(struct span header)
     return any;
 }
 
+bool httpd_accepts_gzip(const struct httpd_request *r)
+{
+    return accepts_gzip(httpd_header(r, "Accept-Encoding"));
+}
+
 static bool compressible(const char *content_type)
 {
     static const char *const TYPES[] = {"text/",
@@ -167,7 +172,7 @@ void httpd_reply(struct httpd_request *r, int status, const char *content_type, 
     if (!failed && (!keep || data)) {
         if (len >= HTTP_GZIP_BYTES_MIN && compressible(content_type) && !header_given(r, "Content-Encoding")) {
             httpd_reply_header(r, "Vary", "Accept-Encoding");
-            char *small = accepts_gzip(httpd_header(r, "Accept-Encoding")) ? gzip(data, len, &small_len) : NULL;
+            char *small = httpd_accepts_gzip(r) ? gzip(data, len, &small_len) : NULL;
             if (small) {
                 free(data);
                 data = small;

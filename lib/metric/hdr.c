@@ -71,10 +71,13 @@ void hdr_free(struct hdr *h)
 
 void hdr_reset(struct hdr *h)
 {
+    if (h->total) { /* only what was written: the pages of the rest are not even there */
+        size_t first = index_of(h->half_bits, h->min), last = index_of(h->half_bits, h->max);
+        memset(h->counts + first, 0, (last - first + 1) * sizeof h->counts[0]);
+    }
     h->total = h->clamped = 0;
     h->min = h->max = 0;
     h->sum = 0;
-    memset(h->counts, 0, h->n * sizeof h->counts[0]);
 }
 
 void hdr_record(struct hdr *h, int64_t value)
@@ -116,7 +119,8 @@ int hdr_merge(struct hdr *into, const struct hdr *from)
     into->total += from->total;
     into->clamped += from->clamped;
     into->sum += from->sum;
-    for (size_t i = 0; i < into->n; i++)
+    size_t last = index_of(from->half_bits, from->max);
+    for (size_t i = index_of(from->half_bits, from->min); i <= last; i++)
         into->counts[i] += from->counts[i];
     return 0;
 }

@@ -29,7 +29,7 @@ struct run_config {
     double money_rate;                       /* @money steps per second, of all threads; 0: no cap */
     uint64_t seed;
     const char *run_id;
-    bool run_header;                 /* send X-Crest-Run: load/RUN_ID */
+    const char *run_header;          /* value of X-Crest-Run, "load/ID"; NULL: not sent */
     const struct url *target;        /* NULL: the journeys' own hosts */
     const struct allow_hosts *allow; /* NULL: loopback only */
     const char *ca_file;

@@ -492,10 +492,8 @@ MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, cons
         return r;
     if (rq->out.has_body && type && !known.content_type)
         add_header(rq, "Content-Type", span_str(type));
-    if (c->run_header) {
-        buf_printf(&rq->headers, "X-Crest-Run: load/%s", c->run_id);
-        end_header(rq);
-    }
+    if (c->run_header)
+        add_header(rq, "X-Crest-Run", span_str(c->run_header));
     return list_headers(rq);
 }
 

@@ -117,13 +117,43 @@ static int64_t think_us(struct user *u, const struct hurl_think *t)
 
 static void run_from(struct user *u, int64_t base_us);
 
+#define SECRET_START_BYTES 6u /* so much of a secret in a text is taken for it, even when the rest was cut off */
+
+/* Stars over the secret wherever the text shows it, or a beginning of it. */
+static void mask(char *text, struct span secret)
+{
+    struct span start = span_of(secret.ptr, secret.len < SECRET_START_BYTES ? secret.len : SECRET_START_BYTES);
+    if (start.len == 0)
+        return;
+    for (char *at = text; (at = memmem(at, strlen(at), start.ptr, start.len));) {
+        size_t n = 0;
+        while (n < secret.len && at[n] == secret.ptr[n])
+            at[n++] = '*';
+        at += n;
+    }
+}
+
+/* Captures marked `redact` are never shown. */
+static void mask_secrets(struct user *u, char *text)
+{
+    const struct hurl_file *f = u->journey->file;
+    for (size_t i = 0; i < f->n_entries; i++) {
+        const struct hurl_response *r = &f->entries[i].response;
+        for (size_t k = 0; k < r->n_captures; k++)
+            if (r->captures[k].redact && u->scope.values[r->captures[k].slot].kind == HURL_VALUE_TEXT)
+                mask(text, u->scope.values[r->captures[k].slot].text);
+    }
+}
+
 /* The step is done, one way or the other; what comes next starts from now. times < 0: it was not sent. */
-static void finish_step(struct user *u, const struct result *r, int64_t done_us, bool sent)
+static void finish_step(struct user *u, struct result *r, int64_t done_us, bool sent)
 {
     const struct hurl_entry *e = entry_of(u);
     const struct run_config *c = u->worker->config;
     bool good = r->outcome == OUTCOME_OK;
     char text[STATS_SAMPLE_MAX] = "";
+    if (!good)
+        mask_secrets(u, r->why.text);
     if (!good)
         snprintf(text, sizeof text, "%s:%u:%u: %.150s", u->journey->file->name, r->why.at.line, r->why.at.column,
                  r->why.text);
@@ -134,7 +164,7 @@ static void finish_step(struct user *u, const struct result *r, int64_t done_us,
     u->failed |= !good;
     u->steps++;
     size_t next = u->entry + 1;
-    if (!u->failed && e->n_gotos) {
+    if (!u->failed && e->n_gotos && !c->functional) {
         double at = rng_unit(&u->worker->rng);
         for (size_t i = 0; i < e->n_gotos; i++) {
             if (at < e->gotos[i].probability) {

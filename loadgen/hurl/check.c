@@ -228,6 +228,7 @@ int hurl_check(struct hurl_file *f, struct problems *problems)
 {
     struct checking c = {.file = f, .problems = problems};
     size_t before = problems_errors(problems);
+    xpath_init();
     for (size_t i = 0; i < f->n_entries; i++) {
         check_request(&c, &f->entries[i].request);
         check_response(&c, &f->entries[i].response);

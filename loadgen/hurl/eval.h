@@ -41,6 +41,8 @@ MUST_USE int eval_pattern(struct hurl_scope *s, const struct hurl_operand *patte
 MUST_USE int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text, bool html,
                         void **document, struct hurl_value *ret, struct hurl_failure *why);
 void xpath_document_free(void *document);
+/* libxml2's own globals, before threads use them. */
+void xpath_init(void);
 /* Is the expression well formed? -EINVAL with why. */
 MUST_USE int xpath_check(struct span expression, char *why, size_t why_bytes);
 /* The regular expression of a pattern as Hurl means it: a dot does not match a newline. */

@@ -63,8 +63,9 @@ MUST_USE int hurl_render(struct hurl_scope *s, const struct hurl_template *t, st
 /* The value of an operand (option `variable`). */
 MUST_USE int hurl_operand_value(struct hurl_scope *s, const struct hurl_operand *o, struct hurl_value *ret,
                                 struct hurl_failure *why);
-/* Check the response as hurl does: version and status, then captures (they set variables), header lines,
- * asserts, body; the first failure ends it. An entry without a response passes. 0, -EINVAL with *why,
+/* Check the response as hurl does: version and status, then captures (they set variables), header lines, asserts, body;
+ * the first failure ends it. Where a capture finds nothing and an assert on the content fails too, the assert is the
+ * failure: a declined payment has no order id to capture. An entry without a response passes. 0, -EINVAL with *why,
  * -ENOMEM. */
 MUST_USE int hurl_verify(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x,
                          struct hurl_failure *why);

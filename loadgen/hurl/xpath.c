@@ -95,6 +95,11 @@ int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place a
     return r;
 }
 
+void xpath_init(void)
+{
+    xmlInitParser();
+}
+
 int xpath_check(struct span expression, char *why, size_t why_bytes)
 {
     char *words = span_dup(expression);

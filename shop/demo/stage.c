@@ -136,8 +136,8 @@ int stage_open(struct stage *s, const char *webhook_url)
     if (r < 0)
         return r;
     snprintf(gateway, sizeof gateway, "http://%s", s->address[GATEWAY]);
-    const char *shop_argv[] = {"crest-shop", "--listen",     "",     "--gateway", gateway, "--data",
-                               shop_data,    "--access-log", access, NULL};
+    const char *shop_argv[] = {"crest-shop", "--listen", "",        "--gateway",    gateway, "--sessions",
+                               "24",         "--data",   shop_data, "--access-log", access,  NULL};
     r = start(s, SHOP, shop_argv, 2);
     if (r == 0)
         r = reserve(s, COLLECTOR);

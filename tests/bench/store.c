@@ -198,7 +198,7 @@ int main(void)
 {
     static struct labels labels[SERIES];
     struct arena a;
-    uint64_t rounds = 200;
+    uint64_t rounds = 500;
     const char *wanted = getenv("BENCH_ROUNDS");
     if (wanted)
         need("BENCH_ROUNDS", parse_u64(wanted, 100000, &rounds));

@@ -5,29 +5,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "tests/support/query.h"
+#include "tests/support/stage.h"
 #include "tests/support/stub_server.h"
 
 #define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-static struct e2e_program *start_collector(void)
-{
-    return e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("collector")));
-}
-
-/* An agent that scrapes as the jobs (YAML list items) say and sends to the collector. */
-static struct e2e_program *start_agent(const struct e2e_program *collector, const char *jobs)
-{
-    struct buf text;
-    buf_init(&text, 1 << 20);
-    buf_printf(&text,
-               "global: {scrape_interval: 1s, scrape_timeout: 1s}\nremote_write: [{url: '%s/api/v1/write'}]\n"
-               "scrape_configs:\n%s",
-               e2e_url(collector), jobs);
-    const char *config = e2e_write("prometheus.yml", text.data);
-    buf_done(&text);
-    return e2e_start("crest-agent", E2E_ARGS("--config", config, "--data", e2e_path("agent")));
-}
 
 /* ---- every kind of sample ---- */
 
@@ -95,7 +77,7 @@ static void every_kind_of_sample_comes_back_as_it_was_written(void **state UNUSE
     check_ok(stub_server_start(0, NULL, NULL, &s));
     stub_server_page(s, "/metrics", &(struct stub_page){.body = EVERY_KIND, .content_type = TEXT_TYPE});
     snprintf(jobs, sizeof jobs, "  - {job_name: kinds, static_configs: [{targets: ['%s']}]}\n", stub_server_address(s));
-    struct e2e_program *collector = start_collector(), *agent = start_agent(collector, jobs);
+    struct e2e_program *collector = stage_collector(), *agent = stage_agent(collector, jobs);
     query_wait(collector, "up{job='kinds'} == 1", 5000);
     check_job(collector, "kinds", stub_server_address(s), EXPOSITION_TEXT, span_str(EVERY_KIND));
 
@@ -155,7 +137,7 @@ static void every_page_of_the_fixtures_comes_back_sample_by_sample(void **state 
                  "  - {job_name: %s, metrics_path: %s, honor_timestamps: false, static_configs: [{targets: ['%s']}]}\n",
                  FIXTURES[i], path, stub_server_address(s));
     }
-    struct e2e_program *collector = start_collector(), *agent = start_agent(collector, jobs);
+    struct e2e_program *collector = stage_collector(), *agent = stage_agent(collector, jobs);
     snprintf(expression, sizeof expression, "count(up == 1) == %zu", ARRAY_LEN(FIXTURES));
     query_wait(collector, expression, 10000);
     for (size_t i = 0; i < ARRAY_LEN(FIXTURES); i++) {
@@ -181,7 +163,7 @@ static void samples_stand_on_the_schedule_and_end_with_their_series(void **state
     check_ok(stub_server_start(0, NULL, NULL, &s));
     stub_server_page(s, "/metrics", &(struct stub_page){.body = "a 1\nb 2\n", .content_type = TEXT_TYPE});
     snprintf(jobs, sizeof jobs, "  - {job_name: t, static_configs: [{targets: ['%s']}]}\n", stub_server_address(s));
-    struct e2e_program *collector = start_collector(), *agent = start_agent(collector, jobs);
+    struct e2e_program *collector = stage_collector(), *agent = stage_agent(collector, jobs);
     query_wait(collector, "count_over_time(b[1m]) >= 3", 8000);
     stub_server_page(s, "/metrics", &(struct stub_page){.body = "a 1\n", .content_type = TEXT_TYPE});
     int64_t since = unix_ms();
@@ -219,7 +201,7 @@ static void the_shops_metrics_are_there(void **state UNUSED)
              "  - {job_name: shop, static_configs: [{targets: ['%s'], labels: {service: shop, tier: front}}]}\n"
              "  - {job_name: gateway, static_configs: [{targets: ['%s']}]}\n",
              e2e_url(shop) + strlen("http://"), e2e_url(gateway) + strlen("http://"));
-    struct e2e_program *collector = start_collector(), *agent = start_agent(collector, jobs);
+    struct e2e_program *collector = stage_collector(), *agent = stage_agent(collector, jobs);
     query_wait(collector, "count(up == 1) == 2", 5000);
     free(e2e_get(shop, "/api/home", 200));
     free(e2e_get(shop, "/api/product/SKU-0001", 200));
@@ -244,7 +226,7 @@ static void the_shops_metrics_are_there(void **state UNUSED)
 static void the_programs_own_metrics_can_be_scraped(void **state UNUSED)
 {
     char jobs[512];
-    struct e2e_program *collector = start_collector();
+    struct e2e_program *collector = stage_collector();
     uint16_t port = e2e_free_port();
     snprintf(jobs, sizeof jobs,
              "  - {job_name: collector, static_configs: [{targets: ['%s']}]}\n"

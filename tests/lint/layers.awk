@@ -46,7 +46,7 @@ BEGIN {
     call["vfork"] = call["popen"] = call["system"] = call["fork"]
     call["strtod"] = call["strtol"] = call["strtoul"] = call["strtoll"] = call["strtoull"] = call["sscanf"] = \
         "lib/base/number_parse.c: text becomes numbers through lib/base/number.h"
-    call["signal"] = call["sigaction"] = "lib/base/daemon.c lib/base/process.c: signals belong to lib/base/daemon.h"
+    call["signal"] = call["sigaction"] = "lib/base/daemon.c lib/base/process.c lib/term/term_signals.c: signals belong to lib/base/daemon.h"
     call["setlocale"] = "lib/term: only the terminal needs the locale"
 }
 

@@ -55,6 +55,10 @@ static inline struct span asked_header(const struct asked *q, const char *name)
 /* One request at the start of the bytes: its length, 0 when it is not whole. */
 static inline size_t whole_request(struct span s, struct asked *q)
 {
+    if (s.len && s.ptr[0] == 0x16) { /* a TLS hello: answered as a plain server does */
+        *q = (struct asked){.target = SPAN("/garbage")};
+        return s.len;
+    }
     size_t head = span_search(s, SPAN("\r\n\r\n"));
     if (head == s.len)
         return 0;

@@ -17,9 +17,8 @@ struct rig {
     char *folder;
 };
 
-static struct journeys *load(const char *const *texts, size_t n, const char **ret_folder_file, char **ret_folder)
+static struct journeys *load(const char *const *texts, size_t n, char **ret_folder)
 {
-    (void)ret_folder_file;
     char *paths[8];
     check_ok(dir_make_temp("loadgen", ret_folder));
     for (size_t i = 0; i < n; i++) {
@@ -42,10 +41,13 @@ static struct journeys *load(const char *const *texts, size_t n, const char **re
 static void rig_init(struct rig *rig, const char *text, uint16_t port)
 {
     *rig = (struct rig){0};
-    rig->journeys = load(&text, 1, NULL, &rig->folder);
+    rig->journeys = load(&text, 1, &rig->folder);
     char base[64];
     snprintf(base, sizeof base, "http://127.0.0.1:%u", port);
     check_ok(journeys_set(rig->journeys, SPAN("base"), hurl_value_text(span_str(base))) < 0 ? -ENOMEM : 0);
+    char secure[64];
+    snprintf(secure, sizeof secure, "https://127.0.0.1:%u", port);
+    check_ok(journeys_set(rig->journeys, SPAN("secure"), hurl_value_text(span_str(secure))) < 0 ? -ENOMEM : 0);
     rig->config = (struct run_config){.journeys = rig->journeys,
                                       .threads = 1,
                                       .open_max = 10000,
@@ -56,7 +58,7 @@ static void rig_init(struct rig *rig, const char *text, uint16_t port)
                                       .think_scale = 1,
                                       .seed = 1,
                                       .run_id = "test-1",
-                                      .run_header = true};
+                                      .run_header = "load/test-1"};
 }
 
 static void rig_once(struct rig *rig)
@@ -176,6 +178,13 @@ static void broken(struct http_server *s, const struct asked *q, struct buf *out
         buf_str(out, "HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n"); /* and nothing more */
     else if (span_equal(q->target, SPAN("/reset")))
         return;
+    else if (span_equal(q->target, SPAN("/endless"))) {
+        buf_str(out, "HTTP/1.1 200 X\r\n");
+        for (int i = 0; i < 3000; i++)
+            buf_printf(out, "X-%d: %0100d\r\n", i, i);
+        buf_str(out, "Content-Length: 0\r\n\r\n");
+    } else if (span_equal(q->target, SPAN("/short")))
+        buf_str(out, "HTTP/1.0 200 X\r\nContent-Length: 10\r\nConnection: close\r\n\r\nabc");
     else if (span_equal(q->target, SPAN("/garbage")))
         buf_str(out, "what?\r\n\r\n");
     else if (span_equal(q->target, SPAN("/500")))
@@ -211,6 +220,9 @@ static void every_failure_has_its_outcome_and_kind(void **state)
         {"GET {{base}}/hang\n[Options]\nmax-time: 200ms\n", OUTCOME_TRANSPORT, ERROR_TIMEOUT, "timeout"},
         {"GET {{base}}/reset\n", OUTCOME_TRANSPORT, ERROR_RESET, "reset"},
         {"GET {{base}}/garbage\n", OUTCOME_TRANSPORT, ERROR_PROTOCOL, "protocol"},
+        {"GET {{base}}/endless\n", OUTCOME_TRANSPORT, ERROR_PROTOCOL, "over the limit"},
+        {"GET {{base}}/short\n[Options]\nmax-time: 300ms\n", OUTCOME_TRANSPORT, ERROR_TIMEOUT, "timeout"},
+        {"GET {{secure}}/ok\n", OUTCOME_TRANSPORT, ERROR_TLS, "tls"},
         {"GET http://127.0.0.1:1/\n", OUTCOME_TRANSPORT, ERROR_CONNECT, "connect"},
         {"GET http://localhost:99999/\n", OUTCOME_ASSERT, ERROR_JOURNEY, "cannot be asked"},
         {"GET http://shop.example/\n", OUTCOME_TRANSPORT, ERROR_REFUSED, "--allow-hosts"},
@@ -236,6 +248,72 @@ static void every_failure_has_its_outcome_and_kind(void **state)
             assert_int_equal(rig.result.total->requests.started, 3);
         rig_done(&rig);
     }
+    server_stop(s);
+}
+
+static void echo(struct http_server *s, const struct asked *q, struct buf *out)
+{
+    (void)s;
+    char headers[512];
+    snprintf(headers, sizeof headers,
+             "X-Method: " SPAN_FMT "\r\nX-Type: " SPAN_FMT "\r\nX-Length: " SPAN_FMT "\r\nX-Empty: %d\r\n",
+             SPAN_ARG(q->method), SPAN_ARG(asked_header(q, "content-type")),
+             SPAN_ARG(asked_header(q, "content-length")),
+             span_search(q->headers, SPAN("X-Nothing:\r\n")) < q->headers.len);
+    if (span_equal(q->method, SPAN("HEAD")))
+        buf_printf(out, "HTTP/1.1 200 X\r\n%sContent-Length: 1000\r\n\r\n", headers);
+    else
+        respond(out, 200, headers, "secret-token-123456789");
+}
+
+static void methods_and_bodies_arrive_as_they_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *entry, *asserts;
+    } cases[] = {
+        {"HEAD {{base}}/\n", "header \"X-Method\" == \"HEAD\"\nbody isEmpty"},
+        {"OPTIONS {{base}}/\n", "header \"X-Method\" == \"OPTIONS\"\nheader \"X-Length\" == \"\""},
+        {"POST {{base}}/\n", "header \"X-Length\" == \"0\"\nheader \"X-Type\" == \"\""},
+        {"PUT {{base}}/\n`text`\n", "header \"X-Length\" == \"4\"\nheader \"X-Type\" == \"\""},
+        {"PATCH {{base}}/\nContent-Type: text/x\nX-Nothing:\n{\"a\": 1}\n",
+         "header \"X-Type\" == \"text/x\"\nheader \"X-Empty\" == \"1\""},
+        {"DELETE {{base}}/\n```graphql\n{ a(b: \"c\") }\n```\n",
+         "header \"X-Length\" == \"29\"\nheader \"X-Type\" == \"application/json\""},
+        {"CUSTOM {{base}}/\nhex,00ff;\n", "header \"X-Method\" == \"CUSTOM\"\nheader \"X-Length\" == \"2\""},
+        {"POST {{base}}/\n[Options]\nuser: a:b\nheader: X-More: 1\nhttp1.0: true\n<a/>\n",
+         "header \"X-Type\" == \"application/xml\""},
+    };
+    struct http_server *s = server_start(echo);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512];
+        struct rig rig;
+        snprintf(text, sizeof text, "# @step it\n%sHTTP 200\n[Asserts]\n%s\n", cases[i].entry, cases[i].asserts);
+        rig_init(&rig, text, s->port);
+        rig_once(&rig);
+        rig_run(&rig, NULL);
+        check_step(&rig, "it", OUTCOME_OK, ERROR_NONE);
+        rig_done(&rig);
+    }
+    server_stop(s);
+}
+
+static void a_redacted_capture_is_never_shown(void **state)
+{
+    (void)state;
+    struct http_server *s = server_start(echo);
+    struct rig rig;
+    rig_init(&rig,
+             "GET {{base}}/\nHTTP 200\n[Captures]\ntoken: body redact\n# @step it\nGET {{base}}/\nHTTP "
+             "200\n[Asserts]\nbody == \"x\"\n",
+             s->port);
+    rig_once(&rig);
+    rig_run(&rig, NULL);
+    check_step(&rig, "it", OUTCOME_BUSINESS, ERROR_ASSERT);
+    const char *said = step_named(&rig, "it")->samples[ERROR_ASSERT];
+    assert_null(strstr(said, "token"));
+    check_contains(said, "actual: text \"**********************\"");
+    rig_done(&rig);
     server_stop(s);
 }
 
@@ -620,7 +698,7 @@ static void journeys_share_sessions_by_weight(void **state)
     journeys_free(rig.journeys);
     check_ok(dir_remove(rig.folder));
     free(rig.folder);
-    rig.journeys = load(texts, 3, NULL, &rig.folder);
+    rig.journeys = load(texts, 3, &rig.folder);
     rig.config.journeys = rig.journeys;
     rig.config.driver = &STUB;
     rig_rate(&rig, "1s:2000");
@@ -636,6 +714,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_journey_runs_with_cookies_captures_forms_and_redirects),
         cmocka_unit_test(every_failure_has_its_outcome_and_kind),
+        cmocka_unit_test(methods_and_bodies_arrive_as_they_are_written),
+        cmocka_unit_test(a_redacted_capture_is_never_shown),
         cmocka_unit_test(after_a_failure_only_always_steps_run),
         cmocka_unit_test(goto_and_skip_steer_the_journey),
         cmocka_unit_test(planned_sessions_are_started_or_dropped),

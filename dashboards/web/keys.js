@@ -1,0 +1,71 @@
+/* keys.js - every key in one table, the overlay that lists it, and the switch that turns single keys off (WCAG 2.1.4).
+ *
+ *   const keys = makeKeys([{key: 'p', words: 'Pause', run: fn}]);
+ *   keys.toggleHelp();
+ *
+ * Keys work outside of fields and with no modifier held, so they never take one from the browser or a screen reader. */
+
+const KEYS_OFF = 'crest.keys.off';
+
+export function remembered(name) {
+    try {
+        return localStorage.getItem(name);
+    } catch { /* storage is forbidden in this browser: everything is as at first */
+        return null;
+    }
+}
+export function remember(name, value) {
+    try {
+        if (value === null)
+            localStorage.removeItem(name);
+        else
+            localStorage.setItem(name, value);
+    } catch { /* as above */
+    }
+}
+
+export function makeKeys(table) {
+    let off = remembered(KEYS_OFF) === '1';
+    const box = h('input', {type: 'checkbox', id: 'keys-on', onchange: () => {
+        off = !box.checked;
+        remember(KEYS_OFF, off ? '1' : null);
+    }});
+    box.checked = !off;
+    const dialog = h('dialog', {class: 'help', 'aria-labelledby': 'help-title'},
+        h('h2', {id: 'help-title'}, 'Keys'),
+        h('dl', {class: 'keys'}, table.map((entry) =>
+            h('div', {}, h('dt', {}, h('kbd', {}, entry.shown ?? entry.key)), h('dd', {}, entry.words)))),
+        h('h3', {}, 'On a chart'),
+        h('dl', {class: 'keys'}, [['← →', 'Move the cursor in all charts'], ['Shift ← →', 'Select a stretch'],
+            ['Enter', 'Zoom to it'], ['Home End', 'First and last point']].map(([key, words]) =>
+            h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, words)))),
+        h('p', {}, h('label', {for: 'keys-on'}, box, ' Single keys work')),
+        h('p', {class: 'quiet'}, 'Charts are drawn with uPlot, © Leon Sorokin, MIT licence.'),
+        h('button', {type: 'button', onclick: () => dialog.close()}, 'Close'));
+    document.body.append(dialog);
+
+    const keys = {
+        toggleHelp() {
+            if (dialog.open)
+                dialog.close();
+            else
+                dialog.showModal();
+        },
+    };
+    document.addEventListener('keydown', (event) => {
+        if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented)
+            return;
+        if (event.target.closest?.('input, textarea, select, [contenteditable]'))
+            return;
+        if (off && event.key !== '?')
+            return; /* the overlay stays reachable: it holds the switch, and the button ? does too */
+        if (off || (dialog.open && event.key !== '?'))
+            return;
+        const entry = table.find((known) => known.key === event.key);
+        if (!entry)
+            return;
+        event.preventDefault();
+        entry.run();
+    });
+    return keys;
+}

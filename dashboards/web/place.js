@@ -1,0 +1,82 @@
+/* place.js - the address bar is the state: view, range, filter, theme. Back and forward work everywhere.
+ *
+ *   place.get('service'); place.set({service: 'shop'});           a step that Back undoes
+ *   place.set({filter: 'x'}, {replace: true});                     no step of its own
+ *   place.range() → {from, to, live, text}                         ms; live: to is now
+ *
+ * from: now-15m (default), open (the event's doors), or milliseconds; to: now (default) or milliseconds. */
+
+export const RANGES = [['now-5m', '5 min'], ['now-15m', '15 min'], ['now-1h', '1 h'], ['now-6h', '6 h'], ['now-24h', '24 h']];
+const RANGE_DEFAULT = 'now-15m';
+const UNITS = {s: 1e3, m: 60e3, h: 3600e3, d: 86400e3};
+const KEPT = ['from', 'to', 'kiosk', 'theme']; /* stay when the view changes */
+
+export const place = {
+    changed: new Set(),
+    zooms: 0, /* zoom steps that Undo can take back */
+
+    get path() {
+        return location.pathname;
+    },
+    get(name) {
+        return new URLSearchParams(location.search).get(name);
+    },
+    set(changes, {replace = false} = {}) {
+        const params = new URLSearchParams(location.search);
+        for (const [name, value] of Object.entries(changes)) {
+            if (value === null || value === undefined || value === '')
+                params.delete(name);
+            else
+                params.set(name, value);
+        }
+        this.go(location.pathname, params, replace);
+    },
+    go(path, params, replace = false) {
+        const query = params.toString();
+        const url = path + (query ? '?' + query : '');
+        if (url === location.pathname + location.search)
+            return;
+        history[replace ? 'replaceState' : 'pushState']({zooms: this.zooms}, '', url);
+        this.tell();
+    },
+    tell() {
+        for (const fn of this.changed)
+            fn();
+    },
+    /* The address of another view, with what stays. */
+    href(path, extra = {}) {
+        const params = new URLSearchParams();
+        for (const name of KEPT)
+            if (this.get(name) !== null)
+                params.set(name, this.get(name));
+        for (const [name, value] of Object.entries(extra))
+            params.set(name, value);
+        return path + (params.size ? '?' + params : '');
+    },
+
+    /* Seconds first and last: a range of at least 10 s, whatever the address bar says. */
+    range(now, doorsOpen) {
+        const from = this.get('from') ?? RANGE_DEFAULT, to = this.get('to') ?? 'now';
+        const end = /^\d{1,15}$/.test(to) ? Number(to) : now;
+        const relative = /^now-(\d{1,6})([smhd])$/.exec(from);
+        let start = relative ? end - Number(relative[1]) * UNITS[relative[2]]
+            : from === 'open' && Number.isFinite(doorsOpen) ? doorsOpen
+            : /^\d{1,15}$/.test(from) ? Number(from) : end - 15 * UNITS.m;
+        start = Math.max(0, Math.min(start, end - 10_000));
+        return {from: start, to: end, live: end === now, text: from + ' to ' + to};
+    },
+    zoom(from, to) {
+        if (to - from < 2000)
+            return;
+        this.zooms++;
+        this.set({from: Math.round(from), to: Math.round(to)});
+    },
+    undoZoom() {
+        if (this.zooms > 0)
+            history.back();
+    },
+};
+addEventListener('popstate', (event) => {
+    place.zooms = event.state?.zooms ?? 0;
+    place.tell();
+});

@@ -1,0 +1,121 @@
+/* Services, worst first: state in shape, word and colour, the signals, a small trend; one opened service has charts. */
+import {h, setText, setAttribute, show, patchList, stateMark, setState, number, ratio, seconds, signal, duration, store, place} from '../app.js';
+import {makeChart} from '../chart.js';
+
+const COLUMNS = [
+    ['throughput_rps', 'Requests/s', number],
+    ['error_ratio', 'Errors', ratio],
+    ['response_seconds:p95', 'p95', seconds],
+    ['inflight', 'In flight', number],
+    ['cache_hit_ratio', 'Cache hits', ratio],
+    ['db_connections_ratio', 'DB conns', ratio],
+];
+const ROWS_MAX = 200; /* as many as a frame has */
+
+function trendLine(name) {
+    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+    svg.setAttribute('viewBox', '0 0 120 24');
+    svg.setAttribute('preserveAspectRatio', 'none');
+    svg.setAttribute('aria-hidden', 'true');
+    svg.setAttribute('class', 'trend');
+    svg.append(document.createElementNS('http://www.w3.org/2000/svg', 'path'));
+    svg.trend = name;
+    return svg;
+}
+/* Two minutes of one signal; what is unknown breaks the line. */
+function drawTrend(svg, trend) {
+    const ys = trend?.[svg.trend] ?? [], t = trend?.t ?? [];
+    const top = Math.max(1e-9, ...ys.filter(Number.isFinite)) * 1.1;
+    let path = '', pen = false;
+    for (let i = 0; i < ys.length; i++) {
+        if (!Number.isFinite(ys[i])) {
+            pen = false;
+            continue;
+        }
+        const x = 120 - (store.newest - t[i]) / 1000;
+        if (pen && t[i] - t[i - 1] > Math.max(3000, 2.5 * store.step))
+            pen = false;
+        path += `${pen ? 'L' : 'M'}${x.toFixed(1)} ${(23 - (ys[i] / top) * 22).toFixed(1)}`;
+        pen = true;
+    }
+    svg.firstChild.setAttribute('d', path);
+}
+export function matches(text, filter) {
+    if (!filter)
+        return true;
+    const inverse = filter.startsWith('!'), words = (inverse ? filter.slice(1) : filter).toLowerCase();
+    return text.toLowerCase().includes(words) !== inverse;
+}
+
+export function open(main) {
+    const filter = h('input', {type: 'search', placeholder: 'Filter: text, or !text', 'aria-label': 'Filter services', value: place.get('filter') ?? '',
+        oninput: () => place.set({filter: filter.value}, {replace: true})});
+    const body = h('tbody', {});
+    const table = h('table', {class: 'services'}, h('caption', {class: 'reader-only'}, 'Services, most trouble first'),
+        h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'State'), h('th', {scope: 'col'}, 'Service'),
+            COLUMNS.map(([, name]) => h('th', {scope: 'col', class: 'num'}, name)), h('th', {scope: 'col'}, 'Last 2 min'))), body);
+    const empty = h('p', {class: 'empty'});
+    const panel = h('section', {class: 'panel', 'aria-label': 'One service', hidden: true});
+    main.append(h('div', {class: 'view-head'}, h('h1', {}, 'Services'), filter), panel, h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Services'}, table), empty);
+
+    let opened = null, charts = [], head = null, facts = null;
+    function openPanel(service) {
+        for (const chart of charts)
+            chart.close();
+        charts = [];
+        opened = service;
+        show(panel, service !== null);
+        panel.replaceChildren();
+        if (service === null)
+            return;
+        head = h('h2', {tabindex: '-1'}, stateMark('unknown'), ' ', h('bdi', {}, service), ' ', h('span', {class: 'why'}));
+        facts = h('dl', {class: 'facts'});
+        const grid = h('div', {class: 'charts small'});
+        panel.append(h('div', {class: 'view-head'}, head, h('button', {type: 'button', onclick: () => place.set({service: null})}, 'Close')), grid, facts);
+        const quoted = JSON.stringify(service);
+        /* One question for the six charts. */
+        const query = `{__name__=~"commerce:(${COLUMNS.map(([name]) => name).join('|')})",service=${quoted}}`;
+        charts = COLUMNS.map(([name, title, format]) => makeChart(grid, {
+            title, format,
+            history: () => [{query, label: (labels) => (labels.__name__ === `commerce:${name}` ? labels.tier || title : null)}],
+            live: () => {
+                const row = store.row('services', service);
+                return row && row.state !== 'unknown' && Number.isFinite(row.signals?.[name]) ? [[row.tier || title, row.signals[name]]] : [];
+            },
+        }));
+    }
+
+    function update() {
+        const wanted = place.get('service'), text = place.get('filter') ?? '';
+        if (wanted !== opened)
+            openPanel(wanted);
+        if (filter.value !== text && document.activeElement !== filter)
+            filter.value = text;
+        const all = store.rows('services').sort((a, b) => (b.trouble ?? 0) - (a.trouble ?? 0) || (a.service < b.service ? -1 : 1));
+        const rows = all.filter((row) => matches(`${row.service} ${row.tier} ${row.stack} ${row.state} ${row.why ?? ''}`, text));
+        setText(empty, all.length === 0 ? 'No service has sent a sample yet.' : rows.length === 0 ? `No service matches “${text}”.`
+            : rows.length > ROWS_MAX ? `${rows.length - ROWS_MAX} more services match.` : '');
+        patchList(body, rows.slice(0, ROWS_MAX), (row) => row.service, (row) => h('tr', {}, h('td', {}, stateMark('unknown')),
+            h('th', {scope: 'row'}, h('a', {href: place.href('/services', {service: row.service})}, h('bdi', {}, row.service)), ' ', h('small', {}), h('div', {class: 'why'})),
+            COLUMNS.map(() => h('td', {class: 'num'})), h('td', {}, trendLine('throughput_rps'))), (tr, row) => {
+            const [mark, name] = tr.children;
+            setState(mark.firstChild, row.state);
+            setAttribute(tr, 'data-state', row.state);
+            setAttribute(name.firstChild, 'href', place.href('/services', {service: row.service}));
+            setText(name.children[1], [row.tier, row.stack].filter(Boolean).join(' · '));
+            setText(name.children[2], row.state === 'ok' ? '' : row.why ?? (row.state === 'unknown' ? `no sample for ${duration(store.now() - row.t)}` : ''));
+            COLUMNS.forEach(([key, , format], i) => setText(tr.children[2 + i], format(row.signals?.[key])));
+            drawTrend(tr.lastChild.firstChild, store.trends.get(row.service));
+        });
+        if (opened !== null) {
+            const row = store.row('services', opened);
+            setState(head.children[0], row?.state);
+            setText(head.children[2], row ? (row.state === 'ok' ? '' : row.why ?? '') : 'is not in the stream');
+            patchList(facts, Object.entries(row?.signals ?? {}).sort(), ([name]) => name, ([name]) => h('div', {}, h('dt', {}, name.replaceAll('_', ' ')), h('dd', {})),
+                (pair, [name, value]) => setText(pair.lastChild, signal(name, value)));
+            for (const chart of charts)
+                chart.update();
+        }
+    }
+    return {update, close: () => openPanel(null)};
+}

@@ -1,0 +1,18 @@
+/* commands.h - crest-loadgen's commands. Each returns the program's exit code and has said what it had to say. */
+#pragma once
+
+#include "lib/base/options.h"
+#include "loadgen/engine/journeys.h"
+
+int command_run(const struct options *o);
+int command_test(const struct options *o);
+int command_check(const struct options *o);
+
+/* ---- what run and test share ---- */
+/* Journeys of the operands with the variables of --variable, --variables-file and HURL_… set, and nothing unset. Problems are printed. NULL: code
+ * in *ret_code (EXIT_USAGE or EXIT_FAILED). */
+struct journeys *load_journeys(const struct options *o, int *ret_code);
+/* --run-id, or one made of the time and the seed; false after saying what is wrong with it. */
+bool make_run_id(const struct options *o, uint64_t seed, char *id, size_t id_bytes);
+/* Let this process have as many descriptors as it may. */
+void raise_descriptor_limit(void);

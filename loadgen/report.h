@@ -1,0 +1,16 @@
+/* report.h - a run in words and in JSON: the live line, the summary, the file for machines (docs/loadgen.md has its schema).
+ *
+ *   report_live(stderr, &tick, terminal);          // each second
+ *   report_text(stdout, &config, &result);
+ *   report_json(&out, &config, &result); */
+#pragma once
+
+#include <stdio.h>
+
+#include "lib/base/buf.h"
+#include "loadgen/engine/run.h"
+
+/* One line; with `terminal` it overwrites itself. */
+void report_live(FILE *to, const struct run_tick *tick, bool terminal);
+void report_text(FILE *to, const struct run_config *config, const struct run_result *result);
+void report_json(struct buf *out, const struct run_config *config, const struct run_result *result);

@@ -1,0 +1,155 @@
+/* What run and test do before they start: journeys, variables, names. */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/limits.h"
+#include "lib/base/number.h"
+#include "loadgen/commands.h"
+#include "loadgen/engine/config.h"
+
+extern char **environ;
+
+/* ---- variables ---- */
+
+MUST_USE static int set_variable(struct journeys *js, struct span text, bool *ret_used)
+{
+    size_t equals = span_find(text, '=');
+    struct span name = span_trim(span_of(text.ptr, equals));
+    if (equals == text.len || name.len == 0)
+        return -EINVAL;
+    int r = journeys_set(js, name, hurl_value_guess(span_from(text, equals + 1)));
+    *ret_used = r > 0;
+    return r < 0 ? r : 0;
+}
+
+/* HURL_name and HURL_VARIABLE_name, as hurl reads them. */
+MUST_USE static int set_from_environment(struct journeys *js)
+{
+    bool used;
+    for (char **at = environ; *at; at++) {
+        struct span text = span_str(*at);
+        if (!span_starts(text, SPAN("HURL_")))
+            continue;
+        text = span_from(text, 5);
+        if (span_starts(text, SPAN("VARIABLE_")))
+            text = span_from(text, 9);
+        if (set_variable(js, text, &used) == -ENOMEM)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* name=value lines; # starts a comment line. */
+MUST_USE static int set_from_file(struct journeys *js, const char *path, struct problems *ps)
+{
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
+    if (r < 0) {
+        problem_add(ps, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
+        return -EINVAL;
+    }
+    struct span rest = span_of(text, n), line;
+    bool used;
+    for (uint32_t number = 1; span_cut(&rest, '\n', &line); number++) {
+        line = span_trim(line);
+        if (line.len == 0 || line.ptr[0] == '#')
+            continue;
+        r = set_variable(js, line, &used);
+        if (r == -EINVAL)
+            problem_add(ps, PROBLEM_ERROR, path, number, 1, "expected name=value");
+        else if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+MUST_USE static int set_variables(struct journeys *js, const struct options *o, struct problems *ps)
+{
+    int r = set_from_environment(js);
+    if (r == 0 && options_text(o, "variables-file"))
+        r = set_from_file(js, options_text(o, "variables-file"), ps);
+    for (size_t i = 0; r == 0 && i < options_list_count(o, "variable"); i++) {
+        const char *text = options_list(o, "variable", i);
+        bool used = false;
+        r = set_variable(js, span_str(text), &used);
+        if (r == -EINVAL)
+            problem_add(ps, PROBLEM_ERROR, "", 0, 0, "--variable %s: expected name=value", text);
+        else if (r == 0 && !used)
+            problem_add(ps, PROBLEM_WARNING, "", 0, 0, "--variable %s: no journey uses it", text);
+    }
+    return r;
+}
+
+struct journeys *load_journeys(const struct options *o, int *ret_code)
+{
+    struct problems ps;
+    problems_init(&ps);
+    size_t n = options_operand_count(o);
+    const char **paths = calloc(n ? n : 1, sizeof *paths);
+    struct journeys *js = NULL;
+    int r = paths ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        paths[i] = options_operand(o, i);
+    if (r == 0)
+        r = journeys_load(paths, n, &js, &ps);
+    if (r == 0)
+        r = set_variables(js, o, &ps);
+    if (r == 0)
+        r = journeys_complete(js, &ps);
+    problems_print(&ps, stderr);
+    if (r == 0 && problems_errors(&ps))
+        r = -EINVAL;
+    problems_done(&ps);
+    free(paths);
+    if (r == 0)
+        return js;
+    if (r != -EINVAL)
+        fprintf(stderr, "crest-loadgen: %s\n", strerror(-r));
+    *ret_code = r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+    journeys_free(js);
+    return NULL;
+}
+
+/* ---- names and limits ---- */
+
+static bool is_run_id(const char *id)
+{
+    size_t n = strlen(id);
+    for (size_t i = 0; i < n; i++) {
+        char c = id[i], lower = (char)(c | 0x20);
+        if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+            return false;
+    }
+    return n >= 1 && n <= RUN_ID_BYTES_MAX;
+}
+
+bool make_run_id(const struct options *o, uint64_t seed, char *id, size_t id_bytes)
+{
+    const char *given = options_text(o, "run-id");
+    if (given && !is_run_id(given)) {
+        fprintf(stderr, "crest-loadgen: --run-id takes 1 to %d letters, digits, '.', '_' and '-', not '%s'\n",
+                RUN_ID_BYTES_MAX, given);
+        return false;
+    }
+    if (given) {
+        snprintf(id, id_bytes, "%s", given);
+        return true;
+    }
+    char now[NUMBER_TEXT_MAX]; /* 2026-11-27T00:00:00.000Z */
+    format_rfc3339_ms(now, unix_ms());
+    snprintf(id, id_bytes, "%.4s%.2s%.2s-%.2s%.2s%.2s-%04x", now, now + 5, now + 8, now + 11, now + 14, now + 17,
+             (unsigned)(seed & 0xffff));
+    return true;
+}
+
+void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)!setrlimit(RLIMIT_NOFILE, &limit); /* then fewer users can be open at once, and say so */
+    }
+}

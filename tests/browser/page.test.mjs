@@ -1,0 +1,224 @@
+/* The page as a person meets it: what fires is first and in words, what stops is said, every view by mouse or keyboard. */
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {ALERTS, EVENT} from './fake_collector.mjs';
+import {axeOf, ready, withPage} from './browser.mjs';
+
+const VIEWS = ['event', 'services', 'journeys', 'alerts', 'targets', 'explore'];
+const fire = (fake) => fake.set({alerts: {aaaa: ALERTS.stuck(Date.now() - 42_000), cccc: ALERTS.cache(Date.now() - 12_000)}, event: {bf: EVENT}});
+
+if (await ready()) {
+    test('the first view takes at most 8 requests and 100 KB', () => withPage({}, async ({page, fake, open}) => {
+        await open('/');
+        await page.waitForSelector('.chart canvas');
+        await page.waitForTimeout(500);
+        assert.ok(fake.requests.length <= 8, fake.requests.join('\n'));
+        const {gzipSync} = await import('node:zlib');
+        let bytes = 0;
+        for (const path of fake.requests.filter((one) => !one.startsWith('/api/')))
+            bytes += gzipSync(Buffer.from(await (await page.request.get(fake.url + path)).body()), {level: 9}).length;
+        assert.ok(bytes > 20_000 && bytes <= 100 * 1024, String(bytes));
+    }));
+
+    test('an alert appears on every view without a reload and goes when it is resolved', () => withPage({}, async ({page, fake, open}) => {
+        await open('/services');
+        assert.equal(await page.locator('.alarm').isVisible(), false);
+        const at = Date.now();
+        fake.set({alerts: {aaaa: ALERTS.stuck(Date.now() - 42_000)}});
+        await page.getByRole('link', {name: /shop: payment-gateway does not answer/}).first().waitFor({timeout: 2000});
+        assert.ok(Date.now() - at < 1000);
+        assert.match(await page.locator('.alarm-first').innerText(), /payment-gateway does not answer\s+firing 4\d s/);
+        assert.match(await page.title(), /^■ shop: payment-gateway/);
+        for (const view of VIEWS) {
+            await page.getByRole('navigation').getByRole('link', {name: new RegExp(`^${view}`, 'i')}).click();
+            await page.waitForSelector(`main[data-view=${view}]`);
+            /* The largest words of the screen, above everything but the bar of links. */
+            const [alarm, others] = await page.evaluate(() => {
+                const size = (element) => parseFloat(getComputedStyle(element).fontSize);
+                return [size(document.querySelector('.alarm-words')), Math.max(...[...document.querySelectorAll('main *')].filter((e) => e.textContent).map(size))];
+            });
+            assert.ok(alarm > others, `${view}: ${alarm} against ${others}`);
+        }
+        fake.set({alerts: {aaaa: null}});
+        await page.locator('.alarm').waitFor({state: 'hidden', timeout: 2000});
+        assert.match(await page.locator('[role=alert]').innerText(), /Resolved: shop: payment-gateway/);
+    }));
+
+    test('a collector that was killed is missed at once, and the gap is filled when it is back', () => withPage({}, async ({page, fake, problems, open}) => {
+        await open('/event?from=now-5m');
+        await page.waitForSelector('.chart canvas');
+        await page.waitForTimeout(2200);
+        const killed = Date.now();
+        fake.kill();
+        await page.locator('.stale').waitFor({timeout: 3000});
+        assert.match(await page.locator('.stale').innerText(), /collector does not answer\. Figures are from \d\d:\d\d:\d\d/);
+        await page.waitForTimeout(7000);
+        fake.holes = [[killed, Date.now()]];
+        await fake.revive();
+        await page.waitForSelector('body[data-fresh=live]', {timeout: 12_000});
+        await page.waitForTimeout(3000);
+        /* The history still lacks the stretch: a hole, never a flat line. Then the agents' spools have filled it. */
+        const empty = () => page.evaluate(async () => {
+            const details = document.querySelector('.chart details');
+            details.open = false;
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            details.open = true;
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            const rows = [...details.querySelectorAll('tbody tr')];
+            return [rows.length, rows.filter((row) => [...row.cells].slice(1).every((cell) => cell.textContent === '–')).length];
+        });
+        const [rows, holes] = await empty();
+        assert.ok(rows >= 50 && holes >= 1, `${holes} empty rows of ${rows} while the stretch is missing`);
+        fake.holes = [];
+        await page.waitForTimeout(6500);
+        assert.equal((await empty())[1], 0, 'empty rows after the gap was filled');
+        assert.equal(problems.filter((words) => !words.includes('ERR_CONNECTION_REFUSED') && !words.includes('ERR_INCOMPLETE_CHUNKED') && !words.includes('ERR_CONNECTION_RESET')
+            && !words.includes('ERR_EMPTY_RESPONSE')).length, 0, problems.join('\n'));
+        problems.length = 0; /* the browser itself reports the lost connection */
+    }));
+
+    test('data that stops is stale within 3 s while the collector still answers', () => withPage({}, async ({page, fake, open}) => {
+        await open('/services');
+        fake.stall = true;
+        await page.locator('.stale').waitFor({timeout: 4600}); /* 3 s after the last sample, which was up to 1 s away, seen once a second */
+        assert.match(await page.locator('.stale').innerText(), /No new samples since/);
+        fake.stall = false;
+        await page.locator('.stale').waitFor({state: 'hidden', timeout: 3000});
+    }));
+
+    test('a stream of nonsense and a refused stream are survived', () => withPage({}, async ({page, fake, problems, open}) => {
+        await open('/event');
+        const before = fake.streams;
+        fake.raw('event: delta\ndata: {"t":1,"sections":{"servi\n\n');
+        await page.waitForFunction(() => document.body.dataset.fresh === 'live');
+        for (let i = 0; i < 40 && fake.streams === before; i++)
+            await page.waitForTimeout(100);
+        assert.ok(fake.streams > before);
+        fake.refuse = true;
+        fake.raw('event: delta\ndata: null\n\n');
+        await page.waitForTimeout(1500);
+        fake.refuse = false;
+        await page.waitForSelector('body[data-fresh=live]', {timeout: 8000});
+        assert.equal(problems.filter((words) => !words.includes('503')).length, 0, problems.join('\n'));
+        problems.length = 0; /* the browser reports each 503 */
+    }));
+
+    test('names with control characters and other directions stay in their place', () => withPage({}, async ({page, fake, open}) => {
+        fake.set({services: {x: (t) => ({service: 'a\u202eb\u0007<img src=x>', tier: 'app', stack: 'otel', state: 'ok', trouble: 900, t, signals: {throughput_rps: 1}}),
+            y: (t) => ({service: 'متجر', tier: 'app', stack: 'otel', state: 'crit', why: 'x'.repeat(300), trouble: 901, t, signals: {}})}});
+        await open('/services');
+        assert.equal(await page.locator('.services bdi').nth(1).innerText(), 'a\ufffdb\ufffd<img src=x>');
+        assert.equal(await page.locator('main img').count(), 0);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    }));
+
+    test('axe finds nothing on any view, light, dark and at high contrast', () => withPage({}, async ({page, fake, open}) => {
+        fire(fake);
+        for (const [view, theme] of [...VIEWS.map((one) => [one, 'light']), ...VIEWS.map((one) => [one, 'dark']), ['event', 'contrast'], ['alerts', 'contrast']]) {
+            await open(`/${view}?theme=${theme}&service=shop&q=up`);
+            await page.waitForSelector(`main[data-view=${view}]`);
+            await page.waitForTimeout(150);
+            assert.deepEqual(await axeOf(page), [], `${view} ${theme}`);
+        }
+    }));
+
+    test('every view and action is reached with the keyboard alone', () => withPage({}, async ({page, fake, open}) => {
+        fire(fake);
+        await open('/event');
+        for (const [i, view] of VIEWS.entries()) {
+            await page.keyboard.press(String(i + 1));
+            await page.waitForSelector(`main[data-view=${view}]`);
+        }
+        await page.keyboard.press('?');
+        await page.locator('dialog[open]').waitFor();
+        assert.deepEqual(await axeOf(page), []);
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('p');
+        await page.locator('.stale', {hasText: 'Paused'}).waitFor();
+        await page.keyboard.press('p');
+        await page.keyboard.press('2');
+        await page.waitForSelector('main[data-view=services]');
+        await page.keyboard.press('/');
+        await page.keyboard.type('stock');
+        await page.waitForFunction(() => document.querySelectorAll('.services tbody tr').length === 1);
+        assert.match(page.url(), /filter=stock/);
+        await page.keyboard.press('Tab');
+        while (!(await page.evaluate(() => document.activeElement.matches('.services a'))))
+            await page.keyboard.press('Tab');
+        await page.keyboard.press('Enter');
+        await page.waitForFunction(() => location.search.includes('service=stock'));
+        /* A chart: select with Shift and arrows, Enter zooms, z undoes. */
+        await page.evaluate(() => document.activeElement.blur());
+        await page.keyboard.press('1');
+        await page.waitForSelector('main[data-view=event] .chart canvas');
+        await page.waitForTimeout(300);
+        await page.locator('.plot').first().focus();
+        for (let i = 0; i < 8; i++)
+            await page.keyboard.press('Shift+ArrowLeft');
+        await page.locator('figure [role=status]', {hasText: /Selected from/}).first().waitFor();
+        await page.keyboard.press('Enter');
+        await page.waitForFunction(() => /from=\d+&to=\d+/.test(location.search));
+        await page.keyboard.press('z');
+        await page.waitForFunction(() => !location.search.includes('to='));
+        /* Single keys can be turned off, and stay off. */
+        await page.keyboard.press('?');
+        await page.locator('#keys-on').focus();
+        await page.keyboard.press('Space');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('3');
+        await page.waitForTimeout(200);
+        assert.equal(await page.locator('main[data-view=event]').count(), 1);
+    }));
+
+    test('a drag over a chart zooms all of them and the button undoes it; the crosshair is shared', () => withPage({}, async ({page, open}) => {
+        await open('/event');
+        await page.waitForSelector('.chart canvas');
+        await page.waitForTimeout(400);
+        const box = await page.locator('.plot .u-over').first().boundingBox();
+        await page.mouse.move(box.x + box.width * 0.5, box.y + 40);
+        await page.waitForFunction(() => [...document.querySelectorAll('figcaption')].filter((one) => /\d\d:\d\d:\d\d/.test(one.textContent)).length >= 2);
+        await page.mouse.down();
+        await page.mouse.move(box.x + box.width * 0.8, box.y + 60, {steps: 4});
+        await page.mouse.up();
+        await page.waitForFunction(() => /from=\d+&to=\d+/.test(location.search));
+        await page.getByRole('button', {name: 'Undo zoom'}).click();
+        await page.waitForFunction(() => !location.search.includes('to='));
+    }));
+
+    test('Explore keeps its expression in the address and shows where one is wrong', () => withPage({}, async ({page, problems, open}) => {
+        await open('/explore');
+        await page.getByLabel('Expression').fill('commerce:throughput_rps');
+        await page.keyboard.press('Enter');
+        await page.locator('td.num').first().waitFor();
+        assert.match(page.url(), /q=commerce%3Athroughput_rps/);
+        await page.waitForSelector('.chart canvas');
+        await page.getByLabel('Expression').fill('rate((up');
+        await page.keyboard.press('Enter');
+        await page.locator('p.error', {hasText: '1:3: parse error'}).waitFor();
+        problems.length = 0; /* the browser reports the 400 */
+    }));
+
+    test('it fits 360 px, and forced colours keep shapes and words', () => withPage({width: 360, height: 740, forcedColors: 'active'}, async ({page, fake, open}) => {
+        fire(fake);
+        for (const view of VIEWS) {
+            await open(`/${view}?q=up`);
+            await page.waitForSelector(`main[data-view=${view}]`);
+            await page.waitForTimeout(100);
+            const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+            assert.ok(wide <= 360, `${view} is ${wide} px wide`);
+            assert.match(await page.locator('.alarm-first').innerText(), /■ shop: payment-gateway does not answer/);
+        }
+        assert.deepEqual(await axeOf(page), []);
+    }));
+
+    test('a kiosk fits one screen, takes turns and shows its own age', () => withPage({width: 1920, height: 1080}, async ({page, fake, open}) => {
+        fire(fake);
+        await open('/event?kiosk=5');
+        await page.waitForSelector('.chart canvas');
+        await page.waitForTimeout(2500);
+        const [content, room] = await page.evaluate(() => [document.querySelector('main').scrollHeight, document.querySelector('main').clientHeight]);
+        assert.ok(content <= room * 1.03, `${content} in ${room}`);
+        assert.match(await page.locator('.kiosk-bar').innerText(), /\d\d:\d\d:\d\d · live/);
+        await page.waitForSelector('main[data-view=services]', {timeout: 6000});
+    }));
+}

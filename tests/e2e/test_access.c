@@ -1,0 +1,231 @@
+/* Who may come in: addresses, hosts, origins, passwords, TLS, from both sides. */
+#include <crypt.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/process.h"
+#include "lib/wire/http_client.h"
+#include "tests/support/identity.h"
+#include "tests/support/query.h"
+#include "tests/support/stage.h"
+#include "tests/support/stub_server.h"
+
+static void another_address_than_loopback_needs_credentials(void **state UNUSED)
+{
+    static const char *const PROGRAMS[] = {"crest-collector", "crest-agent"};
+    for (size_t i = 0; i < ARRAY_LEN(PROGRAMS); i++) {
+        char program[4096], log_path[1024], *log = NULL;
+        const char *bin = getenv("CREST_BIN");
+        int status = -1;
+        snprintf(program, sizeof program, "%s/%s", bin && *bin ? bin : "build/release", PROGRAMS[i]);
+        snprintf(log_path, sizeof log_path, "%s", e2e_path("open.log"));
+        (void)unlink(log_path);
+        const char *const argv[] = {program, "--listen", "0.0.0.0:0", "--data", e2e_path("data"), NULL};
+        check_ok(process_run(argv, &(struct process_options){.log_path = log_path}, 10000 * check_slowness(), 1 << 20,
+                             NULL, &status));
+        check_ok(file_read(log_path, 1 << 20, &log, NULL));
+        assert_int_equal(status, 1);
+        check_contains(log, "0.0.0.0:0");
+        check_contains(log, "web config file"); /* the cure */
+        free(log);
+    }
+}
+
+static int request(const struct e2e_program *p, const char *method, const char *path, const char *header)
+{
+    char url[512];
+    const char *headers[] = {header, NULL};
+    snprintf(url, sizeof url, "%s%s", e2e_url(p), path);
+    return e2e_try(method, url, headers, span_str(strcmp(method, "POST") == 0 ? "x" : NULL), NULL);
+}
+
+static void a_foreign_host_or_origin_is_403(void **state UNUSED)
+{
+    char own[128];
+    struct e2e_program *p =
+        e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("collector"), "--config",
+                                              e2e_write("crest.yml", "external_url: https://crest.example/\n")));
+    assert_int_equal(request(p, "GET", "/-/ready", "Host: evil.example"), 403);
+    assert_int_equal(request(p, "GET", "/api/v1/query?query=1", "Host: evil.example:9480"), 403);
+    assert_int_equal(request(p, "GET", "/-/ready", "Host: localhost"), 200);
+    assert_int_equal(request(p, "GET", "/-/ready", "Host: crest.example"), 200); /* external_url's */
+    assert_int_equal(request(p, "POST", "/-/reload", "Origin: https://evil.example"), 403);
+    assert_int_equal(request(p, "POST", "/api/v1/write", "Origin: null"), 403);
+    snprintf(own, sizeof own, "Origin: %s", e2e_url(p));
+    assert_int_equal(request(p, "POST", "/api/v1/write", own), 415); /* let in, and then no remote write */
+    assert_int_equal(request(p, "GET", "/-/ready", "Origin: https://evil.example"), 200); /* reading changes nothing */
+    char *page = e2e_get(p, "/metrics", 200);
+    check_contains(page, "crest_http_refused_total{");
+    free(page);
+    e2e_stop(p);
+}
+
+/* ---- passwords and TLS ---- */
+
+#define PASSWORD "s3cret"
+
+struct doors {
+    struct identity ca, server;
+    char web_config[1024], ca_file[1024], password_file[1024], token_file[1024];
+};
+
+static void make_doors(struct doors *d, bool tls)
+{
+    char text[2048], setting[64];
+    struct crypt_data crypt = {0};
+    identity_make(&d->ca, "ca.test", NULL);
+    identity_make(&d->server, "crest.test", &d->ca);
+    assert_non_null(crypt_gensalt_rn("$2b$", 4, NULL, 0, setting, sizeof setting));
+    const char *hash = crypt_r(PASSWORD, setting, &crypt);
+    assert_non_null(hash);
+    snprintf(d->ca_file, sizeof d->ca_file, "%s", e2e_write("ca.pem", d->ca.certificate_pem));
+    e2e_write("server.pem", d->server.certificate_pem);
+    e2e_write("server.key", d->server.key_pem);
+    snprintf(d->password_file, sizeof d->password_file, "%s", e2e_write("password", PASSWORD "\n"));
+    snprintf(d->token_file, sizeof d->token_file, "%s", e2e_write("token", "t0ken\n"));
+    snprintf(text, sizeof text, "%sbasic_auth_users: {ada: '%s'}\nbearer_token_files: {agent: token}\n",
+             tls ? "tls_server_config: {cert_file: server.pem, key_file: server.key}\n" : "", hash);
+    snprintf(d->web_config, sizeof d->web_config, "%s", e2e_write("web.yml", text));
+}
+
+static void free_doors(struct doors *d)
+{
+    identity_free(&d->server);
+    identity_free(&d->ca);
+}
+
+static int fetch(const struct e2e_program *p, const char *scheme, const char *path,
+                 const struct http_credentials *credentials, char **ret_body)
+{
+    char url[256];
+    struct http_response response = {0};
+    snprintf(url, sizeof url, "%s://127.0.0.1:%u%s", scheme, (unsigned)e2e_port(p), path);
+    struct http_request r = {.url = url, .credentials = credentials, .timeout_ms = 10000};
+    int status = http_fetch(&r, &response);
+    status = status ? status : response.status;
+    if (ret_body)
+        *ret_body = buf_take(&response.body, NULL);
+    http_response_done(&response);
+    return status;
+}
+
+static void basic_auth_and_tokens_decide_who_comes_in(void **state UNUSED)
+{
+    struct doors d;
+    make_doors(&d, false);
+    struct e2e_program *p =
+        e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("collector"), "--web-config", d.web_config));
+    assert_int_equal(fetch(p, "http", "/api/v1/query?query=1", NULL, NULL), 401);
+    assert_int_equal(fetch(p, "http", "/metrics", NULL, NULL), 401);
+    assert_int_equal(fetch(p, "http", "/-/healthy", NULL, NULL), 200); /* for supervisors */
+    assert_int_equal(fetch(p, "http", "/metrics", &(struct http_credentials){.user = "ada", .password = "wrong"}, NULL),
+                     401);
+    assert_int_equal(
+        fetch(p, "http", "/metrics", &(struct http_credentials){.user = "ada", .password = PASSWORD}, NULL), 200);
+    assert_int_equal(fetch(p, "http", "/metrics", &(struct http_credentials){.bearer_file = d.token_file}, NULL), 200);
+    assert_int_equal(fetch(p, "http", "/metrics", &(struct http_credentials){.bearer = "other"}, NULL), 401);
+    e2e_stop(p);
+    free_doors(&d);
+}
+
+struct remote {
+    const struct e2e_program *collector;
+    const struct http_credentials *credentials;
+    const char *expression, *expected;
+};
+static bool answers(void *ctx)
+{
+    const struct remote *r = ctx;
+    char path[256], *body = NULL;
+    snprintf(path, sizeof path, "/api/v1/query?query=%s", r->expression);
+    int status = fetch(r->collector, "https", path, r->credentials, &body);
+    bool yes = status == 200 && body && strstr(body, r->expected);
+    free(body);
+    return yes;
+}
+
+/* The agent scrapes the collector through TLS with a password, and sends to it through TLS with a token. */
+static void an_agent_comes_through_tls_and_passwords(void **state UNUSED)
+{
+    struct doors d;
+    char config[4096];
+    make_doors(&d, true);
+    struct e2e_program *p =
+        e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("collector"), "--web-config", d.web_config));
+    assert_true(fetch(p, "http", "/-/healthy", NULL, NULL) != 200); /* no plain HTTP */
+    assert_true(fetch(p, "https", "/-/healthy", NULL, NULL) < 0);   /* an authority that nobody knows */
+    struct http_credentials ada = {
+        .user = "ada", .password = PASSWORD, .ca_file = d.ca_file, .server_name = "crest.test"};
+    assert_int_equal(fetch(p, "https", "/-/healthy", &ada, NULL), 200);
+    snprintf(config, sizeof config,
+             "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+             "remote_write:\n"
+             "  - url: https://127.0.0.1:%u/api/v1/write\n"
+             "    authorization: {credentials_file: token}\n"
+             "    tls_config: {ca_file: ca.pem, server_name: crest.test}\n"
+             "scrape_configs:\n"
+             "  - job_name: basic\n"
+             "    scheme: https\n"
+             "    basic_auth: {username: ada, password_file: password}\n"
+             "    tls_config: {ca_file: ca.pem, server_name: crest.test}\n"
+             "    static_configs: &at [{targets: ['127.0.0.1:%u']}]\n"
+             "  - job_name: wrong_password\n"
+             "    scheme: https\n"
+             "    basic_auth: {username: ada, password: no}\n"
+             "    tls_config: {insecure_skip_verify: true}\n"
+             "    static_configs: *at\n"
+             "  - job_name: wrong_name\n"
+             "    scheme: https\n"
+             "    authorization: {credentials_file: token}\n"
+             "    tls_config: {ca_file: ca.pem, server_name: other.test}\n"
+             "    static_configs: *at\n",
+             (unsigned)e2e_port(p), (unsigned)e2e_port(p));
+    struct e2e_program *agent = e2e_start(
+        "crest-agent", E2E_ARGS("--config", e2e_write("prometheus.yml", config), "--data", e2e_path("agent")));
+    e2e_wait(8000, answers, &((struct remote){p, &ada, "up", "\"job\":\"wrong_name\""}));
+    e2e_wait(8000, answers, &((struct remote){p, &ada, "up%7Bjob%3D%22basic%22%7D", ",\"1\"]"}));
+    e2e_wait(8000, answers,
+             &((struct remote){p, &ada, "crest_agent_target_info%7Bjob%3D%22wrong_password%22%7D", "HTTP status 401"}));
+    e2e_wait(8000, answers, &((struct remote){p, &ada, "up%7Bjob%3D%22wrong_password%22%7D", ",\"0\"]"}));
+    e2e_wait(8000, answers, &((struct remote){p, &ada, "up%7Bjob%3D%22wrong_name%22%7D", ",\"0\"]"}));
+    char *log = e2e_log(agent);
+    assert_null(strstr(log, PASSWORD)); /* no secret in a log */
+    assert_null(strstr(log, "t0ken"));
+    free(log);
+    e2e_stop(agent);
+    e2e_stop(p);
+    free_doors(&d);
+}
+
+static void with_credentials_another_address_is_fine(void **state UNUSED)
+{
+    struct doors d;
+    char program[4096], line[256];
+    const char *bin = getenv("CREST_BIN");
+    struct process *p = NULL;
+    int status = -1;
+    make_doors(&d, true);
+    snprintf(program, sizeof program, "%s/crest-collector", bin && *bin ? bin : "build/release");
+    const char *const argv[] = {program,          "--listen",     "0.0.0.0:0",  "--data",
+                                e2e_path("data"), "--web-config", d.web_config, NULL};
+    check_ok(process_start(argv, &(struct process_options){.log_path = e2e_path("any.log")}, &p));
+    check_ok(process_wait_line(p, "listening ", E2E_START_MS, line, sizeof line));
+    check_ok(process_stop(p, 10000 * check_slowness(), &status));
+    assert_int_equal(status, 0);
+    process_free(p);
+    free_doors(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(another_address_than_loopback_needs_credentials, e2e_teardown),
+        cmocka_unit_test_teardown(a_foreign_host_or_origin_is_403, e2e_teardown),
+        cmocka_unit_test_teardown(basic_auth_and_tokens_decide_who_comes_in, e2e_teardown),
+        cmocka_unit_test_teardown(an_agent_comes_through_tls_and_passwords, e2e_teardown),
+        cmocka_unit_test_teardown(with_credentials_another_address_is_fine, e2e_teardown),
+    };
+    return cmocka_run_group_tests_name("access", tests, NULL, NULL);
+}

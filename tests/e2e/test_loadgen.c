@@ -1,0 +1,243 @@
+/* The load generator against the shop: what it reports is what the shop counted, and its exit codes can gate a release. */
+#include "tests/support/e2e.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/process.h"
+
+static struct e2e_program *gateway, *shop;
+
+static int start_shop(void **state)
+{
+    (void)state;
+    gateway = e2e_start("crest-shop", E2E_ARGS("gateway", "--latency", "5ms", "--jitter", "1ms", "--decline", "0"));
+    shop = e2e_start("crest-shop", E2E_ARGS("--gateway", e2e_url(gateway)));
+    return 0;
+}
+
+static void stop_shop(void)
+{
+    e2e_stop(shop);
+    e2e_stop(gateway);
+}
+
+static const char *variable(void)
+{
+    static char text[128];
+    snprintf(text, sizeof text, "host=%s", e2e_url(shop));
+    return text;
+}
+
+static json_t *json_of(const char *text)
+{
+    json_error_t error;
+    json_t *root = json_loads(text, 0, &error);
+    if (!root)
+        check_failed("%s: %s", error.text, text);
+    return root;
+}
+
+static json_int_t number_at(json_t *root, const char *object, const char *key)
+{
+    return json_integer_value(json_object_get(json_object_get(root, object), key));
+}
+
+static const char BUY[] = "# @step home\nGET {{host}}/api/home\nHTTP 200\n"
+                          "# @step cart\nPOST {{host}}/api/cart\n{\"sku\": \"SKU-0001\", \"quantity\": 1}\nHTTP "
+                          "200\n[Asserts]\njsonpath \"$.ok\" == true\n"
+                          "POST {{host}}/api/checkout/address\n{\"name\": \"A\", \"street\": \"B\", \"city\": \"C\", "
+                          "\"postcode\": \"1\"}\nHTTP 200\n"
+                          "POST {{host}}/api/checkout/shipping\n{\"method\": \"standard\"}\nHTTP 200\n"
+                          "# @step pay\n# @money\n# @slo p95<20s err<1%\nPOST "
+                          "{{host}}/api/checkout/payment\n{\"card\": \"4242424242424242\"}\n"
+                          "HTTP 200\n[Asserts]\njsonpath \"$.ok\" == true\n";
+
+/* Orders of the ledger from one source. */
+static json_int_t orders(const char *source)
+{
+    char *text = e2e_get(shop, "/ledger", 200);
+    json_t *root = json_of(text), *row;
+    json_int_t n = 0;
+    size_t i;
+    json_array_foreach(json_object_get(root, "rows"), i,
+                       row) if (strcmp(json_string_value(json_object_get(row, "source")), source) == 0) n +=
+        json_integer_value(json_object_get(row, "orders"));
+    json_decref(root);
+    free(text);
+    return n;
+}
+
+static void what_it_reports_is_what_the_shop_counted(void **state)
+{
+    (void)state;
+    const char *file = e2e_write("buy.hurl", BUY);
+    char *text = e2e_run("crest-loadgen",
+                         E2E_ARGS("run", file, "--variable", variable(), "--stages", "1s:10,1s:10-30", "--json", "-",
+                                  "--quiet", "--max-lag", "10s", "--grace", "60s"),
+                         0);
+    json_t *root = json_of(text);
+    assert_string_equal(json_string_value(json_object_get(root, "verdict")), "passed");
+    assert_int_equal(number_at(root, "sessions", "planned"), 30);
+    assert_int_equal(number_at(root, "sessions", "completed"), 30);
+    assert_int_equal(number_at(root, "requests", "completed"), 150);
+    json_decref(root);
+    free(text);
+    assert_int_equal(orders("load"), 30); /* test traffic is not sales */
+    assert_int_equal(orders(""), 0);
+    stop_shop();
+}
+
+static void a_broken_threshold_is_exit_code_4(void **state)
+{
+    (void)state;
+    const char *file = e2e_write("slow.hurl", "# @slo p50<1ms err<1%\nGET {{host}}/api/nothing-here\nHTTP 200\n");
+    free(e2e_run("crest-loadgen",
+                 E2E_ARGS("run", file, "--variable", variable(), "--users", "1", "--sessions", "5", "--max-lag", "10s"),
+                 4));
+    stop_shop();
+}
+
+static void wrong_files_and_foreign_hosts_are_refused_before_anything_is_sent(void **state)
+{
+    (void)state;
+    const char *bad = e2e_write("bad.hurl", "GET http://127.0.0.1:1/\nHTTP 2x0\n");
+    const char *foreign = e2e_write("foreign.hurl", "GET http://shop.example/\nHTTP 200\n");
+    const char *hosts = e2e_write("hosts", "other.example\n");
+    free(e2e_run("crest-loadgen", E2E_ARGS("run", bad, "--users", "1", "--sessions", "1"), 2));
+    free(e2e_run("crest-loadgen", E2E_ARGS("check", bad), 2));
+    free(e2e_run("crest-loadgen", E2E_ARGS("check", "hosts", hosts), 0));
+    free(e2e_run("crest-loadgen", E2E_ARGS("run", foreign, "--users", "1", "--sessions", "1"), 2));
+    free(e2e_run("crest-loadgen", E2E_ARGS("run", foreign, "--users", "1", "--sessions", "1", "--allow-hosts", hosts),
+                 2));
+    free(e2e_run("crest-loadgen",
+                 E2E_ARGS("run", foreign, "--users", "1", "--sessions", "1", "--allow-hosts", hosts, "--as-customers"),
+                 2));
+    stop_shop();
+}
+
+static void test_uses_hurls_exit_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int code;
+    } cases[] = {
+        {"GET {{host}}/api/home\nHTTP 200\n[Asserts]\njsonpath \"$.ok\" == true\n", 0},
+        {"GET {{host}}/api/home\nHTTP 200\n[Asserts]\njsonpath \"$.ok\" == false\n", 4},
+        {"GET {{host}}/api/home\nHTTP 404\n", 4},
+        {"GET {{host}}/api/none-such\n", 0}, /* nothing asserted, as in hurl */
+        {"GET http://127.0.0.1:1/\n", 3},
+        {"GET {{host}}/api/home\nHTTP\n", 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *file = e2e_write("one.hurl", cases[i].text);
+        free(e2e_run("crest-loadgen", E2E_ARGS("test", file, "--variable", variable()), cases[i].code));
+    }
+    free(e2e_run("crest-loadgen", E2E_ARGS("test", "--no-such-option"), 1));
+    assert_int_equal(orders("synthetic"), 0);
+    free(e2e_run("crest-loadgen", E2E_ARGS("test", e2e_write("buy.hurl", BUY), "--variable", variable()), 0));
+    assert_int_equal(orders("synthetic"), 1);
+    stop_shop();
+}
+
+/* One Ctrl-C: no more sessions, running ones finish; the report comes all the same. */
+static void an_interrupt_still_gives_the_report(void **state)
+{
+    (void)state;
+    const char *file =
+        e2e_write("think.hurl", "GET {{host}}/api/home\n# @step after\n# @think 1s\nGET {{host}}/api/home\n");
+    for (int signals = 1; signals <= 2; signals++) {
+        char program[512], path[512];
+        snprintf(program, sizeof program, "%s/crest-loadgen",
+                 getenv("CREST_BIN") ? getenv("CREST_BIN") : "build/release");
+        snprintf(path, sizeof path, "%s", e2e_path("out.json"));
+        const char *argv[] = {program, "run",        file,      "--variable", variable(), "--rate",
+                              "20",    "--duration", "60s",     "--max-lag",  "10s",      "--json",
+                              path,    "--run-id",   "stopped", NULL};
+        struct process *p;
+        check_ok(process_start(argv, &(struct process_options){.quiet = true}, &p));
+        sleep_us(2500000);
+        for (int i = 0; i < signals; i++) {
+            check_ok(process_signal(p, SIGINT));
+            sleep_us(50000);
+        }
+        int status = -1;
+        check_ok(process_wait(p, 30000, &status));
+        assert_int_equal(status, 130);
+        process_free(p);
+        json_t *root = json_load_file(path, 0, NULL);
+        assert_non_null(root);
+        assert_string_equal(json_string_value(json_object_get(root, "verdict")), "interrupted");
+        assert_true(number_at(root, "sessions", "started") >= 10);
+        assert_true((number_at(root, "sessions", "unfinished") > 0) == (signals == 2));
+        assert_int_equal(number_at(root, "sessions", "planned"),
+                         number_at(root, "sessions", "started") + number_at(root, "sessions", "dropped"));
+        json_decref(root);
+        unlink(path);
+    }
+    stop_shop();
+}
+
+struct question {
+    struct e2e_program *collector;
+    const char *path;
+    double want, got;
+};
+
+static bool answers(void *ctx)
+{
+    struct question *q = ctx;
+    char *text = e2e_get(q->collector, q->path, 200);
+    json_t *root = json_of(text);
+    json_t *value = json_array_get(
+        json_object_get(json_array_get(json_object_get(json_object_get(root, "data"), "result"), 0), "value"), 1);
+    q->got = value ? strtod(json_string_value(value), NULL) : -1;
+    json_decref(root);
+    free(text);
+    return q->got == q->want;
+}
+
+static void results_are_series_in_the_collector(void **state)
+{
+    (void)state;
+    struct e2e_program *collector = e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("data")));
+    const char *file = e2e_write("buy.hurl", BUY);
+    char url[128];
+    snprintf(url, sizeof url, "%s/api/v1/write", e2e_url(collector));
+    free(e2e_run("crest-loadgen",
+                 E2E_ARGS("run", file, "--variable", variable(), "--users", "2", "--sessions", "20", "--remote-write",
+                          url, "--run-id", "r-7", "--max-lag", "10s"),
+                 0));
+    struct question questions[] = {
+        {collector,
+         "/api/v1/"
+         "query?query=crest_loadgen_step_response_seconds_count%7Brun%3D%22r-7%22%2Cjourney%3D%22buy%22%2Cstep%3D%"
+         "22pay%22%7D",
+         20, 0},
+        {collector, "/api/v1/query?query=sum(crest_loadgen_steps_total%7Brun%3D%22r-7%22%2Coutcome%3D%22ok%22%7D)", 100,
+         0},
+        {collector, "/api/v1/query?query=crest_loadgen_sessions_total%7Brun%3D%22r-7%22%2Cstate%3D%22completed%22%7D",
+         20, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++)
+        e2e_wait(5000, answers, &questions[i]);
+    e2e_stop(collector);
+    stop_shop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_it_reports_is_what_the_shop_counted, start_shop, e2e_teardown),
+        cmocka_unit_test_setup_teardown(a_broken_threshold_is_exit_code_4, start_shop, e2e_teardown),
+        cmocka_unit_test_setup_teardown(wrong_files_and_foreign_hosts_are_refused_before_anything_is_sent, start_shop,
+                                        e2e_teardown),
+        cmocka_unit_test_setup_teardown(test_uses_hurls_exit_codes, start_shop, e2e_teardown),
+        cmocka_unit_test_setup_teardown(an_interrupt_still_gives_the_report, start_shop, e2e_teardown),
+        cmocka_unit_test_setup_teardown(results_are_series_in_the_collector, start_shop, e2e_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,12 @@
+/* plain.h - the same facts as lines: for pipes, braille displays, and terminals that cannot place a cursor. */
+#pragma once
+
+#include "tui/app.h"
+
+/* All of it, once: pages first, then alerts, services, markets, steps, targets that are down. ASCII where the text is ours. */
+void plain_state(const struct app *app, struct buf *out);
+/* What has changed since `before` (a model that the caller keeps): alerts that began and ended, services whose state is
+ * another, each a line with its time. Nothing when nothing did. */
+void plain_changes(const struct app *app, const struct model *before, struct buf *out);
+/* {"id","t","sections"}: the rows as they came. */
+void plain_json(const struct app *app, const char *id, struct buf *out);

@@ -1,0 +1,203 @@
+/* parts.c - what several views draw. */
+#include <math.h>
+
+#include "tui/view/views.h"
+
+const struct view_def VIEW_DEFS[VIEWS] = {
+    [VIEW_EVENT] = {"Event", view_event},          [VIEW_SERVICES] = {"Services", view_services},
+    [VIEW_JOURNEYS] = {"Journeys", view_journeys}, [VIEW_ALERTS] = {"Alerts", view_alerts},
+    [VIEW_TARGETS] = {"Targets", view_targets},    [VIEW_EXPLORE] = {"Explore", view_explore},
+    [VIEW_SERVICE] = {"Service", view_service},    [VIEW_HELP] = {"Help", view_help},
+};
+
+void cell_text(struct cells *c, struct box cell, const json_t *row, const char *member)
+{
+    cells_text(c, cell.x, cell.y, cell.w, STYLE_PLAIN, row_text(row, member));
+}
+
+void cell_number(struct cells *c, struct box cell, const char *signal, double v, enum cell_style style)
+{
+    char text[WORDS_MAX];
+    words_signal(text, signal, v);
+    cells_text_right(c, cell.x, cell.y, cell.w, isnan(v) ? STYLE_DIM : style, text);
+}
+
+/* Values of the shown moment, as many as the box has room for. In the drawing's arena; NULL without memory. */
+static double *values_of(struct app *app, const struct graph_of *g, size_t n, size_t *ret_known)
+{
+    double *v = arena_array(&app->frame, n + 1, sizeof *v);
+    if (!v)
+        return NULL;
+    unsigned seconds = app->window_s < HISTORY_SECONDS ? app->window_s : HISTORY_SECONDS;
+    const struct history *h = app_history(app);
+    *ret_known = g->suffix ? history_window_sum(h, g->track, g->suffix, app_shown_ms(app), seconds, n, v)
+                           : history_window(h, g->track, app_shown_ms(app), seconds, n, v);
+    return v;
+}
+
+void view_graph(struct app *app, struct cells *c, struct box box, const struct graph_of *g)
+{
+    char text[WORDS_MAX], window[WORDS_MAX];
+    if (box.w < 8 || box.h < 2)
+        return;
+    struct box area = {box.x, box.y + 1, box.w, box.h - 1};
+    size_t n = graph_columns(app->graphs, area.w), known = 0;
+    double *v = values_of(app, g, n, &known);
+    if (!v)
+        return;
+    double last = NAN; /* of this second, not the mean of the last column */
+    if (g->suffix)
+        history_window_sum(app_history(app), g->track, g->suffix, app_shown_ms(app), 1, 1, &last);
+    else
+        history_window(app_history(app), g->track, app_shown_ms(app), 1, 1, &last);
+    double top = graph_top(v, n, isnan(g->plan) ? 0 : g->plan);
+    int x = box.x + cells_text(c, box.x, box.y, box.w, STYLE_BOLD, g->title) + 1;
+    x += cells_text(c, x, box.y, box.x + box.w - x, g->style, words_signal(text, g->signal, last)) + 1;
+    if (!isnan(g->plan))
+        cells_printf(c, x, box.y, box.x + box.w - x, STYLE_PLAN, "plan %s", words_signal(text, g->signal, g->plan));
+    if (known == 0) {
+        cells_text(c, area.x, area.y, area.w, STYLE_DIM, "no values yet");
+        return;
+    }
+    graph_area(c, area, v, n, 0, top, app->graphs, g->style);
+    if (!isnan(g->plan)) {
+        for (size_t i = 0; i < n; i++)
+            v[i] = g->plan;
+        graph_dots(c, area, v, n, 0, top, app->graphs, STYLE_PLAN);
+    }
+    char scale[2 * WORDS_MAX + 8];
+    unsigned seconds = app->window_s < HISTORY_SECONDS ? app->window_s : HISTORY_SECONDS;
+    snprintf(scale, sizeof scale, "%s max \xc2\xb7 %s", words_signal(text, g->signal, top),
+             seconds % 60 ? words_age(window, (int64_t)seconds * 1000)
+                          : (snprintf(window, sizeof window, "%u min", seconds / 60), window));
+    if (cells_text_width(scale) + x + 14 < box.x + box.w)
+        cells_text_right(c, box.x, box.y, box.w, STYLE_DIM, scale);
+}
+
+void view_spark(const struct app *app, struct cells *c, struct box cell, const char *track)
+{
+    double v[512];
+    enum graph_mode mode = app->graphs;
+    size_t n = graph_columns(mode, cell.w);
+    if (n == 0)
+        return;
+    if (n > ARRAY_LEN(v))
+        n = ARRAY_LEN(v);
+    unsigned seconds = app->window_s < HISTORY_SECONDS ? app->window_s : HISTORY_SECONDS;
+    if (history_window(app_history(app), track, app_shown_ms(app), seconds, n, v) == 0)
+        return;
+    if (mode == GRAPH_ASCII) { /* one line of ASCII has four heights */
+        double top = graph_top(v, n, 0);
+        for (size_t i = 0; i < n; i++)
+            if (!isnan(v[i]))
+                cells_put(c, cell.x + (int)i, cell.y,
+                          (uint32_t) "_.-^"[v[i] <= 0     ? 0
+                                            : v[i] >= top ? 3
+                                                          : (int)(v[i] / top * 4)],
+                          STYLE_NOW);
+        return;
+    }
+    graph_area(c, cell, v, n, 0, graph_top(v, n, 0), mode, STYLE_NOW);
+}
+
+/* ---- alerts ----------------------------------------------------------------------------------------------- */
+
+double rank_alert(const char *key, const json_t *row)
+{
+    (void)key;
+    bool firing = strcmp(row_text(row, "state"), "firing") == 0, page = strcmp(row_text(row, "severity"), "page") == 0;
+    return (firing ? page ? 3e15 : 2e15 : page ? 1e15 : 0) - (double)row_time(row, "since");
+}
+
+static void draw_severity(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    (void)app;
+    bool firing = strcmp(row_text(r->row, "state"), "firing") == 0;
+    bool page = strcmp(row_text(r->row, "severity"), "page") == 0;
+    const char *severity = row_text(r->row, "severity");
+    cells_printf(c, cell.x, cell.y, cell.w,
+                 !firing ? STYLE_DIM
+                 : page  ? STYLE_CRIT
+                         : STYLE_WARN,
+                 "%s %s",
+                 !firing ? "\xe2\x97\x8b"
+                 : page  ? "\xe2\x96\xa0"
+                         : "\xe2\x96\xb2",
+                 !firing       ? "pending"
+                 : page        ? "PAGE"
+                 : severity[0] ? severity
+                               : "firing");
+}
+
+static void draw_since(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    char text[WORDS_MAX];
+    int64_t since = row_time(r->row, "since");
+    cells_text_right(c, cell.x, cell.y, cell.w, STYLE_PLAIN,
+                     since ? words_age(text, app_shown_ms(app) - since) : "\xe2\x80\x93");
+}
+
+static void draw_alert_name(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    (void)app;
+    cell_text(c, cell, r->row, "name");
+}
+
+static void draw_alert_service(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    (void)app;
+    cell_text(c, cell, r->row, "service");
+}
+
+static void draw_value(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    (void)app;
+    cell_number(c, cell, "", row_number(r->row, "value"), STYLE_PLAIN);
+}
+
+static void draw_summary(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    (void)app;
+    const char *text = row_text(r->row, "summary");
+    cells_text(c, cell.x, cell.y, cell.w, STYLE_PLAIN, text[0] ? text : row_text(r->row, "description"));
+}
+
+size_t view_alert_table(struct app *app, struct cells *c, struct box box, enum view_id view,
+                        bool (*keep)(const struct app *app, const char *key, const json_t *row))
+{
+    static const struct column COLUMNS[] = {
+        {"", 10, false, 0, draw_severity},
+        {"since", 11, true, 0, draw_since},
+        {"service", 14, false, 3, draw_alert_service},
+        {"alert", 22, false, 2, draw_alert_name},
+        {"value", 8, true, 4, draw_value},
+        {"what", 0, false, 0, draw_summary},
+    };
+    struct row *rows;
+    size_t n = table_rows(app, view < VIEWS ? view : VIEW_HELP, "alerts", rank_alert, keep, &rows);
+    if (n > 0)
+        table_draw(app, c, box, view, COLUMNS, ARRAY_LEN(COLUMNS), rows, n);
+    return n;
+}
+
+void view_alerts(struct app *app, struct cells *c, struct box box)
+{
+    int detail = box.h >= 14 ? 5 : 0;
+    struct box list = {box.x, box.y, box.w, box.h - detail};
+    if (view_alert_table(app, c, list, VIEW_ALERTS, NULL) == 0) {
+        bool filtered = app->filters[VIEW_ALERTS].text[0] != '\0';
+        cells_text(c, box.x, box.y, box.w, filtered ? STYLE_PLAIN : STYLE_OK,
+                   filtered ? "no alert matches the filter" : "\xe2\x97\x8f no alert fires, none is pending");
+        return;
+    }
+    const json_t *row = model_row(app_model(app), "alerts", app->lists[VIEW_ALERTS].key);
+    if (!detail || !row)
+        return;
+    struct box at = screen_section(c, (struct box){box.x, box.y + box.h - detail, box.w, detail}, row_text(row, "name"),
+                                   "Enter: its chart");
+    char value[WORDS_MAX];
+    cells_text(c, at.x, at.y, at.w, STYLE_BOLD, row_text(row, "summary"));
+    cells_text(c, at.x, at.y + 1, at.w, STYLE_PLAIN, row_text(row, "description"));
+    cells_printf(c, at.x, at.y + 2, at.w, STYLE_DIM, "value %s", words_count(value, row_number(row, "value")));
+    cells_text(c, at.x, at.y + 3, at.w, STYLE_DIM, row_text(row, "expr"));
+}
