@@ -213,6 +213,8 @@ void view_event(struct app *app, struct cells *c, struct box box)
                        : "\xe2\x97\x8b orders are not known: no service brings commerce:orders_per_minute");
     if (rest.h < 2)
         return;
+    if (rest.h >= 14)
+        take_lines(&rest, 1);
     struct box strip = screen_section(c, take_lines(&rest, rest.h >= 12 ? 3 : 2), "services", "2");
     draw_services_strip(app, c, strip);
     if (alerts && rest.h >= 4) {

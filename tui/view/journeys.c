@@ -95,5 +95,5 @@ void view_journeys(struct app *app, struct cells *c, struct box box)
     table_draw(app, c, list, VIEW_JOURNEYS, COLUMNS, ARRAY_LEN(COLUMNS), rows, n);
     if (box.h > 4)
         cells_text(c, box.x, box.y + box.h - 1, box.w, STYLE_DIM,
-                   "failures are technical (errors, time-outs); declined is what the business refused: cards, stock");
+                   "failures: errors and time-outs \xc2\xb7 declined: cards and stock, what the business refused");
 }
