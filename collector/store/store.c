@@ -74,6 +74,7 @@ static void store_free(struct store *s)
     pthread_rwlock_destroy(&s->read_gate);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
+    free(s->pins);
     free(s->file);
     free(s->path);
     free(s);

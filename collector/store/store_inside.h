@@ -112,6 +112,8 @@ struct store {
     struct seal seal;
     struct loaded_extent late; /* the extent that the last late sample was compared with */
     uint32_t late_id;
+    struct store_pin *pins;
+    size_t n_pins;
     int64_t commit_newest_ms, commit_oldest_ms, commit_scraped_newest_ms;
     uint64_t commit_samples;
     int64_t head_since_us, retention_due_us, probe_due_us, truncate_due_us;

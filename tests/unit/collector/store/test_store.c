@@ -738,6 +738,46 @@ static void retention_drops_what_is_over_and_forgets_its_series(void **state)
     assert_int_equal(count_samples(f->s, "again"), 1);
 }
 
+static void retention_spares_what_is_pinned_and_waits_for_the_pins(void **state)
+{
+    struct store_fixture *f = *state;
+    static _Atomic int64_t now;
+    static const char *const NAMES[] = {"commerce:", NULL};
+    const int64_t day = 86400000;
+    shut(f);
+    atomic_store(&now, 10 * day);
+    f->config.now_ms = settable;
+    f->config.now_ctx = &now;
+    f->config.retention_ms = 3 * day;
+    f->config.retention_waits = true;
+    open_again(f);
+    put(f->s, "commerce:orders", 8 * day, 1);
+    check_ok(store_seal(f->s));
+    put(f->s, "commerce:orders", 9 * day, 2); /* its own extent, outside of the window */
+    check_ok(store_seal(f->s));
+    for (int i = 0; i < 200; i++) { /* into the next group of series */
+        char text[32];
+        (void)snprintf(text, sizeof text, "other|i=%d", i);
+        put(f->s, text, 8 * day, i);
+    }
+    check_ok(store_seal(f->s));
+    atomic_store(&now, 20 * day);
+    restart(f);
+    sleep_us(50000);
+    check_ok(store_seal(f->s)); /* the writer has been around: upkeep comes before work */
+    assert_int_equal(stat_of(f->s, "crest_store_retired_extents_total"), 0);
+    struct store_pin pin = {8 * day - 1000, 8 * day + 1000, NAMES};
+    check_ok(store_set_pins(f->s, &pin, 1));
+    for (int i = 0; i < 4000 && stat_of(f->s, "crest_store_retired_extents_total") < 2; i++)
+        sleep_us(1000);
+    assert_int_equal(count_samples(f->s, "commerce:orders"), 1);
+    assert_int_equal(count_samples(f->s, "other|i=199"), 0);
+    check_ok(store_set_pins(f->s, NULL, 0));
+    for (int i = 0; i < 4000 && store_oldest_ms(f->s) != INT64_MAX; i++)
+        sleep_us(1000);
+    assert_int_equal(count_samples(f->s, "commerce:orders"), 0);
+}
+
 /* ---- a full disk ---- */
 static void limit_pages(struct store *s, void *ctx)
 {
@@ -857,6 +897,7 @@ int main(void)
         TEST(a_damaged_log_record_costs_its_own_samples_only),
         TEST(sealing_trims_the_log_and_a_stop_leaves_no_wal),
         TEST(retention_drops_what_is_over_and_forgets_its_series),
+        TEST(retention_spares_what_is_pinned_and_waits_for_the_pins),
         TEST(a_full_disk_refuses_writes_serves_reads_and_heals),
         TEST(a_store_without_a_path_keeps_everything_in_memory),
         TEST(a_long_series_is_whole),
