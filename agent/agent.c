@@ -24,6 +24,7 @@ struct agent {
     struct agent_settings settings;
     struct agent_config *config;
     struct http_client *http;
+    struct pair_table *pairs; /* labels of all targets' series */
     struct target **targets;
     size_t n_targets, cap_targets;
     struct sender **senders;
@@ -102,7 +103,7 @@ MUST_USE static int sync_target(struct sync *s, const struct scrape_job *job, co
 {
     struct agent *a = s->a;
     struct target *t = NULL;
-    int r = target_new(job, labels, address, &a->config->external_labels, &t);
+    int r = target_new(job, labels, address, &a->config->external_labels, a->pairs, &t);
     if (r < 0 || !t)
         return r;
     struct target *old = strmap_get(&s->known, span_str(t->key));
@@ -382,6 +383,8 @@ int agent_new(const struct agent_settings *settings, struct problems *problems, 
     strmap_init(&a->metadata, METADATA_MAX);
     int r = agent_config_load(settings->config_path, &a->config, problems);
     if (r == 0)
+        r = pair_table_new(&a->pairs);
+    if (r == 0)
         r = http_client_new(&a->http);
     if (r == 0)
         r = make_senders(a, a->config);
@@ -407,6 +410,7 @@ void agent_free(struct agent *a)
         target_free(a->targets[i]); /* no stale markers: a restart goes on where this one stopped */
     }
     free(a->targets);
+    pair_table_free(a->pairs);
     free_senders(a->senders, a->n_senders);
     http_client_free(a->http);
     strmap_done(&a->metadata);
