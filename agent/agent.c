@@ -370,15 +370,16 @@ MUST_USE static int make_senders(struct agent *a, const struct agent_config *con
     return 0;
 }
 
-int agent_new(const struct agent_settings *settings, struct problems *problems, struct agent **ret)
+int agent_new(const struct agent_settings *settings, int64_t now_us, int64_t unix_now_ms, struct problems *problems,
+              struct agent **ret)
 {
     struct agent *a = calloc(1, sizeof *a);
     if (!a)
         return -ENOMEM;
     a->settings = *settings;
     a->sink = (struct sample_sink){a, sink_sample, sink_metadata};
-    a->now_us = mono_us();
-    a->unix_ms = unix_ms();
+    a->now_us = now_us;
+    a->unix_ms = unix_now_ms;
     pthread_mutex_init(&a->senders_lock, NULL);
     strmap_init(&a->metadata, METADATA_MAX);
     int r = agent_config_load(settings->config_path, &a->config, problems);
@@ -487,6 +488,11 @@ int64_t agent_step(struct agent *a, int64_t now_us, int64_t unix_now_ms)
     if (http_ms >= 0 && now_us + http_ms * 1000 < next)
         next = now_us + http_ms * 1000;
     return next;
+}
+
+size_t agent_in_flight(const struct agent *a)
+{
+    return http_client_pending(a->http);
 }
 
 bool agent_idle(const struct agent *a)

@@ -200,7 +200,9 @@ struct page_reader {
     struct arena arena;
     struct buf scratch;
     uint64_t n, kept, added;
-    const char *why; /* of a refusal */
+    const char *why;        /* of a refusal */
+    struct metadata family; /* told when its last line has come; in family_texts */
+    struct arena family_texts;
 };
 
 /* The series' labels as they leave: target labels win unless honor_labels (the page's are kept as exported_NAME), metric_relabel_configs,
@@ -309,11 +311,25 @@ static int on_sample(void *ctx, const struct exposition_sample *s)
     return 0;
 }
 
+static void tell_family(struct page_reader *p)
+{
+    if (p->family.name.len)
+        p->sink->metadata(p->sink->ctx, &p->family);
+    p->family = (struct metadata){0};
+    arena_reset(&p->family_texts);
+}
+
+/* A family grows line by line: only the whole of it is told, else it would change with every page. */
 static int on_metadata(void *ctx, const struct metadata *m)
 {
     struct page_reader *p = ctx;
-    p->sink->metadata(p->sink->ctx, m);
-    return 0;
+    bool ok = true;
+    if (!span_equal(p->family.name, m->name))
+        tell_family(p);
+    struct span name = p->family.name.len ? p->family.name : arena_span(&p->family_texts, m->name, &ok);
+    p->family = (struct metadata){name, m->type, arena_span(&p->family_texts, m->unit, &ok),
+                                  arena_span(&p->family_texts, m->help, &ok)};
+    return ok ? 0 : -ENOMEM;
 }
 
 /* The last failure, as a label's value: valid UTF-8 on one line. */
@@ -351,6 +367,7 @@ MUST_USE static int parse_page(struct page_reader *p, const struct http_response
         format = (enum exposition_format)t->job->fallback_format;
     }
     int r = exposition_parse(format, buf_view(&response->body), &events, &error);
+    tell_family(p);
     if (r < 0 && p->why)
         set_error(t, "%s", p->why);
     else if (r < 0 && error.text[0])
@@ -451,6 +468,7 @@ void target_take_page(struct target *t, const struct http_response *response, in
     struct gone g = {sink, t->time_ms};
     bool ok = false;
     arena_init(&p.arena, TARGET_BYTES);
+    arena_init(&p.family_texts, SCRAPE_BODY_BYTES_MAX);
     buf_init(&p.scratch, TARGET_BYTES);
     t->n_page = 0;
     t->error[0] = 0;
@@ -471,6 +489,7 @@ void target_take_page(struct target *t, const struct http_response *response, in
     t->page = NULL;
     t->n_page = t->cap_page = 0;
     buf_done(&p.scratch);
+    arena_done(&p.family_texts);
     arena_done(&p.arena);
 }
 

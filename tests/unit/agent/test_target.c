@@ -222,7 +222,7 @@ static void a_page_becomes_samples_with_the_targets_labels(void **state UNUSED)
     expect_line(
         "crest_agent_target_info{instance=\"h:1\", job=\"j\", pool=\"j\", scrape_url=\"http://h:1/metrics\"} 1@1000");
     assert_int_equal(told.n, 9);
-    check_contains(told.metadata.data, "a counter what a is\n");
+    assert_string_equal(told.metadata.data, "a counter what a is\n"); /* once, whole */
 
     forget();
     target->time_ms = 2000;
