@@ -8,7 +8,7 @@
  *   rules_stop(ru); … store_close(store); rules_free(ru);      // the hook may be called until the store is closed
  *
  * Semantics: Prometheus's, docs/rules.md. Groups with interval <= 2 s run exactly once per interval, at the first
- * commit with a sample newer than what the last evaluation saw, at the latest on the tick; evaluation time is that
+ * commit with a newer sample of what they read (through other rules, too), at the latest on the tick; evaluation time is that
  * newest sample's (else the tick), strictly rising. Samples far from now (history, a sender whose clock is wrong) and
  * the rules' own do not count. Slower groups keep Prometheus's grid. Missed evaluations are skipped and counted.
  *
