@@ -25,7 +25,7 @@ struct rules;
 /* Who watches evaluations (the live stream): called on an evaluation's thread, must be cheap and never wait. Members may be NULL. */
 struct rules_watch {
     void *ctx;
-    void (*round)(void *ctx);          /* groups that record every second or two have run: their samples are in the store */
+    void (*round)(void *ctx); /* groups that record every second or two have run: their samples are in the store */
     void (*alerts_changed)(void *ctx); /* an alert began to pend or fire, or ended; rules_each_alert has it already */
 };
 struct rules_config {
