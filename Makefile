@@ -185,7 +185,8 @@ test: test-deps ## install what build and tests need, build, run every test (MOD
 	@$(MAKE) --no-print-directory test-run
 test-build: $(BINARIES) $(DEMO) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_BINARIES)
 test-run: # what test-build built; no unit test of a sibling program is left out
-	@$(run_tests) $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(BROWSER_TESTS)
+	@command -v node >/dev/null || echo "Browser tests are left out: node is missing" >&2
+	@$(run_tests) $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(if $(shell command -v node),$(BROWSER_TESTS))
 test-deps: deps ## install the peers that tests compare with; none of them is started
 	@./packages.sh test
 	@./packages.sh --optional peer
@@ -194,7 +195,7 @@ test-deps: deps ## install the peers that tests compare with; none of them is st
 # make unit T=lib/base runs the unit tests below tests/unit/lib/base only; make e2e T=name likewise
 unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit tests (T=room narrows)
 	@for t in $^; do echo "== $$t"; CREST_BIN=$(OUT) $$t || exit 1; done
-e2e: $(BINARIES) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
+e2e: $(BINARIES) $(DEMO) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
 	@$(run_tests) --verbose $(filter $(OUT)/tests/e2e/%,$^)
 
 .PHONY: screens
@@ -229,9 +230,9 @@ fuzz-%: ## fuzz-NAME: run tests/fuzz/NAME.c under libFuzzer for FUZZ_SECONDS; wh
 
 # ---- checks -----------------------------------------------------------------------------------------
 FORMATTED = $(shell find $(wildcard $(PROGRAMS) lib tests) -name '*.[ch]')
-.PHONY: lint lint-deps lint-build format format-check layers options-check docs
+.PHONY: lint lint-deps lint-build format format-check layers coverage-check options-check docs
 lint: lint-deps ## format, layers, warnings as errors, options against docs
-	@$(MAKE) --no-print-directory format-check layers
+	@$(MAKE) --no-print-directory format-check layers coverage-check
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/lint WERROR=1 lint-build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint options-check
 	@echo "lint: clean"
@@ -244,6 +245,8 @@ format-check:
 	@clang-format --dry-run -Werror $(FORMATTED)
 layers: ## who includes whom, third-party headers, forbidden calls and names
 	@tests/lint/layers.sh
+coverage-check: ## every test that docs/coverage.md names is there
+	@tests/lint/coverage.sh
 options-check: $(BINARIES) ## docs/commands.md is what --help says; no document names an unknown option
 	@tests/lint/options.sh $(BINARIES)
 docs: $(BINARIES) ## write docs/commands.md from --help

@@ -21,6 +21,7 @@ present() { # PROBE
     case "$1" in
     pc:*) "${PKG_CONFIG:-pkg-config}" --exists "${1#pc:}" 2>/dev/null ;;
     cmd:*) PATH="$PATH:/usr/sbin:/sbin" command -v "${1#cmd:}" >/dev/null 2>&1 ;;
+    f:*) [ -e "${1#f:}" ] ;;
     h:*) echo "#include <${1#h:}>" | "${CC_PROBE:-cc}" -E - >/dev/null 2>&1 ;;
     *) echo "packages.txt: unknown probe $1" >&2; exit 2 ;;
     esac

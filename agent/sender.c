@@ -8,7 +8,9 @@
 #include "lib/wire/url.h"
 
 #define SPOOL_AFTER_US 500000
-#define BATCH_BYTES 524288u /* a batch this large does not wait for the one in flight */
+#define HOLD_US_MAX                                                                                                    \
+    100000 /* a batch is held back so long at most: a target that hangs again and again must not hold it for ever */
+#define BATCH_BYTES (2u << 20) /* a batch this large does not wait for the one in flight */
 #define BACKOFF_MIN_US 100000
 #define BACKOFF_MAX_US 1000000      /* so soon does a collector that is back see live samples again */
 #define RETRY_AFTER_US_MAX 60000000 /* no receiver may silence us for longer */
@@ -53,6 +55,18 @@ MUST_USE static char *shown(const char *text)
     return buf_take(&out, NULL);
 }
 
+static void count_spool(struct sender *s)
+{
+    struct spool_counts n;
+    if (!s->spool)
+        return;
+    spool_count(s->spool, &n);
+    atomic_store(&s->counts.spool_bytes, n.bytes);
+    atomic_store(&s->counts.spool_records, n.records);
+    atomic_store(&s->counts.spool_dropped_samples, n.dropped_samples);
+    atomic_store(&s->counts.spool_damaged_records, n.damaged_records);
+}
+
 int sender_new(const struct remote_endpoint *endpoint, struct http_client *http, const char *dir, uint64_t spool_bytes,
                struct sender **ret)
 {
@@ -83,6 +97,7 @@ int sender_new(const struct remote_endpoint *endpoint, struct http_client *http,
         sender_free(s);
         return r;
     }
+    count_spool(s); /* what an earlier run left */
     for (size_t i = 0; i < ARRAY_LEN(FIXED); i++)
         s->headers[i] = FIXED[i];
     for (size_t i = 0; i < n; i++)
@@ -107,18 +122,6 @@ static void dropped(struct sender *s, uint32_t samples, const char *why)
     atomic_fetch_add(&s->counts.dropped_samples, samples);
     if (log_allow(s->endpoint->url, 10000, &hidden))
         log_warn("samples dropped", "url", "%s", s->shown_url, "samples", "%u", samples, "error", "%s", why);
-}
-
-static void count_spool(struct sender *s)
-{
-    struct spool_counts n;
-    if (!s->spool)
-        return;
-    spool_count(s->spool, &n);
-    atomic_store(&s->counts.spool_bytes, n.bytes);
-    atomic_store(&s->counts.spool_records, n.records);
-    atomic_store(&s->counts.spool_dropped_samples, n.dropped_samples);
-    atomic_store(&s->counts.spool_damaged_records, n.damaged_records);
 }
 
 static void to_spool(struct sender *s, struct span body, uint32_t samples)
@@ -155,9 +158,28 @@ static void batch_to_spool(struct sender *s)
     buf_done(&body);
 }
 
+static void send_flight(struct sender *s, struct flight *f);
+
+static void send_batch(struct sender *s)
+{
+    s->live.samples = take_batch(s, &s->live.body);
+    if (s->live.body.len)
+        send_flight(s, &s->live);
+}
+
+/* More at once than one request holds: it leaves now if it can, else the backlog sends it. */
+static void make_room(struct sender *s)
+{
+    if (!s->live.active && atomic_load(&s->counts.healthy))
+        send_batch(s);
+    else
+        batch_to_spool(s);
+}
+
 void sender_add(struct sender *s, const struct labels *labels, const struct sample *sample, int64_t now_us)
 {
     struct labels relabelled;
+    s->now_us = now_us; /* a full batch leaves from here */
     atomic_fetch_add_explicit(&s->counts.samples, 1, memory_order_relaxed);
     if (s->endpoint->relabel.n) {
         struct label_builder b;
@@ -175,7 +197,7 @@ void sender_add(struct sender *s, const struct labels *labels, const struct samp
     }
     int r = remote_write_add(s->encoder, labels, sample, 1);
     if (r == -E2BIG) {
-        batch_to_spool(s); /* more at once than one request holds: the backlog sends it */
+        make_room(s);
         r = remote_write_add(s->encoder, labels, sample, 1);
     }
     if (r < 0)
@@ -190,7 +212,7 @@ void sender_metadata(struct sender *s, const struct metadata *m)
         return;
     int r = remote_write_metadata(s->encoder, m);
     if (r == -E2BIG) {
-        batch_to_spool(s);
+        make_room(s);
         r = remote_write_metadata(s->encoder, m);
     }
     if (r < 0)
@@ -288,9 +310,7 @@ static void step_live(struct sender *s, bool hold)
     if (!waiting || hold)
         return;
     if (!s->live.active && atomic_load(&s->counts.healthy)) {
-        s->live.samples = take_batch(s, &s->live.body);
-        if (s->live.body.len)
-            send_flight(s, &s->live);
+        send_batch(s);
     } else if (s->oldest_us &&
                (s->now_us - s->oldest_us >= SPOOL_AFTER_US || remote_write_bytes(s->encoder) >= BATCH_BYTES)) {
         batch_to_spool(s);
@@ -315,6 +335,8 @@ int64_t sender_step(struct sender *s, int64_t now_us, int64_t hold_until_us)
 {
     int64_t next = INT64_MAX;
     s->now_us = now_us;
+    if (s->oldest_us && hold_until_us > s->oldest_us + HOLD_US_MAX)
+        hold_until_us = s->oldest_us + HOLD_US_MAX;
     step_live(s, hold_until_us > now_us);
     step_backlog(s);
     if (hold_until_us > now_us && s->oldest_us)

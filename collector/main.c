@@ -3,6 +3,7 @@
 
 #include "collector/ask.h"
 #include "collector/config.h"
+#include "collector/event/event_live.h"
 #include "collector/http/http.h"
 #include "collector/view/view.h"
 #include "lib/base/clock.h"
@@ -15,9 +16,10 @@
 
 static const struct command_def COMMANDS[] = {
     {"", NULL, 0, 0, "run the collector"},
-    {"check", "[config|rules] FILE…", 1, 10000, "validate files and what they refer to; errors as file:line:col"},
+    {"check", "[config|rules|event] FILE…", 1, 10000, "validate files and what they refer to; errors as file:line:col"},
     {"init", NULL, 0, 0, "print a commented crest.yml"},
     {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
+    {"event", "import FILE | list | check FILE… | remove NAME", 1, 1000, "the sale: its window, plan and last event"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
@@ -32,8 +34,8 @@ static const struct option_def OPTIONS[] = {
      .arg = "DIR",
      .fallback = "crest-data",
      .env = "CREST_DATA",
-     .help = "data folder",
-     .commands = ""},
+     .help = "data folder; for commands: of a collector that is stopped, instead of --url",
+     .commands = "|event|report"},
     {.name = "listen",
      .type = OPT_TEXT,
      .arg = "ADDR:PORT",
@@ -97,24 +99,34 @@ static const struct option_def OPTIONS[] = {
      .fallback = ASK_URL,
      .env = "CREST_URL",
      .help = "the running collector that a command talks to",
-     .commands = "mark"},
+     .commands = "mark|event|report"},
     {.name = "auth-file",
      .type = OPT_TEXT,
      .arg = "FILE",
      .env = "CREST_AUTH_FILE",
      .help = "file with the bearer token for --url",
-     .commands = "mark"},
+     .commands = "mark|event|report"},
     {.name = "ca-file",
      .type = OPT_TEXT,
      .arg = "FILE",
      .env = "CREST_CA_FILE",
      .help = "certificates that --url may be signed with",
-     .commands = "mark"},
+     .commands = "mark|event|report"},
     {.name = "at",
      .type = OPT_TEXT,
      .arg = "TIME",
      .help = "when it happened, RFC 3339; default now",
      .commands = "mark"},
+    {.name = "starts",
+     .type = OPT_TEXT,
+     .arg = "TIME",
+     .help = "doors open at another time than the file says, for a rehearsal: 2026-11-20T20:00",
+     .commands = "event"},
+    {.name = "length",
+     .type = OPT_TEXT,
+     .arg = "DURATION",
+     .help = "the window's length instead of the file's",
+     .commands = "event"},
     {.name = "log-level",
      .type = OPT_CHOICE,
      .arg = "LEVEL",
@@ -147,6 +159,8 @@ struct collector {
     struct live *live;
     struct view *view;
     struct annotations *annotations;
+    struct events *events;
+    struct event_live *event_live;
     struct httpd *httpd;
     struct http_room room;
     char external_url[512], external_host[256];
@@ -231,8 +245,16 @@ MUST_USE static int open_live(struct collector *c)
         r = view_add_sources(c->view, c->live);
     if (r == 0)
         r = annotations_open(c->state, &c->annotations);
-    struct frame_source annotations = annotations_source(c->annotations);
-    return r < 0 ? r : live_add_source(c->live, &annotations);
+    if (r == 0)
+        r = events_open(c->state, c->store, &c->events);
+    if (r == 0)
+        r = event_live_new(c->query, c->events, &c->event_live);
+    if (r < 0)
+        return r;
+    struct frame_source sources[] = {event_live_source(c->event_live), annotations_source(c->annotations)};
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(sources); i++)
+        r = live_add_source(c->live, &sources[i]);
+    return r;
 }
 
 /* How people reach us, for links: as configured, else by the listen address (this host's name when that is every
@@ -277,6 +299,7 @@ MUST_USE static int open_rooms(struct collector *c)
         .retention_ms = !options_given(c->options, "retention") && c->config.retention_given
                             ? c->config.retention_ms
                             : options_duration_ms(c->options, "retention"),
+        .retention_waits = true, /* for the windows of events */
         .series_max = c->config.series_max,
     };
     r = store_open(&store, &c->store, why, sizeof why);
@@ -284,7 +307,8 @@ MUST_USE static int open_rooms(struct collector *c)
         log_error("cannot open the store", "path", "%s", dir, "error", "%s", why);
         return r;
     }
-    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM, &ANNOTATIONS_STATE_ROOM};
+    const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM, &ANNOTATIONS_STATE_ROOM,
+                                              &EVENTS_STATE_ROOM};
     r = state_open(dir, rooms, ARRAY_LEN(rooms), &c->state, why, sizeof why);
     if (r < 0) {
         log_error("cannot open state.db", "path", "%s", dir, "error", "%s", why);
@@ -326,6 +350,7 @@ MUST_USE static int start(struct collector *c)
     c->room.state = c->state;
     c->room.live = c->live;
     c->room.annotations = c->annotations;
+    c->room.events = c->events;
     store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
     struct httpd_config config = {.listen = setting(c, "listen", c->config.listen),
                                   .web_config = c->web_config,
@@ -382,9 +407,11 @@ static void stop(struct collector *c)
     store_close(c->store); /* its last commits still call the rules' hook */
     rules_free(c->rules);
     live_free(c->live);
+    event_live_free(c->event_live);
     view_free(c->view);
     state_close(c->state);
     annotations_free(c->annotations);
+    events_free(c->events);
     web_config_free(c->web_config);
     collector_config_done(&c->config);
 }
@@ -420,10 +447,12 @@ static int check(const struct options *options)
     problems_init(&problems);
     const char *kind = NULL;
     size_t first = 0, n = options_operand_count(options);
-    if (strcmp(options_operand(options, 0), "config") == 0 || strcmp(options_operand(options, 0), "rules") == 0) {
-        kind = options_operand(options, 0);
-        first = 1;
-    }
+    static const char *const KINDS[] = {"config", "rules", "event"};
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+        if (strcmp(options_operand(options, 0), KINDS[i]) == 0) {
+            kind = KINDS[i];
+            first = 1;
+        }
     if (first == n) {
         fprintf(stderr, "crest-collector check: name the files\n");
         return EXIT_USAGE;
@@ -432,9 +461,12 @@ static int check(const struct options *options)
         const char *path = options_operand(options, i);
         AUTO_FREE char *text = NULL;
         size_t len = 0, bad = problems_errors(&problems);
-        bool is_rules =
-            kind ? strcmp(kind, "rules") == 0
-                 : file_read(path, 64u << 20, &text, &len) == 0 && collector_is_rule_file(span_of(text, len));
+        bool readable = !kind && file_read(path, 64u << 20, &text, &len) == 0;
+        bool is_rules = kind ? strcmp(kind, "rules") == 0 : readable && collector_is_rule_file(span_of(text, len));
+        if (kind ? strcmp(kind, "event") == 0 : readable && ask_is_event_file(span_of(text, len))) {
+            (void)!ask_event_check(path, NULL, &problems);
+            continue;
+        }
         int r = is_rules ? rules_check(&path, 1, &problems) : collector_config_check(path, &problems);
         if (r == 0 && problems_errors(&problems) == bad)
             printf("%s: ok (%s)\n", path, is_rules ? "rules" : "config");
@@ -457,6 +489,8 @@ int main(int argc, char **argv)
         code = EXIT_OK;
     } else if (strcmp(command, "mark") == 0) {
         code = ask_mark(options);
+    } else if (strcmp(command, "event") == 0) {
+        code = ask_event(options);
     } else {
         code = run(options);
     }

@@ -267,65 +267,106 @@ MUST_USE static int gateway_control(struct shop *shop, const json_t *part, char 
     return r;
 }
 
-MUST_USE static int set_stock(struct shop *shop, const json_t *list, char *why, size_t why_bytes)
+/* The index of a stock item's product and its units; -EINVAL. */
+MUST_USE static int read_stock(const struct shop *shop, const json_t *item, int64_t *ret_units)
+{
+    const char *sku = json_string_value(json_object_get(item, "sku"));
+    json_t *units = json_object_get(item, "units");
+    int product = catalogue_find(shop->catalogue, span_str(sku));
+    if (product < 0 || !json_is_integer(units) || json_integer_value(units) < 0 || json_integer_value(units) > 1000000)
+        return -EINVAL;
+    *ret_units = json_integer_value(units);
+    return product;
+}
+
+MUST_USE static int set_stock(struct shop *shop, const json_t *list)
 {
     size_t i;
     json_t *item;
     json_array_foreach((json_t *)list, i, item)
     {
-        const char *sku = json_string_value(json_object_get(item, "sku"));
-        json_t *units = json_object_get(item, "units");
-        int product = catalogue_find(shop->catalogue, span_str(sku));
-        if (product < 0 || !json_is_integer(units) || json_integer_value(units) < 0 ||
-            json_integer_value(units) > 1000000) {
-            snprintf(why, why_bytes, "stock is a list of {\"sku\", \"units\"}");
-            return -EINVAL;
-        }
-        int r = orders_set_stock(shop->orders, (uint32_t)product, json_integer_value(units));
+        int64_t units = 0;
+        int product = read_stock(shop, item, &units);
+        int r = product < 0 ? product : orders_set_stock(shop->orders, (uint32_t)product, units);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
-/* {"flush": true} and {"sessions": N} act at once and are not faults that stay: taken out before the rest is
- * read. */
-MUST_USE static int apply_control(struct shop *shop, json_t *body, char **ret_gateway, char *why, size_t why_bytes)
+static const struct control_part {
+    const char *name;
+    const struct fault_field *fields; /* NULL: not ours */
+} PARTS[] = {
+    {"gateway", NULL}, {"cache", CACHE_FIELDS}, {"db", DB_FIELDS}, {"shop", SHOP_FIELDS}, {"stock", NULL},
+};
+
+/* Is all of it right? {"flush": true} and {"sessions": N} act at once and are not faults that stay: they are taken out. */
+MUST_USE static int check_control(struct shop *shop, json_t *body, bool *ret_flush, unsigned *ret_sessions, char *why,
+                                  size_t why_bytes)
 {
+    struct shop_faults trial = {0};
     json_t *cache = json_object_get(body, "cache"), *db = json_object_get(body, "db"),
-           *part = json_object_get(body, "shop"), *stock = json_object_get(body, "stock"),
-           *sessions = json_object_get(db, "sessions");
-    bool flush = json_is_true(json_object_get(cache, "flush"));
+           *stock = json_object_get(body, "stock"), *flush = json_object_get(cache, "flush"),
+           *sessions = json_object_get(db, "sessions"), *v;
     json_int_t n = json_integer_value(sessions);
     const char *name;
-    json_t *v;
+    size_t i;
     json_object_foreach(body, name, v)
     {
-        if (strcmp(name, "gateway") && strcmp(name, "cache") && strcmp(name, "db") && strcmp(name, "shop") &&
-            strcmp(name, "stock")) {
+        size_t k = 0;
+        while (k < ARRAY_LEN(PARTS) && strcmp(PARTS[k].name, name) != 0)
+            k++;
+        if (k == ARRAY_LEN(PARTS)) {
             snprintf(why, why_bytes, "'%s' is none of gateway, cache, db, shop, stock", name);
             return -EINVAL;
         }
+    }
+    if (flush && !json_is_boolean(flush)) {
+        snprintf(why, why_bytes, "cache.flush is true or false");
+        return -EINVAL;
     }
     if (sessions && (n < 1 || n > DB_SESSIONS_MAX)) {
         snprintf(why, why_bytes, "db.sessions is 1 to %d", DB_SESSIONS_MAX);
         return -EINVAL;
     }
+    *ret_flush = json_is_true(flush);
+    *ret_sessions = (unsigned)n;
     json_object_del(cache, "flush");
     json_object_del(db, "sessions");
-    int r = cache ? faults_read(cache, CACHE_FIELDS, &shop->faults, why, why_bytes) : 0;
-    if (r == 0 && db)
-        r = faults_read(db, DB_FIELDS, &shop->faults, why, why_bytes);
-    if (r == 0 && part)
-        r = faults_read(part, SHOP_FIELDS, &shop->faults, why, why_bytes);
-    if (r == 0 && stock)
-        r = set_stock(shop, stock, why, why_bytes);
+    for (i = 0; i < ARRAY_LEN(PARTS); i++) {
+        const json_t *part = PARTS[i].fields ? json_object_get(body, PARTS[i].name) : NULL;
+        if (part && faults_read(part, PARTS[i].fields, &trial, why, why_bytes) < 0)
+            return -EINVAL;
+    }
+    int64_t units;
+    bool bad = stock && !json_is_array(stock);
+    json_array_foreach(stock, i, v) bad = bad || read_stock(shop, v, &units) < 0;
+    if (bad)
+        snprintf(why, why_bytes, "stock is a list of {\"sku\", \"units\"}");
+    return bad ? -EINVAL : 0;
+}
+
+/* Refused as a whole, or in force as a whole: the gateway's part first, as only that can still be refused. */
+MUST_USE static int apply_control(struct shop *shop, json_t *body, char **ret_gateway, char *why, size_t why_bytes)
+{
+    bool flush = false;
+    unsigned sessions = 0;
+    int r = check_control(shop, body, &flush, &sessions, why, why_bytes);
     if (r == 0)
         r = gateway_control(shop, json_object_get(body, "gateway"), ret_gateway, why, why_bytes);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(PARTS); i++) {
+        const json_t *part = PARTS[i].fields ? json_object_get(body, PARTS[i].name) : NULL;
+        r = part ? faults_read(part, PARTS[i].fields, &shop->faults, why, why_bytes) : 0;
+    }
+    if (r == 0 && set_stock(shop, json_object_get(body, "stock")) < 0) {
+        snprintf(why, why_bytes, "the stock cannot be written");
+        r = -EIO;
+    }
     if (r == 0 && flush)
         catalogue_flush(shop->catalogue);
-    if (r == 0 && n)
-        pool_resize(shop->pool, (unsigned)n);
+    if (r == 0 && sessions)
+        pool_resize(shop->pool, sessions);
     return r;
 }
 

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "collector/event/annotations.h"
+#include "collector/event/events.h"
 #include "collector/live/live.h"
 #include "collector/notify/notify.h"
 #include "collector/query/query.h"
@@ -27,6 +28,7 @@ struct http_room { /* borrowed parts; must outlive the server */
     struct state *state;
     struct live *live;
     struct annotations *annotations;
+    struct events *events;
     struct httpd *server;          /* set by http_start */
     atomic_bool ready;             /* /-/ready answers 503 before */
     atomic_bool config_ok;         /* did the last (re)load succeed? */

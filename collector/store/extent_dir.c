@@ -216,7 +216,9 @@ void extent_dir_mark_bad(struct extent_dir *dir, uint32_t group, uint32_t id)
     pthread_rwlock_unlock(&dir->lock);
 }
 
-size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms, struct extent_ref *refs, size_t max)
+size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms,
+                        bool (*spared)(void *ctx, const struct extent_ref *ref), void *ctx, struct extent_ref *refs,
+                        size_t max)
 {
     size_t n = 0;
     pthread_rwlock_rdlock(&dir->lock);
@@ -225,7 +227,7 @@ size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms, struct extent
         for (size_t i = 0; g && i < g->n && n < max; i++) {
             if (g->refs[i].min_ms >= cutoff_ms)
                 break;
-            if (g->refs[i].max_ms < cutoff_ms)
+            if (g->refs[i].max_ms < cutoff_ms && !(spared && spared(ctx, &g->refs[i])))
                 refs[n++] = g->refs[i];
         }
     }

@@ -47,8 +47,11 @@ size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, uint3
 MUST_USE int extent_dir_copy(struct extent_dir *dir, uint32_t group, uint32_t id, uint8_t **ret, size_t *ret_n);
 /* Remember that it is damaged; counted once. */
 void extent_dir_mark_bad(struct extent_dir *dir, uint32_t group, uint32_t id);
-/* Ids and groups of up to max extents that end before cutoff_ms. */
-size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms, struct extent_ref *refs, size_t max);
+/* Ids and groups of up to max extents that end before cutoff_ms, but not those that spared(ctx, ref) wants kept. spared NULL:
+ * none. It is called under the lock and must not ask the directory. */
+size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms,
+                        bool (*spared)(void *ctx, const struct extent_ref *ref), void *ctx, struct extent_ref *refs,
+                        size_t max);
 void extent_dir_remove(struct extent_dir *dir, uint32_t group, uint32_t id);
 /* Over all extents: earliest and latest time; INT64_MAX and INT64_MIN when there are none. */
 void extent_dir_span(struct extent_dir *dir, int64_t *ret_min_ms, int64_t *ret_max_ms);

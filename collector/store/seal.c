@@ -359,15 +359,69 @@ int store_seal_all(struct store *s)
 }
 
 /* ---- retention ---- */
+static bool has_pinned_name(const struct store *s, uint32_t group, const struct store_pin *pin)
+{
+    struct label pairs[LABELS_MAX];
+    for (uint32_t ord = 0; ord < EXTENT_SERIES_MAX && group * EXTENT_SERIES_MAX + ord < s->index.n; ord++) {
+        const struct series *series = series_index_at(&s->index, group * EXTENT_SERIES_MAX + ord);
+        if (!series)
+            continue;
+        struct labels labels = series_labels(&s->index, series, pairs);
+        struct span name = labels_get(&labels, SPAN("__name__"));
+        for (const char *const *prefix = pin->name_prefixes; *prefix; prefix++)
+            if (span_starts(name, span_str(*prefix)))
+                return true;
+    }
+    return false;
+}
+
+static bool is_pinned(void *ctx, const struct extent_ref *ref)
+{
+    const struct store *s = ctx;
+    for (size_t i = 0; i < s->n_pins; i++)
+        if (s->pins[i].start_ms <= ref->max_ms && s->pins[i].end_ms >= ref->min_ms &&
+            has_pinned_name(s, ref->group, &s->pins[i]))
+            return true;
+    return false;
+}
+
+struct new_pins {
+    struct store_pin *list;
+    size_t n;
+};
+
+static void take_pins(struct store *s, void *ctx)
+{
+    struct new_pins *pins = ctx;
+    free(s->pins);
+    s->pins = pins->list;
+    s->n_pins = pins->n;
+    s->config.retention_waits = false;
+    s->retention_due_us = mono_us(); /* what is not pinned any more goes now */
+}
+
+int store_set_pins(struct store *s, const struct store_pin *pins, size_t n)
+{
+    struct new_pins taken = {calloc(n ? n : 1, sizeof *taken.list), n};
+    if (!taken.list)
+        return -ENOMEM;
+    if (n)
+        memcpy(taken.list, pins, n * sizeof *pins);
+    int r = store_call(s, take_pins, &taken);
+    if (r < 0)
+        free(taken.list);
+    return r;
+}
+
 int store_retire(struct store *s)
 {
-    if (s->config.retention_ms <= 0)
+    if (s->config.retention_ms <= 0 || s->config.retention_waits)
         return 0;
     int64_t cutoff_ms;
     if (__builtin_sub_overflow(store_now_ms(s), s->config.retention_ms, &cutoff_ms))
         return 0;
     struct extent_ref refs[RETIRE_AT_ONCE];
-    size_t n = extent_dir_ended(&s->extents, cutoff_ms, refs, RETIRE_AT_ONCE);
+    size_t n = extent_dir_ended(&s->extents, cutoff_ms, is_pinned, s, refs, RETIRE_AT_ONCE);
     int r = n && s->db ? db_begin(s->db) : 0;
     for (size_t i = 0; r == 0 && s->db && i < n; i++) {
         db_bind_i64(s->db, SQL_EXT_DELETE, 1, refs[i].id);

@@ -36,6 +36,7 @@ struct store_config {
     const char *path; /* data folder, made when missing; NULL: in memory */
     enum store_durability durability;
     int64_t retention_ms;     /* 0: for ever */
+    bool retention_waits;     /* for the first store_set_pins: nothing is dropped before */
     uint64_t series_max;      /* 0: 10 million; known series go on at the cap */
     int64_t future_ms_max;    /* samples further ahead of the clock are refused; 0: 10 minutes; <0: no limit (tests) */
     int64_t seal_interval_ms; /* 0: 10 minutes of head before it is sealed into extents */
@@ -71,13 +72,25 @@ struct commit_info {
     int64_t
         newest_ms; /* newest sample time of this commit (not of the store), derived requests left out; INT64_MIN: none */
     uint64_t samples;
-    int64_t mono_us; /* when the commit was done */
+    int64_t mono_us;           /* when the commit was done */
+    const int64_t *watched_ms; /* as newest_ms, for each watched name by its number; until the hook returns */
+    uint32_t n_watched;
 };
 struct commit_hook {
     void *ctx;
     void (*committed)(void *ctx, const struct commit_info *info);
 };
 void store_set_commit_hook(struct store *s, struct commit_hook hook);
+/* Windows that outlive the retention: an extent that touches one is kept when it, or one of the 127 series stored beside it,
+ * has a name with one of the prefixes (ended by NULL; the texts must live as long as the store). Replaces the pins before. */
+struct store_pin {
+    int64_t start_ms, end_ms;
+    const char *const *name_prefixes;
+};
+MUST_USE int store_set_pins(struct store *s, const struct store_pin *pins, size_t n);
+/* Let commits tell of samples of these metric names (commit_info.watched_ms). Numbers are dense from 0, a name keeps its number; UINT32_MAX
+ * for those over STORE_WATCH_MAX. Waits for the writer. -ENOMEM, -ESHUTDOWN. */
+MUST_USE int store_watch(struct store *s, const struct span *names, size_t n, uint32_t *ret_numbers);
 /* Seal the head into extents and trim the log now (tests, before a backup). */
 MUST_USE int store_seal(struct store *s);
 

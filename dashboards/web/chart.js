@@ -16,6 +16,7 @@ import {h, setText, setAttribute, show, clean, clock, dateTime, store, place, qu
 const POINTS = 600;      /* history is asked for about so many steps */
 const SERIES_MAX = 24;   /* more lines than that tell nothing; the legend says how many are left out */
 const TABLE_ROWS = 60;
+const BRIDGE_MS = 300_000; /* scrapes further apart than that are no line */
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 2], [12, 6], [1, 2], [7, 2, 2, 2]];
 const COLOURS = 8;       /* --line-0 … --line-7 of app.css: Okabe and Ito's palette for each background */
 
@@ -106,15 +107,28 @@ export function makeChart(host, options) {
                 grid.forEach((t, i) => (made.ys[i] = one.points.get(t) ?? made.ys[i]));
         }
         for (const was of old) {
-            if (!tail.some((i) => was.ys[i] !== null))
+            if (!tail.some((i) => Number.isFinite(was.ys[i])))
                 continue;
             const kept = line(was.label, was.kind);
             if (kept)
                 tail.forEach((i, k) => (kept.ys[grid.length + k] = was.ys[i]));
         }
         for (const now of lines)
+            bridge(now.ys);
+        for (const now of lines)
             now.hidden = old.find((was) => was.label === now.label)?.hidden ?? false;
         order();
+    }
+    /* Scrapes that are 15 s apart leave empty steps between them: uPlot draws across undefined, and breaks at null. A hole is
+     * bridged when the points beside it are spaced alike; where they are closer, something stopped. */
+    function bridge(ys) {
+        const at = ys.map((y, i) => i).filter((i) => Number.isFinite(ys[i]));
+        for (let k = 1; k < at.length; k++) {
+            const wide = xs[at[k]] - xs[at[k - 1]];
+            const before = k > 1 ? xs[at[k - 1]] - xs[at[k - 2]] : Infinity, after = k + 1 < at.length ? xs[at[k + 1]] - xs[at[k]] : Infinity;
+            if (at[k] - at[k - 1] > 1 && wide <= Math.min(BRIDGE_MS, 2.5 * Math.min(before, after)))
+                ys.fill(undefined, at[k - 1] + 1, at[k]);
+        }
     }
     function order() {
         const rank = {live: 0, plan: 1, last: 2};
@@ -297,7 +311,7 @@ export function makeChart(host, options) {
             const ys = lines[i]?.ys ?? [];
             let value = on ? ys[at] : null;
             if (!on)
-                for (let k = ys.length - 1; k >= Math.max(0, ys.length - 3) && value === null; k--)
+                for (let k = ys.length - 1; k >= Math.max(0, ys.length - 3) && !Number.isFinite(value); k--)
                     value = ys[k];
             setText(item.querySelector('.value'), (options.format ?? String)(value ?? undefined));
         });
@@ -305,7 +319,7 @@ export function makeChart(host, options) {
     }
     function words(at) {
         return `${clock(xs[at])}: ` + (lines.filter((one) => !one.hidden).map((one) =>
-            `${one.label} ${one.ys[at] === null ? 'no data' : (options.format ?? String)(one.ys[at])}`).join(', ') || 'no lines');
+            `${one.label} ${!Number.isFinite(one.ys[at]) ? 'no data' : (options.format ?? String)(one.ys[at])}`).join(', ') || 'no lines');
     }
     canvas.addEventListener('keydown', (event) => {
         if (!plot || !xs.length || event.ctrlKey || event.altKey || event.metaKey)

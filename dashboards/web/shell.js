@@ -53,15 +53,15 @@ export function makeShell(actions) {
     const main = h('main', {id: 'main', tabindex: '-1'});
     const kioskBar = h('footer', {class: 'kiosk-bar', hidden: true}, h('strong', {}), h('span', {}), h('span', {class: 'kiosk-clock'}));
 
+    const skip = h('a', {class: 'skip', href: '#main', onclick: (event) => {
+        event.preventDefault();
+        main.focus();
+    }}, 'Skip to content');
     const header = h('header', {class: 'top'},
-        h('a', {class: 'skip', href: '#main', onclick: (event) => {
-            event.preventDefault();
-            main.focus();
-        }}, 'Skip to content'),
         h('a', {class: 'brand', href: '/event'}, 'Crest'), nav,
         h('div', {class: 'tools'}, age, undo, range, pause, themes,
             h('button', {type: 'button', onclick: actions.help, 'aria-label': 'Keys and help', title: 'Key ?'}, '?')));
-    document.body.append(header, alarm.element, h('section', {'aria-label': 'Age of the data'}, stale), main, kioskBar);
+    document.body.append(skip, alarm.element, header, h('section', {'aria-label': 'Age of the data'}, stale), main, kioskBar);
 
     const shell = {main, nextView: '', showRange: true, paused: false};
     shell.update = () => {

@@ -2,10 +2,14 @@
  * kept here. Its table of 126-bit powers of ten is computed at first use instead of being written down. */
 #include "lib/base/number.h"
 
+#include "lib/base/civil.h"
+
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
+
+#include "lib/base/civil.h"
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -327,21 +331,6 @@ size_t format_seconds_ms(char text[NUMBER_TEXT_MAX], int64_t ms)
     return (size_t)(at - text);
 }
 
-/* Days since the epoch to a civil date (proleptic Gregorian); years of 400 have 146097 days, counted from
- * March. */
-static void civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day)
-{
-    days += 719468; /* 0000-03-01 */
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153; /* from March */
-    *ret_day = (unsigned)(day_of_year - (153 * month + 2) / 5 + 1);
-    *ret_month = (unsigned)(month < 10 ? month + 3 : month - 9);
-    *ret_year = year_of_era + era * 400 + (*ret_month <= 2);
-}
-
 size_t format_rfc3339_ms(char text[NUMBER_TEXT_MAX], int64_t ms)
 {
     int64_t days = ms / 86400000, in_day = ms % 86400000;
@@ -351,7 +340,7 @@ size_t format_rfc3339_ms(char text[NUMBER_TEXT_MAX], int64_t ms)
     }
     int64_t year;
     unsigned month, day;
-    civil_from_days(days, &year, &month, &day);
+    civil_date(days, &year, &month, &day);
     char *at = text;
     if (year < 0) {
         *at++ = '-';

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "lib/base/civil.h"
+
 int parse_u64_span(struct span text, uint64_t max, uint64_t *ret)
 {
     if (text.len == 0)
@@ -287,23 +289,6 @@ static bool take_char(struct span *s, char c)
     return true;
 }
 
-/* Days since the epoch of a civil date; the inverse stands in number_format.c. */
-static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
-static int64_t days_in_month(int64_t year, int64_t month)
-{
-    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return DAYS[month - 1] + (month == 2 && leap);
-}
-
 int parse_rfc3339_ms(struct span text, int64_t *ret_ms)
 {
     struct span s = text;
@@ -333,10 +318,10 @@ int parse_rfc3339_ms(struct span text, int64_t *ret_ms)
     }
     if (s.len)
         return -EINVAL;
-    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
+    if (month < 1 || month > 12 || day < 1 || day > civil_days_in_month(year, month) || hour > 23 || minute > 59 ||
         second > 60) /* 60: a leap second, the same instant as the next minute's 0 */
         return -ERANGE;
-    int64_t minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    int64_t minutes = (civil_days(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
     *ret_ms = (minutes * 60 + second) * 1000 + ms;
     return 0;
 }

@@ -25,7 +25,7 @@ struct remote_write_encoder;
 MUST_USE int remote_write_encoder_new(struct remote_write_encoder **ret);
 void remote_write_encoder_free(struct remote_write_encoder *e);
 /* Samples of one series; start_ms is not sent (1.0 has no place for it), n = 0 adds nothing. -E2BIG when the body would pass
- * ~1 MB before compression: finish and send it first (one series alone may pass it). -EMSGSIZE: it can never be sent, over
+ * 4 MB before compression: finish and send it first (one series alone may pass it). Compressed as it grows: memory is what the body takes. -EMSGSIZE: it can never be sent, over
  * BODY_BYTES_MAX. -ENOMEM. Nothing was added then. */
 MUST_USE int remote_write_add(struct remote_write_encoder *e, const struct labels *labels, const struct sample *samples,
                               size_t n);

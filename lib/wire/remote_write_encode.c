@@ -5,10 +5,15 @@
 #include "lib/wire/protobuf.h"
 #include "lib/wire/remote_write.h"
 
-#define REQUEST_BYTES_GOAL (1u << 20) /* receivers expect about this much; Prometheus sends less */
+#define REQUEST_BYTES_GOAL (4u << 20) /* so that 20,000 samples of one moment are one request */
+/* Snappy's library looks back no further than this, so compressing piece by piece gives the bytes that one call would. */
+#define FRAGMENT_BYTES 65536u
+#define PACKED_BYTES_KEPT (512u << 10)
 
 struct remote_write_encoder {
-    struct buf raw;
+    struct buf raw;    /* not compressed yet; beyond FRAGMENT_BYTES only for a series that is larger alone */
+    struct buf packed; /* snappy elements of what came before */
+    size_t bytes;      /* uncompressed, of both */
     size_t samples;
 };
 
@@ -18,6 +23,7 @@ int remote_write_encoder_new(struct remote_write_encoder **ret)
     if (!e)
         return -ENOMEM;
     buf_init(&e->raw, BODY_BYTES_MAX);
+    buf_init(&e->packed, 2ul * BODY_BYTES_MAX);
     *ret = e;
     return 0;
 }
@@ -27,6 +33,7 @@ void remote_write_encoder_free(struct remote_write_encoder *e)
     if (!e)
         return;
     buf_done(&e->raw);
+    buf_done(&e->packed);
     free(e);
 }
 
@@ -37,7 +44,25 @@ size_t remote_write_samples(const struct remote_write_encoder *e)
 
 size_t remote_write_bytes(const struct remote_write_encoder *e)
 {
-    return e->raw.len;
+    return e->bytes;
+}
+
+/* Compress `raw`. A block is varint(uncompressed bytes) elements; the elements of several blocks in a row are one block again. */
+MUST_USE static int pack(struct remote_write_encoder *e)
+{
+    size_t n = snappy_max_compressed_length(e->raw.len), head = pb_varint_size(e->raw.len);
+    char *to = buf_reserve(&e->packed, n);
+    if (!to) {
+        int error = buf_error(&e->packed);
+        e->packed.error = 0; /* what is there stays good */
+        return error;
+    }
+    if (snappy_compress(e->raw.data, e->raw.len, to, &n) != SNAPPY_OK || n < head)
+        return -EIO;
+    memmove(to, to + head, n - head);
+    buf_grew(&e->packed, n - head);
+    buf_clear(&e->raw);
+    return 0;
 }
 
 /* Room for n more bytes, or the reason why not; nothing is added then. */
@@ -45,16 +70,27 @@ MUST_USE static int room_for(struct remote_write_encoder *e, size_t n, unsigned 
 {
     if (n > BODY_BYTES_MAX)
         return -EMSGSIZE;
-    if (e->raw.len > 0 && e->raw.len + n > REQUEST_BYTES_GOAL)
+    if (e->bytes > 0 && e->bytes + n > REQUEST_BYTES_GOAL)
         return -E2BIG;
+    if (e->raw.len > 0 && e->raw.len + n > FRAGMENT_BYTES) {
+        int r = pack(e);
+        if (r < 0)
+            return r;
+    }
     char *to = buf_reserve(&e->raw, n);
     if (!to) {
         int error = buf_error(&e->raw);
-        e->raw.error = 0; /* what is there stays good */
+        e->raw.error = 0;
         return error == -ENOSPC ? -E2BIG : error;
     }
     *ret = (unsigned char *)to;
     return 0;
+}
+
+static void added(struct remote_write_encoder *e, size_t n)
+{
+    buf_grew(&e->raw, n);
+    e->bytes += n;
 }
 
 static size_t label_size(const struct label *l)
@@ -110,7 +146,7 @@ int remote_write_add(struct remote_write_encoder *e, const struct labels *labels
             to = pb_put_varint(to, (uint64_t)samples[i].t_ms);
         }
     }
-    buf_grew(&e->raw, (size_t)(to - start));
+    added(e, (size_t)(to - start));
     e->samples += n;
     return 0;
 }
@@ -145,23 +181,29 @@ int remote_write_metadata(struct remote_write_encoder *e, const struct metadata 
     to = pb_put_span(to, 2, m->name);
     to = pb_put_span(to, 4, m->help);
     to = pb_put_span(to, 5, m->unit);
-    buf_grew(&e->raw, (size_t)(to - start));
+    added(e, (size_t)(to - start));
     return 0;
+}
+
+static void keep_small(struct buf *b, size_t most)
+{
+    if (b->cap > most)
+        buf_done(b); /* one giant series must not stay for life */
+    else
+        buf_clear(b);
 }
 
 int remote_write_finish(struct remote_write_encoder *e, struct buf *body)
 {
-    size_t n = snappy_max_compressed_length(e->raw.len);
-    char *to = buf_reserve(body, n);
-    int r = buf_error(body);
-    if (to && snappy_compress(e->raw.data ? e->raw.data : "", e->raw.len, to, &n) == SNAPPY_OK)
-        buf_grew(body, n);
-    else if (r == 0)
-        r = -EIO;
-    e->samples = 0;
-    if (e->raw.cap > 2 * REQUEST_BYTES_GOAL)
-        buf_done(&e->raw); /* one giant series must not stay for life */
-    else
-        buf_clear(&e->raw);
+    unsigned char head[10];
+    int r = e->raw.len ? pack(e) : 0;
+    if (r == 0) {
+        buf_bytes(body, head, (size_t)(pb_put_varint(head, e->bytes) - head));
+        buf_span(body, buf_view(&e->packed));
+        r = buf_error(body);
+    }
+    e->samples = e->bytes = 0;
+    keep_small(&e->raw, 4 * FRAGMENT_BYTES);
+    keep_small(&e->packed, PACKED_BYTES_KEPT);
     return r;
 }

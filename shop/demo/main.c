@@ -247,27 +247,27 @@ static void run_sale(struct demo *d, struct fault *f)
 {
     until(d, 0.14);
     story("doors open: 24 visitors/s (8x)");
-    until(d, 0.22);
+    until(d, 0.20);
     story("the gateway slows to 3 s and declines 20 %% (with HTTP 200)");
     f[FAULT_SLOW].cause_ms = f[FAULT_DECLINES].cause_ms =
         control(d, "{\"gateway\":{\"latency_ms\":3000,\"decline_ratio\":0.2}}");
-    until(d, 0.40);
+    until(d, 0.43);
     f[FAULT_SLOW].cure_ms = f[FAULT_DECLINES].cure_ms =
         control(d, "{\"gateway\":{\"latency_ms\":80,\"decline_ratio\":0.02}}");
     story("recovery: the gateway is well again");
-    until(d, 0.50);
+    until(d, 0.52);
     story("the catalogue cache is lost");
     f[FAULT_CACHE].cause_ms = control(d, "{\"cache\":{\"enabled\":false,\"flush\":true}}");
-    until(d, 0.63);
+    until(d, 0.64);
     f[FAULT_CACHE].cure_ms = control(d, "{\"cache\":{\"enabled\":true}}");
     story("the cache is back");
-    until(d, 0.67);
+    until(d, 0.66);
     story("flash sale: %d buyers for %d units of %s", FLASH_BUYERS, FLASH_UNITS, FLASH_SKU);
     (void)control(d, "{\"stock\":[{\"sku\":\"" FLASH_SKU "\",\"units\":5}]}");
     f[FAULT_FLASH].cause_ms = unix_ms();
     if (!daemon_stopping())
         flash_sale(d);
-    until(d, 0.75);
+    until(d, 0.71);
     f[FAULT_FLASH].cure_ms = control(d, "{\"stock\":[{\"sku\":\"" FLASH_SKU "\",\"units\":1000}]}");
     story("a delivery of %s came in", FLASH_SKU);
     until(d, 0.78);

@@ -25,6 +25,7 @@ int main(void)
         check_failed("ROUNDS=%s is not a number", text);
     (void)atexit(clean_up);
     struct check_random rng = check_random_new("torture");
+    uint64_t seed = rng.state;
     struct bench *b = bench_new("torture", "kill -9 of the collector under ingest");
     struct writers *w = writers_new(SENDERS, SAMPLES, unix_ms() - 3600000);
     AUTO_FREE char *data = strdup(e2e_path("data")); /* e2e_path keeps eight only */
@@ -51,9 +52,11 @@ int main(void)
     bench_add(b, "samples acknowledged", "", (double)acked);
     bench_add(b, "of them missing or wrong at the end", "", (double)(acked - seen));
     bench_must(b, "of them missing or wrong at the end", BENCH_AT_MOST, 0);
-    bench_note(b,
-               "%u senders, requests of %u samples, killed 0 to %u ms after its start; also asked after each restart.",
-               SENDERS, SAMPLES, RUN_MS_MAX);
+    bench_note(
+        b,
+        "CREST_SEED=%llu. %u senders, requests of %u samples, killed 0 to %u ms after its start; also asked after "
+        "each restart.",
+        (unsigned long long)seed, SENDERS, SAMPLES, RUN_MS_MAX);
     writers_free(w);
     return bench_finish(b);
 }

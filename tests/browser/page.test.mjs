@@ -137,6 +137,7 @@ if (await ready()) {
         await page.locator('.stale', {hasText: 'Paused'}).waitFor();
         await page.keyboard.press('p');
         await page.keyboard.press('2');
+        await page.waitForSelector('main[data-view=services]');
         await page.keyboard.press('/');
         await page.keyboard.type('stock');
         await page.waitForFunction(() => document.querySelectorAll('.services tbody tr').length === 1);
@@ -147,8 +148,9 @@ if (await ready()) {
         await page.keyboard.press('Enter');
         await page.waitForFunction(() => location.search.includes('service=stock'));
         /* A chart: select with Shift and arrows, Enter zooms, z undoes. */
+        await page.evaluate(() => document.activeElement.blur());
         await page.keyboard.press('1');
-        await page.waitForSelector('.chart canvas');
+        await page.waitForSelector('main[data-view=event] .chart canvas');
         await page.waitForTimeout(300);
         await page.locator('.plot').first().focus();
         for (let i = 0; i < 8; i++)

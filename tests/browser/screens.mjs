@@ -2,7 +2,7 @@
  * gateway fault; make screens writes docs/screens/. For people to look at, and to be judged in ten seconds. */
 import {mkdirSync} from 'node:fs';
 import {chromium} from 'playwright-core';
-import {ALERTS, EVENT, startFake} from './fake_collector.mjs';
+import {ALERTS, EVENT, sections, startFake} from './fake_collector.mjs';
 
 const VIEWS = [['event', '/event'], ['services', '/services'], ['service', '/services?service=shop'], ['journeys', '/journeys'], ['alerts', '/alerts'], ['targets', '/targets'],
     ['explore', '/explore?q=commerce:throughput_rps']];
@@ -12,13 +12,13 @@ const dir = process.argv[2];
 mkdirSync(dir, {recursive: true});
 const fake = await startFake();
 const browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: process.getuid() === 0 ? ['--no-sandbox'] : []});
-const fire = () => fake.set({alerts: {aaaa: ALERTS.stuck(Date.now() - 42_000), bbbb: ALERTS.errors(Date.now() - 31_000), cccc: ALERTS.cache(Date.now() - 12_000)}, event: {bf: EVENT}});
+const fire = () => fake.set({alerts: {aaaa: ALERTS.stuck(Date.now() - 42_000), bbbb: ALERTS.errors(Date.now() - 31_000), cccc: ALERTS.cache(Date.now() - 12_000)}, event: {bf: EVENT},
+    services: {shop: (t) => ({...sections(t).services.shop, state: 'crit', why: 'PaymentStuck: payment-gateway does not answer', trouble: 103})}});
 async function shoot(page, name, path) {
     fire();
     await page.goto(fake.url + path);
     await page.waitForSelector('body[data-fresh=live]');
-    if (await page.locator('.chart').count())
-        await page.waitForSelector('.chart canvas');
+    await page.waitForSelector('main[data-view]');
     await page.waitForTimeout(2300);
     await page.screenshot({path: `${dir}/${name}.png`});
 }

@@ -115,8 +115,8 @@ static bool command_exists(struct span name)
 static bool skip_allowed(const struct runner *r, struct span test)
 {
     for (size_t i = 0; i < r->skip_n; i++)
-        if (span_equal(r->skips[i].test, test))
-            return r->skips[i].needs.len == 0 || !command_exists(r->skips[i].needs);
+        if (span_equal(r->skips[i].test, test) && (r->skips[i].needs.len == 0 || !command_exists(r->skips[i].needs)))
+            return true;
     return false;
 }
 

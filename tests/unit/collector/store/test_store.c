@@ -512,6 +512,63 @@ static void the_hook_tells_each_commit_and_leaves_derived_samples_out(void **sta
     assert_int_equal(store_newest_ms(f->s), 9000);
 }
 
+struct watched {
+    int64_t newest_ms[3];
+    uint32_t n;
+};
+static void note_watched(void *ctx, const struct commit_info *info)
+{
+    struct watched *w = ctx;
+    w->n = info->n_watched;
+    for (uint32_t i = 0; i < info->n_watched && i < ARRAY_LEN(w->newest_ms); i++)
+        w->newest_ms[i] = info->watched_ms[i];
+}
+
+static void commits_tell_of_watched_names(void **state)
+{
+    struct store_fixture *f = *state;
+    struct watched w = {0};
+    uint32_t numbers[3];
+    const struct span names[] = {SPAN("before"), SPAN("after"), SPAN("before")};
+    store_set_commit_hook(f->s, (struct commit_hook){&w, note_watched});
+    put(f->s, "before", 1000, 1);
+    assert_int_equal(w.n, 0);
+    check_ok(store_watch(f->s, names, ARRAY_LEN(names), numbers));
+    assert_int_equal(numbers[0], 0);
+    assert_int_equal(numbers[1], 1);
+    assert_int_equal(numbers[2], 0);
+    put(f->s, "before", 2000, 1); /* known before it was watched */
+    assert_int_equal(w.newest_ms[0], 2000);
+    assert_int_equal(w.newest_ms[1], INT64_MIN);
+    put(f->s, "after|i=1", 3000, 1); /* new since */
+    assert_int_equal(w.newest_ms[0], INT64_MIN);
+    assert_int_equal(w.newest_ms[1], 3000);
+    put(f->s, "another", 4000, 1);
+    assert_int_equal(w.newest_ms[0], INT64_MIN);
+    assert_int_equal(w.newest_ms[1], INT64_MIN);
+    struct write_request *derived = request_new();
+    derived->derived = true;
+    request_add(derived, "before", 5000, 1);
+    write_now(f->s, derived);
+    assert_int_equal(w.newest_ms[0], INT64_MIN);
+    check_ok(store_watch(f->s, &names[1], 1, numbers)); /* keeps its number */
+    assert_int_equal(numbers[0], 1);
+
+    char text[STORE_WATCH_MAX][16];
+    struct span many[STORE_WATCH_MAX];
+    uint32_t all[STORE_WATCH_MAX];
+    for (unsigned i = 0; i < STORE_WATCH_MAX; i++) {
+        (void)snprintf(text[i], sizeof text[i], "n%u", i);
+        many[i] = span_str(text[i]);
+    }
+    check_ok(store_watch(f->s, many, STORE_WATCH_MAX, all));
+    assert_int_equal(all[0], 2);
+    assert_int_equal(all[STORE_WATCH_MAX - 3], STORE_WATCH_MAX - 1);
+    assert_int_equal(all[STORE_WATCH_MAX - 2], UINT32_MAX); /* too many */
+    put(f->s, "n5", 6000, 1);
+    assert_int_equal(w.n, STORE_WATCH_MAX);
+}
+
 static void count_answer(void *ctx, const struct store_written *written)
 {
     assert_int_equal(written->error, 0);
@@ -738,6 +795,46 @@ static void retention_drops_what_is_over_and_forgets_its_series(void **state)
     assert_int_equal(count_samples(f->s, "again"), 1);
 }
 
+static void retention_spares_what_is_pinned_and_waits_for_the_pins(void **state)
+{
+    struct store_fixture *f = *state;
+    static _Atomic int64_t now;
+    static const char *const NAMES[] = {"commerce:", NULL};
+    const int64_t day = 86400000;
+    shut(f);
+    atomic_store(&now, 10 * day);
+    f->config.now_ms = settable;
+    f->config.now_ctx = &now;
+    f->config.retention_ms = 3 * day;
+    f->config.retention_waits = true;
+    open_again(f);
+    put(f->s, "commerce:orders", 8 * day, 1);
+    check_ok(store_seal(f->s));
+    put(f->s, "commerce:orders", 9 * day, 2); /* its own extent, outside of the window */
+    check_ok(store_seal(f->s));
+    for (int i = 0; i < 200; i++) { /* into the next group of series */
+        char text[32];
+        (void)snprintf(text, sizeof text, "other|i=%d", i);
+        put(f->s, text, 8 * day, i);
+    }
+    check_ok(store_seal(f->s));
+    atomic_store(&now, 20 * day);
+    restart(f);
+    sleep_us(50000);
+    check_ok(store_seal(f->s)); /* the writer has been around: upkeep comes before work */
+    assert_int_equal(stat_of(f->s, "crest_store_retired_extents_total"), 0);
+    struct store_pin pin = {8 * day - 1000, 8 * day + 1000, NAMES};
+    check_ok(store_set_pins(f->s, &pin, 1));
+    for (int i = 0; i < 4000 && stat_of(f->s, "crest_store_retired_extents_total") < 2; i++)
+        sleep_us(1000);
+    assert_int_equal(count_samples(f->s, "commerce:orders"), 1);
+    assert_int_equal(count_samples(f->s, "other|i=199"), 0);
+    check_ok(store_set_pins(f->s, NULL, 0));
+    for (int i = 0; i < 4000 && store_oldest_ms(f->s) != INT64_MAX; i++)
+        sleep_us(1000);
+    assert_int_equal(count_samples(f->s, "commerce:orders"), 0);
+}
+
 /* ---- a full disk ---- */
 static void limit_pages(struct store *s, void *ctx)
 {
@@ -850,6 +947,7 @@ int main(void)
         TEST(label_names_and_values_follow_the_selections),
         TEST(metadata_is_kept),
         TEST(the_hook_tells_each_commit_and_leaves_derived_samples_out),
+        TEST(commits_tell_of_watched_names),
         TEST(a_full_queue_says_so_and_the_request_stays_the_callers),
         TEST(a_folder_is_open_once),
         TEST(other_folders_are_refused_with_the_reason),
@@ -857,6 +955,7 @@ int main(void)
         TEST(a_damaged_log_record_costs_its_own_samples_only),
         TEST(sealing_trims_the_log_and_a_stop_leaves_no_wal),
         TEST(retention_drops_what_is_over_and_forgets_its_series),
+        TEST(retention_spares_what_is_pinned_and_waits_for_the_pins),
         TEST(a_full_disk_refuses_writes_serves_reads_and_heals),
         TEST(a_store_without_a_path_keeps_everything_in_memory),
         TEST(a_long_series_is_whole),
