@@ -224,6 +224,9 @@ static int open_doors(struct demo *d)
         return r;
     story("shop http://%s  collector http://%s  agent http://%s", d->stage.address[SHOP], d->stage.address[COLLECTOR],
           d->stage.address[AGENT]);
+    story("watch it: http://%s/ in a browser (from afar: ssh -L 9480:%s HOST), or build/crest-tui http://%s in a "
+          "terminal",
+          d->stage.address[COLLECTOR], d->stage.address[COLLECTOR], d->stage.address[COLLECTOR]);
     r = history_write(&d->stage, unix_ms() - 15000, &samples);
     if (r < 0)
         return r;
