@@ -9,7 +9,7 @@ static double rank_step(const char *key, const json_t *row)
     return -row_number(row, "index");
 }
 
-/* The largest rate of the same service: the funnel's mouth. */
+/* The largest rate of the same service: visitors may enter at any step. */
 static double mouth_of(const struct app *app, const json_t *step)
 {
     double most = 0;
@@ -79,7 +79,7 @@ void view_journeys(struct app *app, struct cells *c, struct box box)
         {"p95", 8, true, 0, draw_p95},
         {"failures", 8, true, 0, draw_failures},
         {"declined", 8, true, 1, draw_business},
-        {"of the first step", 0, false, 2, draw_funnel},
+        {"share of the busiest step", 0, false, 2, draw_funnel},
     };
     struct row *rows;
     size_t n = table_rows(app, VIEW_JOURNEYS, "steps", rank_step, NULL, &rows);

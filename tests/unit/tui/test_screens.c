@@ -172,7 +172,7 @@ static void the_selection_stays_with_its_row(void **state)
 static void commands_complete_and_say_what_is_wrong(void **state)
 {
     (void)state;
-    check_after(":frames all\n<F2>jo<Tab><Enter>", "of the first step", NULL);
+    check_after(":frames all\n<F2>jo<Tab><Enter>", "share of the busiest step", NULL);
     check_after(":frames all\n<F2>service sh<Tab><Enter>", "■ shop crit", NULL);
     check_after(":frames all\n<F2>alrts<Enter>", "no command ':alrts' (did you mean :alerts?)", NULL);
     check_after(":frames all\n<F2>back x<Enter>", "'x' is no duration", NULL);
