@@ -201,7 +201,7 @@ void view_event(struct app *app, struct cells *c, struct box box)
     size_t alerts = json_object_size(model_section(app_model(app), "alerts"));
     int below = rest.h >= 12 ? 2 + 1 + (alerts ? 2 + (int)(alerts < 4 ? alerts : 4) : 0) + 4 : 2;
     int table = rest.h - below > 2 ? rest.h - below : 3;
-    if (n > 0 && table > (int)n + 1)
+    if (table > (int)n + 1)
         table = (int)n + 1;
     struct box list = take_lines(&rest, table);
     if (n > 0)
