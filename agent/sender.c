@@ -4,6 +4,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
+#include "lib/base/number.h"
 #include "lib/wire/remote_write.h"
 #include "lib/wire/url.h"
 
@@ -219,6 +220,17 @@ void sender_metadata(struct sender *s, const struct metadata *m)
         dropped(s, 0, "metadata that no request can hold");
 }
 
+/* Refused for good; a receiver of remote write 2.0's manners says how many samples it has stored all the same. */
+static void refused(struct sender *s, uint32_t samples, const struct http_response *response, const char *why)
+{
+    uint64_t written = 0;
+    struct span header = http_response_header(response, "x-prometheus-remote-write-samples-written");
+    if (header.len && parse_u64_span(header, samples, &written) < 0)
+        written = 0;
+    atomic_fetch_add(&s->counts.sent_samples, written);
+    dropped(s, samples - (uint32_t)written, why);
+}
+
 static bool retryable(const struct http_response *response)
 {
     return response->error || response->status >= 500 || response->status == 429;
@@ -236,7 +248,7 @@ static void failed_request(struct sender *s, struct flight *f, const struct http
     atomic_fetch_add(&s->counts.failed_requests, 1);
     if (!retryable(response)) {
         if (!f->spooled) /* else its twin in the spool is counted when it is refused */
-            dropped(s, f->samples, why);
+            refused(s, f->samples, response, why);
         if (!f->live)
             spool_pop(s->spool);
         return;

@@ -157,6 +157,17 @@ static void a_refused_batch_is_dropped_counted_and_not_repeated(void **state UNU
     expect_received(1);
 }
 
+static void of_a_batch_refused_in_part_the_rest_counts_as_sent(void **state UNUSED)
+{
+    open_sender();
+    answer(400, "X-Prometheus-Remote-Write-Samples-Written: 2\r\n");
+    for (int i = 0; i < 3; i++)
+        add();
+    run_until(1);
+    assert_int_equal(atomic_load(&sender_counts(f.sender)->sent_samples), 2);
+    assert_int_equal(atomic_load(&sender_counts(f.sender)->dropped_samples), 1);
+}
+
 static const int BUSY[] = {500, 503, 429};
 
 static void a_busy_endpoint_gets_the_batch_again_from_the_spool(void **state UNUSED)
@@ -395,6 +406,7 @@ int main(void)
         TEST(a_batch_leaves_at_once_and_is_counted),
         TEST(headers_and_credentials_go_with_each_request),
         TEST(a_refused_batch_is_dropped_counted_and_not_repeated),
+        TEST(of_a_batch_refused_in_part_the_rest_counts_as_sent),
         TEST(a_busy_endpoint_gets_the_batch_again_from_the_spool),
         TEST(retry_after_is_honoured_up_to_a_minute),
         TEST(backoff_grows_to_a_second),
