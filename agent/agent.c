@@ -24,6 +24,7 @@ struct agent {
     struct agent_settings settings;
     struct agent_config *config;
     struct http_client *http;
+    struct pair_table *pairs; /* labels of all targets' series */
     struct target **targets;
     size_t n_targets, cap_targets;
     struct sender **senders;
@@ -102,7 +103,7 @@ MUST_USE static int sync_target(struct sync *s, const struct scrape_job *job, co
 {
     struct agent *a = s->a;
     struct target *t = NULL;
-    int r = target_new(job, labels, address, &a->config->external_labels, &t);
+    int r = target_new(job, labels, address, &a->config->external_labels, a->pairs, &t);
     if (r < 0 || !t)
         return r;
     struct target *old = strmap_get(&s->known, span_str(t->key));
@@ -369,18 +370,21 @@ MUST_USE static int make_senders(struct agent *a, const struct agent_config *con
     return 0;
 }
 
-int agent_new(const struct agent_settings *settings, struct problems *problems, struct agent **ret)
+int agent_new(const struct agent_settings *settings, int64_t now_us, int64_t unix_now_ms, struct problems *problems,
+              struct agent **ret)
 {
     struct agent *a = calloc(1, sizeof *a);
     if (!a)
         return -ENOMEM;
     a->settings = *settings;
     a->sink = (struct sample_sink){a, sink_sample, sink_metadata};
-    a->now_us = mono_us();
-    a->unix_ms = unix_ms();
+    a->now_us = now_us;
+    a->unix_ms = unix_now_ms;
     pthread_mutex_init(&a->senders_lock, NULL);
     strmap_init(&a->metadata, METADATA_MAX);
     int r = agent_config_load(settings->config_path, &a->config, problems);
+    if (r == 0)
+        r = pair_table_new(&a->pairs);
     if (r == 0)
         r = http_client_new(&a->http);
     if (r == 0)
@@ -407,6 +411,7 @@ void agent_free(struct agent *a)
         target_free(a->targets[i]); /* no stale markers: a restart goes on where this one stopped */
     }
     free(a->targets);
+    pair_table_free(a->pairs);
     free_senders(a->senders, a->n_senders);
     http_client_free(a->http);
     strmap_done(&a->metadata);
@@ -483,6 +488,11 @@ int64_t agent_step(struct agent *a, int64_t now_us, int64_t unix_now_ms)
     if (http_ms >= 0 && now_us + http_ms * 1000 < next)
         next = now_us + http_ms * 1000;
     return next;
+}
+
+size_t agent_in_flight(const struct agent *a)
+{
+    return http_client_pending(a->http);
 }
 
 bool agent_idle(const struct agent *a)

@@ -160,7 +160,7 @@ static int run(const struct options *o)
     const char *web_path = options_text(o, "web-config");
     int r = web_path ? web_config_load(web_path, &web, &problems) : 0;
     if (r == 0)
-        r = agent_new(&settings, &problems, &a);
+        r = agent_new(&settings, mono_us(), unix_ms(), &problems, &a);
     r = report(&problems, r);
     int code = r == -EINVAL || r == -ENOENT ? EXIT_USAGE : r < 0 ? EXIT_FAILED : EXIT_OK;
     if (r == 0) {

@@ -4,10 +4,13 @@
 
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
+#include "lib/base/number.h"
 #include "lib/wire/remote_write.h"
 #include "lib/wire/url.h"
 
 #define SPOOL_AFTER_US 500000
+#define HOLD_US_MAX                                                                                                    \
+    100000 /* a batch is held back so long at most: a target that hangs again and again must not hold it for ever */
 #define BATCH_BYTES (2u << 20) /* a batch this large does not wait for the one in flight */
 #define BACKOFF_MIN_US 100000
 #define BACKOFF_MAX_US 1000000      /* so soon does a collector that is back see live samples again */
@@ -53,6 +56,18 @@ MUST_USE static char *shown(const char *text)
     return buf_take(&out, NULL);
 }
 
+static void count_spool(struct sender *s)
+{
+    struct spool_counts n;
+    if (!s->spool)
+        return;
+    spool_count(s->spool, &n);
+    atomic_store(&s->counts.spool_bytes, n.bytes);
+    atomic_store(&s->counts.spool_records, n.records);
+    atomic_store(&s->counts.spool_dropped_samples, n.dropped_samples);
+    atomic_store(&s->counts.spool_damaged_records, n.damaged_records);
+}
+
 int sender_new(const struct remote_endpoint *endpoint, struct http_client *http, const char *dir, uint64_t spool_bytes,
                struct sender **ret)
 {
@@ -83,6 +98,7 @@ int sender_new(const struct remote_endpoint *endpoint, struct http_client *http,
         sender_free(s);
         return r;
     }
+    count_spool(s); /* what an earlier run left */
     for (size_t i = 0; i < ARRAY_LEN(FIXED); i++)
         s->headers[i] = FIXED[i];
     for (size_t i = 0; i < n; i++)
@@ -107,18 +123,6 @@ static void dropped(struct sender *s, uint32_t samples, const char *why)
     atomic_fetch_add(&s->counts.dropped_samples, samples);
     if (log_allow(s->endpoint->url, 10000, &hidden))
         log_warn("samples dropped", "url", "%s", s->shown_url, "samples", "%u", samples, "error", "%s", why);
-}
-
-static void count_spool(struct sender *s)
-{
-    struct spool_counts n;
-    if (!s->spool)
-        return;
-    spool_count(s->spool, &n);
-    atomic_store(&s->counts.spool_bytes, n.bytes);
-    atomic_store(&s->counts.spool_records, n.records);
-    atomic_store(&s->counts.spool_dropped_samples, n.dropped_samples);
-    atomic_store(&s->counts.spool_damaged_records, n.damaged_records);
 }
 
 static void to_spool(struct sender *s, struct span body, uint32_t samples)
@@ -176,6 +180,7 @@ static void make_room(struct sender *s)
 void sender_add(struct sender *s, const struct labels *labels, const struct sample *sample, int64_t now_us)
 {
     struct labels relabelled;
+    s->now_us = now_us; /* a full batch leaves from here */
     atomic_fetch_add_explicit(&s->counts.samples, 1, memory_order_relaxed);
     if (s->endpoint->relabel.n) {
         struct label_builder b;
@@ -215,6 +220,17 @@ void sender_metadata(struct sender *s, const struct metadata *m)
         dropped(s, 0, "metadata that no request can hold");
 }
 
+/* Refused for good; a receiver of remote write 2.0's manners says how many samples it has stored all the same. */
+static void refused(struct sender *s, uint32_t samples, const struct http_response *response, const char *why)
+{
+    uint64_t written = 0;
+    struct span header = http_response_header(response, "x-prometheus-remote-write-samples-written");
+    if (header.len && parse_u64_span(header, samples, &written) < 0)
+        written = 0;
+    atomic_fetch_add(&s->counts.sent_samples, written);
+    dropped(s, samples - (uint32_t)written, why);
+}
+
 static bool retryable(const struct http_response *response)
 {
     return response->error || response->status >= 500 || response->status == 429;
@@ -232,7 +248,7 @@ static void failed_request(struct sender *s, struct flight *f, const struct http
     atomic_fetch_add(&s->counts.failed_requests, 1);
     if (!retryable(response)) {
         if (!f->spooled) /* else its twin in the spool is counted when it is refused */
-            dropped(s, f->samples, why);
+            refused(s, f->samples, response, why);
         if (!f->live)
             spool_pop(s->spool);
         return;
@@ -331,6 +347,8 @@ int64_t sender_step(struct sender *s, int64_t now_us, int64_t hold_until_us)
 {
     int64_t next = INT64_MAX;
     s->now_us = now_us;
+    if (s->oldest_us && hold_until_us > s->oldest_us + HOLD_US_MAX)
+        hold_until_us = s->oldest_us + HOLD_US_MAX;
     step_live(s, hold_until_us > now_us);
     step_backlog(s);
     if (hold_until_us > now_us && s->oldest_us)

@@ -25,7 +25,7 @@ MUST_USE int sender_new(const struct remote_endpoint *endpoint, struct http_clie
 void sender_free(struct sender *s);
 void sender_add(struct sender *s, const struct labels *labels, const struct sample *sample, int64_t now_us);
 void sender_metadata(struct sender *s, const struct metadata *m);
-/* hold_until_us: no live batch leaves before, more of the same moment is on its way; 0: none. */
+/* hold_until_us: no live batch leaves before, more of the same moment is on its way; 0: none. Never longer than 100 ms. */
 int64_t sender_step(struct sender *s, int64_t now_us, int64_t hold_until_us);
 /* Nothing in memory waits to be sent or spooled? */
 bool sender_idle(const struct sender *s);

@@ -4,22 +4,30 @@
 
 #include "lib/base/limits.h"
 
-#define KEY_BYTES_MAX (LABELS_MAX * (LABEL_NAME_BYTES_MAX + LABEL_VALUE_BYTES_MAX + 2ul))
-
-void series_cache_init(struct series_cache *c)
+void series_cache_init(struct series_cache *c, struct pair_table *pairs)
 {
-    *c = (struct series_cache){0};
-    buf_init(&c->key, KEY_BYTES_MAX);
+    *c = (struct series_cache){.pairs = pairs};
+}
+
+static void release(struct series_cache *c, const uint32_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        pair_table_release(c->pairs, ids[i]);
+}
+
+static void forget(struct series_cache *c, struct cached_series *e)
+{
+    release(c, e->ids, (size_t)e->n_scraped + e->n_final);
+    free(e->ids);
 }
 
 void series_cache_done(struct series_cache *c)
 {
     for (size_t i = 0; i < c->n; i++)
-        free(c->list[i].final.pairs);
+        forget(c, &c->list[i]);
     free(c->list);
     free(c->slots);
-    buf_done(&c->key);
-    *c = (struct series_cache){0};
+    *c = (struct series_cache){.pairs = c->pairs};
 }
 
 static void place(struct series_cache *c, uint32_t index)
@@ -37,30 +45,46 @@ static void place_all(struct series_cache *c)
         place(c, (uint32_t)i);
 }
 
+/* ---- finding ---- */
+
+static bool is(const struct series_cache *c, const struct cached_series *e, const struct labels *scraped)
+{
+    if (e->n_scraped != scraped->n)
+        return false;
+    for (size_t i = 0; i < scraped->n; i++) {
+        const struct label *known = pair_table_at(c->pairs, e->ids[i]), *l = &scraped->pairs[i];
+        if (!span_equal(known->value, l->value) || !span_equal(known->name, l->name))
+            return false;
+    }
+    return true;
+}
+
+int64_t series_cache_next(struct series_cache *c, const struct labels *scraped)
+{
+    if (c->expected >= c->n || !is(c, &c->list[c->expected], scraped))
+        return -ENOENT;
+    return (int64_t)c->expected++;
+}
+
 int64_t series_cache_find(struct series_cache *c, const struct labels *scraped, uint64_t hash)
 {
-    buf_clear(&c->key);
-    for (size_t i = 0; i < scraped->n; i++) {
-        buf_span(&c->key, scraped->pairs[i].name);
-        buf_char(&c->key, 0);
-        buf_span(&c->key, scraped->pairs[i].value);
-        buf_char(&c->key, 0);
-    }
-    if (buf_error(&c->key))
-        return buf_error(&c->key);
     for (size_t at = hash & (c->n_slots - 1); c->n_slots && c->slots[at]; at = (at + 1) & (c->n_slots - 1)) {
-        const struct cached_series *e = &c->list[c->slots[at] - 1];
-        if (e->hash == hash && e->key_bytes == c->key.len && memcmp(e->key, c->key.data, c->key.len) == 0)
-            return (int64_t)c->slots[at] - 1;
+        size_t index = c->slots[at] - 1;
+        if (c->list[index].hash == (uint32_t)hash && is(c, &c->list[index], scraped)) {
+            c->expected = index + 1;
+            return (int64_t)index;
+        }
     }
     return -ENOENT;
 }
 
+/* ---- adding ---- */
+
 MUST_USE static int grow(struct series_cache *c)
 {
     if (c->n == c->cap) {
-        size_t cap = c->cap ? c->cap + c->cap / 2 : 64;
-        struct cached_series *list = realloc(c->list, cap * sizeof *list);
+        size_t cap = c->cap ? c->cap + c->cap / 4 + 16 : 64;
+        struct cached_series *list = reallocarray(c->list, cap, sizeof *list);
         if (!list)
             return -ENOMEM;
         c->list = list;
@@ -68,7 +92,7 @@ MUST_USE static int grow(struct series_cache *c)
     }
     if ((c->n + 1) * 4 > c->n_slots * 3) {
         size_t n = c->n_slots ? c->n_slots * 2 : 128;
-        uint32_t *slots = realloc(c->slots, n * sizeof *slots);
+        uint32_t *slots = reallocarray(c->slots, n, sizeof *slots);
         if (!slots)
             return -ENOMEM;
         c->slots = slots;
@@ -78,68 +102,90 @@ MUST_USE static int grow(struct series_cache *c)
     return 0;
 }
 
-/* One allocation for final labels and key. */
-MUST_USE static int fill(struct cached_series *e, const struct labels *final, struct span key)
+/* Append the labels' numbers to ids[*n]. On failure what was appended has been released. */
+MUST_USE static int take(struct series_cache *c, const struct labels *labels, uint32_t *ids)
 {
-    size_t n = final ? final->n : 0, bytes = n * sizeof(struct label) + key.len;
-    for (size_t i = 0; i < n; i++)
-        bytes += final->pairs[i].name.len + final->pairs[i].value.len;
-    char *memory = malloc(bytes ? bytes : 1);
-    if (!memory)
-        return -ENOMEM;
-    struct label *pairs = (struct label *)(void *)memory;
-    char *at = memory + n * sizeof(struct label);
-    for (size_t i = 0; i < n; i++) {
-        struct span parts[2] = {final->pairs[i].name, final->pairs[i].value};
-        for (int k = 0; k < 2; k++) {
-            memcpy(at, parts[k].ptr, parts[k].len);
-            parts[k].ptr = at;
-            at += parts[k].len;
+    for (size_t i = 0; i < labels->n; i++) {
+        int r = pair_table_take(c->pairs, &labels->pairs[i], &ids[i]);
+        if (r < 0) {
+            release(c, ids, i);
+            return r;
         }
-        pairs[i] = (struct label){parts[0], parts[1]};
     }
-    if (key.len)
-        memcpy(at, key.ptr, key.len);
-    e->final = (struct labels){pairs, n};
-    e->key = at;
-    e->key_bytes = (uint32_t)key.len;
     return 0;
 }
 
-int64_t series_cache_add(struct series_cache *c, uint64_t hash, const struct labels *final)
+int64_t series_cache_add(struct series_cache *c, const struct labels *scraped, uint64_t hash,
+                         const struct labels *final)
 {
-    if (grow(c) < 0)
+    static const struct labels NONE = {0};
+    if (!final)
+        final = &NONE;
+    size_t n = scraped->n + final->n;
+    if (scraped->n > UINT16_MAX || final->n > UINT16_MAX)
+        return -EINVAL;
+    uint32_t *ids = malloc(n ? n * sizeof *ids : 1);
+    if (!ids || grow(c) < 0 || take(c, scraped, ids) < 0) {
+        free(ids);
         return -ENOMEM;
-    c->list[c->n] = (struct cached_series){.hash = hash, .round = c->round - 1};
-    int r = fill(&c->list[c->n], final, buf_view(&c->key));
-    if (r < 0)
-        return r;
-    c->n++;
-    place(c, (uint32_t)(c->n - 1));
+    }
+    if (take(c, final, ids + scraped->n) < 0) {
+        release(c, ids, scraped->n);
+        free(ids);
+        return -ENOMEM;
+    }
+    c->list[c->n] = (struct cached_series){.ids = ids,
+                                           .hash = (uint32_t)hash,
+                                           .round = c->round - 1,
+                                           .n_scraped = (uint16_t)scraped->n,
+                                           .n_final = (uint16_t) final->n};
+    place(c, (uint32_t)c->n++);
+    c->expected = c->n;
     return (int64_t)c->n - 1;
 }
 
 int series_cache_rename(struct series_cache *c, size_t index, const struct labels *final)
 {
     struct cached_series *e = &c->list[index];
-    struct label *old = e->final.pairs;
-    int r = fill(e, final, span_of(e->key, e->key_bytes));
-    if (r == 0)
-        free(old);
-    return r;
+    size_t n = e->n_scraped + final->n;
+    uint32_t *ids = final->n > UINT16_MAX ? NULL : malloc(n ? n * sizeof *ids : 1);
+    if (!ids || take(c, final, ids + e->n_scraped) < 0) {
+        free(ids);
+        return -ENOMEM;
+    }
+    memcpy(ids, e->ids, e->n_scraped * sizeof *ids);
+    release(c, e->ids + e->n_scraped, e->n_final);
+    free(e->ids);
+    e->ids = ids;
+    e->n_final = (uint16_t) final->n;
+    return 0;
 }
 
-void series_cache_scraped(const struct cached_series *e, struct label *pairs, struct labels *ret)
+/* ---- labels ---- */
+
+static struct labels labels_of(const struct series_cache *c, const uint32_t *ids, size_t n, struct label *pairs)
 {
-    struct span rest = span_of(e->key, e->key_bytes), name, value;
-    ret->pairs = pairs;
-    ret->n = 0;
-    while (rest.len && ret->n <= LABELS_MAX && span_cut(&rest, 0, &name) && span_cut(&rest, 0, &value))
-        pairs[ret->n++] = (struct label){name, value};
+    for (size_t i = 0; i < n; i++)
+        pairs[i] = *pair_table_at(c->pairs, ids[i]);
+    return (struct labels){pairs, n};
 }
 
-void series_cache_sweep(struct series_cache *c, void (*gone)(void *ctx, const struct cached_series *e), void *ctx)
+struct labels series_cache_final(const struct series_cache *c, const struct cached_series *e, struct label *pairs)
 {
+    return labels_of(c, e->ids + e->n_scraped, e->n_final, pairs);
+}
+
+struct labels series_cache_scraped(const struct series_cache *c, const struct cached_series *e, struct label *pairs)
+{
+    return labels_of(c, e->ids, e->n_scraped, pairs);
+}
+
+/* ---- forgetting ---- */
+
+void series_cache_sweep(struct series_cache *c,
+                        void (*gone)(void *ctx, const struct cached_series *e, const struct labels *final), void *ctx)
+{
+    struct label pairs[LABELS_MAX + 1];
     size_t kept = 0;
     for (size_t i = 0; i < c->n; i++) {
         struct cached_series *e = &c->list[i];
@@ -147,9 +193,11 @@ void series_cache_sweep(struct series_cache *c, void (*gone)(void *ctx, const st
             c->list[kept++] = *e;
             continue;
         }
-        if (e->final.n)
-            gone(ctx, e);
-        free(e->final.pairs);
+        if (e->n_final) {
+            struct labels final = series_cache_final(c, e, pairs);
+            gone(ctx, e, &final);
+        }
+        forget(c, e);
     }
     if (kept == c->n)
         return;

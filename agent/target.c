@@ -141,7 +141,7 @@ MUST_USE static int make_labels(struct target *t, struct label_builder *b, struc
 }
 
 int target_new(const struct scrape_job *job, const struct pair_list *group, struct span address,
-               const struct pair_list *external, struct target **ret)
+               const struct pair_list *external, struct pair_table *pairs, struct target **ret)
 {
     struct target *t = calloc(1, sizeof *t);
     struct label_builder b;
@@ -151,7 +151,7 @@ int target_new(const struct scrape_job *job, const struct pair_list *group, stru
         return -ENOMEM;
     arena_init(&t->arena, TARGET_BYTES);
     arena_init(&t->info_arena, TARGET_BYTES);
-    series_cache_init(&t->cache);
+    series_cache_init(&t->cache, pairs);
     t->job = job;
     t->external = *external;
     t->interval_ms = job->interval_ms;
@@ -200,7 +200,9 @@ struct page_reader {
     struct arena arena;
     struct buf scratch;
     uint64_t n, kept, added;
-    const char *why; /* of a refusal */
+    const char *why;        /* of a refusal */
+    struct metadata family; /* told when its last line has come; in family_texts */
+    struct arena family_texts;
 };
 
 /* The series' labels as they leave: target labels win unless honor_labels (the page's are kept as exported_NAME), metric_relabel_configs,
@@ -250,8 +252,11 @@ static const char *over_limit(const struct scrape_job *job, const struct labels 
 
 MUST_USE static int64_t series_of(struct page_reader *p, const struct labels *scraped)
 {
+    int64_t at = series_cache_next(&p->t->cache, scraped);
+    if (at != -ENOENT)
+        return at;
     uint64_t hash = labels_hash(scraped);
-    int64_t at = series_cache_find(&p->t->cache, scraped, hash);
+    at = series_cache_find(&p->t->cache, scraped, hash);
     if (at != -ENOENT)
         return at;
     struct labels final = {0};
@@ -269,7 +274,7 @@ MUST_USE static int64_t series_of(struct page_reader *p, const struct labels *sc
             return -EINVAL;
         p->added++;
     }
-    return series_cache_add(&p->t->cache, hash, r > 0 ? &final : NULL);
+    return series_cache_add(&p->t->cache, scraped, hash, r > 0 ? &final : NULL);
 }
 
 static int on_sample(void *ctx, const struct exposition_sample *s)
@@ -286,7 +291,7 @@ static int on_sample(void *ctx, const struct exposition_sample *s)
         return 0; /* the same series twice in a page: the first one counts */
     e->round = t->cache.round;
     e->own_time = own_time && !t->job->track_timestamps_staleness;
-    if (e->final.n == 0)
+    if (e->n_final == 0)
         return 0;
     p->kept++;
     if (t->job->sample_limit && p->kept > t->job->sample_limit) {
@@ -294,7 +299,7 @@ static int on_sample(void *ctx, const struct exposition_sample *s)
         return -EINVAL;
     }
     if (t->n_page == t->cap_page) {
-        size_t cap = t->cap_page ? t->cap_page * 2 : 256;
+        size_t cap = t->cap_page ? t->cap_page * 2 : t->cache.n + 64;
         struct scraped *page = realloc(t->page, cap * sizeof *page);
         if (!page)
             return -ENOMEM;
@@ -306,11 +311,25 @@ static int on_sample(void *ctx, const struct exposition_sample *s)
     return 0;
 }
 
+static void tell_family(struct page_reader *p)
+{
+    if (p->family.name.len)
+        p->sink->metadata(p->sink->ctx, &p->family);
+    p->family = (struct metadata){0};
+    arena_reset(&p->family_texts);
+}
+
+/* A family grows line by line: only the whole of it is told, else it would change with every page. */
 static int on_metadata(void *ctx, const struct metadata *m)
 {
     struct page_reader *p = ctx;
-    p->sink->metadata(p->sink->ctx, m);
-    return 0;
+    bool ok = true;
+    if (!span_equal(p->family.name, m->name))
+        tell_family(p);
+    struct span name = p->family.name.len ? p->family.name : arena_span(&p->family_texts, m->name, &ok);
+    p->family = (struct metadata){name, m->type, arena_span(&p->family_texts, m->unit, &ok),
+                                  arena_span(&p->family_texts, m->help, &ok)};
+    return ok ? 0 : -ENOMEM;
 }
 
 /* The last failure, as a label's value: valid UTF-8 on one line. */
@@ -348,6 +367,7 @@ MUST_USE static int parse_page(struct page_reader *p, const struct http_response
         format = (enum exposition_format)t->job->fallback_format;
     }
     int r = exposition_parse(format, buf_view(&response->body), &events, &error);
+    tell_family(p);
     if (r < 0 && p->why)
         set_error(t, "%s", p->why);
     else if (r < 0 && error.text[0])
@@ -368,11 +388,11 @@ static void stale(const struct sample_sink *sink, const struct labels *labels, i
     sink->sample(sink->ctx, labels, &marker);
 }
 
-static void on_gone(void *ctx, const struct cached_series *e)
+static void on_gone(void *ctx, const struct cached_series *e, const struct labels *final)
 {
     const struct gone *g = ctx;
     if (e->sent && !e->own_time)
-        stale(g->sink, &e->final, g->time_ms);
+        stale(g->sink, final, g->time_ms);
 }
 
 /* crest_agent_target_info carries the last error; a changed one is another series, so the old one ends. */
@@ -430,6 +450,17 @@ static void http_failed(struct target *t, const struct http_response *response)
         set_error(t, "server returned HTTP status %d", response->status);
 }
 
+static void pass_on(struct target *t, const struct sample_sink *sink)
+{
+    struct label pairs[LABELS_MAX + 1];
+    for (size_t i = 0; i < t->n_page; i++) {
+        struct cached_series *e = &t->cache.list[t->page[i].series];
+        struct labels final = series_cache_final(&t->cache, e, pairs);
+        sink->sample(sink->ctx, &final, &t->page[i].sample);
+        e->sent = true;
+    }
+}
+
 void target_take_page(struct target *t, const struct http_response *response, int64_t took_us,
                       const struct sample_sink *sink)
 {
@@ -437,6 +468,7 @@ void target_take_page(struct target *t, const struct http_response *response, in
     struct gone g = {sink, t->time_ms};
     bool ok = false;
     arena_init(&p.arena, TARGET_BYTES);
+    arena_init(&p.family_texts, SCRAPE_BODY_BYTES_MAX);
     buf_init(&p.scratch, TARGET_BYTES);
     t->n_page = 0;
     t->error[0] = 0;
@@ -446,23 +478,18 @@ void target_take_page(struct target *t, const struct http_response *response, in
     else
         ok = parse_page(&p, response) == 0;
     if (ok)
-        for (size_t i = 0; i < t->n_page; i++) {
-            struct cached_series *e = &t->cache.list[t->page[i].series];
-            sink->sample(sink->ctx, &e->final, &t->page[i].sample);
-            e->sent = true;
-        }
+        pass_on(t, sink);
     else
         series_cache_begin(&t->cache); /* nothing was seen: everything known goes stale */
     series_cache_sweep(&t->cache, on_gone, &g);
     report(t, &p, ok, took_us, sink);
     t->scrapes++;
     t->failures += !ok;
-    if (t->cap_page > 4 * t->n_page + 4096) { /* one giant page must not keep its memory */
-        free(t->page);
-        t->page = NULL;
-        t->cap_page = 0;
-    }
+    free(t->page); /* the next target uses the same memory */
+    t->page = NULL;
+    t->n_page = t->cap_page = 0;
     buf_done(&p.scratch);
+    arena_done(&p.family_texts);
     arena_done(&p.arena);
 }
 
@@ -484,7 +511,7 @@ void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const
     struct series_cache cache = t->cache;
     struct arena arena = t->info_arena;
     struct page_reader p = {.t = fresh, .sink = sink};
-    struct label pairs[LABELS_MAX + 1];
+    struct label pairs[LABELS_MAX + 1], old_pairs[LABELS_MAX + 1];
     fresh->due_us = t->due_us;
     fresh->grid_ms = t->grid_ms;
     fresh->scrapes = t->scrapes;
@@ -514,14 +541,14 @@ void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const
     buf_init(&p.scratch, TARGET_BYTES);
     for (size_t i = 0; i < fresh->cache.n; i++) {
         struct cached_series *e = &fresh->cache.list[i];
-        struct labels scraped, final = {0};
+        struct labels scraped = series_cache_scraped(&fresh->cache, e, pairs), final = {0},
+                      old = series_cache_final(&fresh->cache, e, old_pairs);
         arena_reset(&p.arena);
-        series_cache_scraped(e, pairs, &scraped);
         int r = final_labels(&p, &scraped, &final);
-        if (r < 0 || labels_equal(&final, &e->final))
+        if (r < 0 || labels_equal(&final, &old))
             continue;
         if (e->sent && !e->own_time)
-            stale(sink, &e->final, time_ms);
+            stale(sink, &old, time_ms);
         e->sent = false;
         if (series_cache_rename(&fresh->cache, i, &final) < 0)
             break; /* the old name stays until memory is back */

@@ -1,6 +1,6 @@
 /* target.h - one scrape target: its labels, its schedule, what its last scrape brought.
  *
- *   r = target_new(job, &group_labels, address, &external, &t);   // relabelled; *ret NULL: dropped
+ *   r = target_new(job, &group_labels, address, &external, pairs, &t);   // relabelled; *ret NULL: dropped
  *   target_take_page(t, response, took_us, sink);     // parse, relabel, stale markers, up and scrape_*
  *   target_gone(t, time_ms, sink);                     // stale markers for everything
  *   target_free(t);
@@ -45,7 +45,7 @@ struct target {
     uint64_t scrapes, failures;
 };
 MUST_USE int target_new(const struct scrape_job *job, const struct pair_list *group, struct span address,
-                        const struct pair_list *external, struct target **ret);
+                        const struct pair_list *external, struct pair_table *pairs, struct target **ret);
 void target_free(struct target *t);
 /* `fresh` is the same target (equal keys) under a new configuration: it takes over cache and schedule of t, which is left to be freed. Series that the
  * new configuration calls otherwise end with a stale marker. A request in flight goes on for `fresh`. */

@@ -6,9 +6,12 @@
 
 #include "lib/base/hash.h"
 
+#define SWEEP_PERIOD_MS 1000 /* walking over all of them takes some ms */
+
 struct sessions {
     pthread_mutex_t lock;
     struct strmap map; /* id -> struct session, malloc'd */
+    int64_t swept_ms;
 };
 
 int sessions_new(struct sessions **ret)
@@ -72,6 +75,9 @@ static void sweep(struct sessions *s, int64_t now_ms)
     size_t at = 0, n = 0;
     struct span key;
     void *value;
+    if (now_ms - s->swept_ms < SWEEP_PERIOD_MS && now_ms >= s->swept_ms)
+        return; /* full of people who are really there */
+    s->swept_ms = now_ms;
     struct session **idle = malloc((s->map.used + 1) * sizeof *idle);
     if (!idle)
         return;

@@ -95,13 +95,19 @@ static void run_command(struct script *s, struct span line)
     } else if (span_equal(name, SPAN("wheel"))) {
         app_wheel(s->app, span_equal(rest, SPAN("up")) ? 1 : -1);
     } else {
-        bool was_bad = s->app->message_is_bad;
-        s->app->message_is_bad = false;
-        s->app->message[0] = '\0';
-        app_command(s->app, text);
-        if (s->app->message_is_bad)
-            wrong(s, s->app->message, line);
-        s->app->message_is_bad = s->app->message_is_bad || was_bad;
+        struct app *app = s->app;
+        char before[sizeof app->message];
+        bool was_bad = app->message_is_bad;
+        memcpy(before, app->message, sizeof before);
+        app->message_is_bad = false;
+        app->message[0] = '\0';
+        app_command(app, text);
+        if (app->message_is_bad)
+            wrong(s, app->message, line);
+        if (app->message[0] == '\0') { /* it said nothing: what stood there stays */
+            memcpy(app->message, before, sizeof before);
+            app->message_is_bad = was_bad;
+        }
     }
 }
 

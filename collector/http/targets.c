@@ -85,7 +85,9 @@ static void work_targets(struct httpd_request *r, struct http_room *room)
     struct promql_result *results[QUERIES] = {0};
     struct promql_error error = {0};
     int64_t now = unix_ms();
-    bool ok = true;
+    struct span wanted =
+        httpd_param(r, "state"); /* "active", "dropped" or "any", as Prometheus has it; agents tell the active */
+    bool ok = true, active = !span_equal(wanted, SPAN("dropped"));
     for (size_t i = 0; i < QUERIES && ok; i++) {
         struct query_request q = {.text = span_str(TEXTS[i]), .start_ms = now, .end_ms = now};
         ok = query_run(room->query, &q, &results[i], &error) == 0;
@@ -99,7 +101,7 @@ static void work_targets(struct httpd_request *r, struct http_room *room)
         jw_object(&j);
         jw_key(&j, "activeTargets");
         jw_array(&j);
-        for (size_t i = 0; i < results[INFO]->n_series; i++)
+        for (size_t i = 0; active && i < results[INFO]->n_series; i++)
             if (is_newest(results[INFO], i))
                 target(&j, &results[INFO]->series[i].labels, results);
         jw_end(&j);

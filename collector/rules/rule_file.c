@@ -193,7 +193,34 @@ struct depends {
     const struct group_def *group;
     size_t n_before;
     int last;
+    struct rule_def *def;
 };
+
+static bool reads_already(const struct rule_def *def, struct span name)
+{
+    for (size_t i = 0; i < def->n_reads; i++)
+        if (span_equal(def->reads[i], name))
+            return true;
+    return false;
+}
+
+/* A selector's metric name. The list doubles at powers of two, so it needs no capacity of its own. */
+static void note_read(struct depends *d, struct span name)
+{
+    struct rule_def *def = d->def;
+    size_t n = def->n_reads;
+    if (d->rd->error || reads_already(def, name))
+        return;
+    if ((n & (n - 1)) == 0) {
+        struct span *reads = keep_array(d->rd, n ? 2 * n : 1, sizeof *reads);
+        if (!reads)
+            return;
+        if (n)
+            memcpy(reads, def->reads, n * sizeof *reads);
+        def->reads = reads;
+    }
+    def->reads[def->n_reads++] = keep(d->rd, name);
+}
 
 static bool rule_writes(const struct rule_def *def, const struct matcher *matchers, size_t n)
 {
@@ -218,9 +245,12 @@ static void note_selector(void *ctx, const struct matcher *matchers, size_t n)
     bool named = false;
     for (size_t i = 0; i < n && !named; i++) {
         named = matchers[i].type == MATCH_EQUAL && span_equal(matchers[i].name, SPAN("__name__"));
-        if (named)
+        if (named) {
             found = (int)(uintptr_t)strmap_get(d->outputs, matchers[i].value) - 1;
+            note_read(d, matchers[i].value);
+        }
     }
+    d->def->reads_any = d->def->reads_any || !named;
     for (size_t i = d->n_before; !named && i-- > 0 && found < 0;)
         if (rule_writes(&d->group->rules[i], matchers, n))
             found = (int)i;
@@ -243,6 +273,7 @@ static void read_expr(struct reader *rd, const struct yaml_node *node, struct ru
         if (buf_error(&text) < 0)
             rd->error = -ENOMEM;
         buf_done(&text);
+        d->def = def;
         promql_each_selector(e, note_selector, d);
         def->reads_from = d->last;
     } else {

@@ -195,6 +195,8 @@ int rule_set_load(const char *const *paths, size_t n, int64_t interval_ms, struc
     for (size_t g = 0; g < set->n_groups && r == 0; g++)
         r = set_keys(set, &set->groups[g], &seen);
     strmap_done(&seen);
+    if (r == 0)
+        r = rule_set_find_inputs(set);
     paths_done(&files);
     if (r < 0) {
         rule_set_free(set);

@@ -25,6 +25,9 @@ struct rule_def {
     uint32_t line; /* of the rule in its file */
     /* The last rule before this one in its group whose output it may select, -1: none. What those wrote must be visible first. */
     int reads_from;
+    struct span *reads; /* metric names of its selectors */
+    size_t n_reads;
+    bool reads_any; /* a selector without a name */
     /* What makes a rule the same across reloads and restarts: file, group, kind, name, labels, and its number among equals. */
     struct span key;
 };
@@ -35,6 +38,11 @@ struct group_def {
     struct rule_def *rules;
     size_t n_rules;
     uint64_t hash; /* of file and name: where on the grid it runs */
+    /* Fast groups: the names that are not written by rules, on which what it reads depends, and their numbers in the store. None: any commit
+     * may be news for it. */
+    struct span *inputs;
+    size_t n_inputs;
+    uint32_t *watched;
 };
 struct rule_set {
     unsigned refs; /* 1 at first; counted by whoever shares it */
@@ -47,6 +55,8 @@ struct rule_set {
 MUST_USE int rule_set_load(const char *const *paths, size_t n, int64_t interval_ms, struct rule_set **ret,
                            struct problems *problems);
 void rule_set_free(struct rule_set *set);
+/* inputs.c: fill in the groups' inputs. */
+MUST_USE int rule_set_find_inputs(struct rule_set *set);
 
 /* Internal to the two files that read: one file's groups, appended by the caller. */
 MUST_USE int rule_file_read(const char *path, int64_t interval_ms, struct arena *arena, struct group_def **ret,

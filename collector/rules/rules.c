@@ -10,8 +10,6 @@
 
 #define DEFAULT_INTERVAL_MS 60000
 #define DEFAULT_RESEND_MS 60000
-#define NEAR_NOW_MS                                                                                                    \
-    5000 /* samples older or further ahead are history, a backlog, or a wrong clock: they wake no rule */
 #define IDLE_WAIT_MS 60000 /* a lane without groups */
 
 static int64_t wall_clock(void *ctx)
@@ -192,7 +190,7 @@ MUST_USE static int resume(struct rules *ru, struct group *groups, size_t n, con
 {
     int64_t newest_ms = ru->config.store ? store_newest_ms(ru->config.store) : TIME_NONE;
     for (size_t g = 0; g < n; g++)
-        if (schedule_is_fast(&groups[g].schedule) && newest_ms != TIME_NONE && newest_ms <= now_ms + NEAR_NOW_MS)
+        if (schedule_is_fast(&groups[g].schedule) && newest_ms != TIME_NONE && newest_ms <= now_ms + RULES_NEAR_NOW_MS)
             schedule_resume(&groups[g].schedule, newest_ms);
     return rules_state_restore(ru, rules_by_key, now_ms);
 }
@@ -259,9 +257,12 @@ int rules_load(struct rules *ru, const char *const *paths, size_t n, struct prob
     struct rule_set *set;
     int r = rule_set_load(paths, n, ru->config.interval_ms, &set, problems);
     if (r == 0) {
-        pthread_rwlock_wrlock(&ru->set_lock);
-        r = swap_set(ru, set);
-        pthread_rwlock_unlock(&ru->set_lock);
+        r = rules_watch_inputs(ru, set);
+        if (r == 0) {
+            pthread_rwlock_wrlock(&ru->set_lock);
+            r = swap_set(ru, set);
+            pthread_rwlock_unlock(&ru->set_lock);
+        }
         if (r < 0) {
             rule_set_free(set);
             problem_add(problems, PROBLEM_ERROR, "rules", 0, 0, "cannot take the rules over: %s", strerror(-r));
@@ -297,7 +298,7 @@ static bool records(const struct group_def *def)
 /* Run the group when it is due, and say whether it recorded; ms until it wants to be looked at again. */
 static int64_t turn_group(struct rules *ru, struct group *g, int64_t now_ms, bool *recorded)
 {
-    struct schedule_turn t = schedule_turn(&g->schedule, now_ms, atomic_load(&ru->newest_ms));
+    struct schedule_turn t = schedule_turn(&g->schedule, now_ms, rules_newest_input_ms(ru, g->def));
     if (t.stepped_back) {
         atomic_fetch_add(&ru->clock_steps, 1);
         log_warn("the clock was stepped back, rule groups start anew", "group", SPAN_FMT, SPAN_ARG(g->def->name));
@@ -416,15 +417,8 @@ static void lane_main(void *arg)
 static void on_commit(void *ctx, const struct commit_info *info)
 {
     struct rules *ru = ctx;
-    if (info->newest_ms == INT64_MIN)
-        return;
-    int64_t now_ms = rules_now_ms(ru), before_ms = atomic_load(&ru->newest_ms);
-    if (info->newest_ms < now_ms - NEAR_NOW_MS || info->newest_ms > now_ms + NEAR_NOW_MS)
-        return;
-    if (info->newest_ms <= before_ms && before_ms <= now_ms + NEAR_NOW_MS)
-        return; /* else the clock was stepped back since */
-    atomic_store(&ru->newest_ms, info->newest_ms);
-    wake_lane(&ru->lanes[1]);
+    if (rules_take_commit(ru, info, rules_now_ms(ru)))
+        wake_lane(&ru->lanes[1]);
 }
 
 struct commit_hook rules_commit_hook(struct rules *ru)
@@ -467,6 +461,8 @@ int rules_new(const struct rules_config *config, struct rules **ret)
     if (!ru)
         return -ENOMEM;
     atomic_init(&ru->newest_ms, TIME_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(ru->input_ms); i++)
+        atomic_init(&ru->input_ms[i], TIME_NONE);
     pthread_rwlockattr_t attr;
     pthread_rwlockattr_init(&attr);
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP); /* a reload must get its turn */

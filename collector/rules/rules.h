@@ -8,7 +8,7 @@
  *   rules_stop(ru); … store_close(store); rules_free(ru);      // the hook may be called until the store is closed
  *
  * Semantics: Prometheus's, docs/rules.md. Groups with interval <= 2 s run exactly once per interval, at the first
- * commit with a sample newer than what the last evaluation saw, at the latest on the tick; evaluation time is that
+ * commit with a newer sample of what they read (through other rules, too), at the latest on the tick; evaluation time is that
  * newest sample's (else the tick), strictly rising. Samples far from now (history, a sender whose clock is wrong) and
  * the rules' own do not count. Slower groups keep Prometheus's grid. Missed evaluations are skipped and counted.
  *
@@ -25,7 +25,7 @@ struct rules;
 /* Who watches evaluations (the live stream): called on an evaluation's thread, must be cheap and never wait. Members may be NULL. */
 struct rules_watch {
     void *ctx;
-    void (*round)(void *ctx);          /* groups that record every second or two have run: their samples are in the store */
+    void (*round)(void *ctx); /* groups that record every second or two have run: their samples are in the store */
     void (*alerts_changed)(void *ctx); /* an alert began to pend or fire, or ended; rules_each_alert has it already */
 };
 struct rules_config {

@@ -2,6 +2,7 @@
  *
  *   rules.c        construction, reload, threads ("lanes"), the commit hook
  *   schedule.c     when a group runs
+ *   inputs.c       which commits are news for a group
  *   evaluate.c     one evaluation of a group: query each rule, write, page
  *   record.c       a recording rule's result -> samples
  *   alerts.c       an alerting rule's result -> states, samples, alerts to send
@@ -22,9 +23,12 @@
 #include "collector/rules/schedule.h"
 #include "collector/state/label_box.h"
 #include "lib/base/hash.h"
+#include "lib/base/limits.h"
 #include "lib/base/thread.h"
 
 #define TIME_NONE INT64_MIN
+#define RULES_NEAR_NOW_MS                                                                                              \
+    5000 /* samples older or further ahead are history, a backlog, or a wrong clock: they wake no rule */
 #define RULES_RESOLVED_RETENTION_MS (15 * 60 * 1000)
 /* After a restart short windows are empty for a while, as the senders come back and fill the gap: that is not the end
  * of an alert. */
@@ -101,6 +105,7 @@ struct rules {
     struct group_view **published; /* one per group */
     size_t n_published;
     atomic_int_least64_t newest_ms;
+    atomic_int_least64_t input_ms[STORE_WATCH_MAX]; /* the same per watched name */
     atomic_bool stopping;
     struct lane lanes[2]; /* slow, fast */
     atomic_uint_least64_t template_failures, state_failures, write_failures, clock_steps;
@@ -112,6 +117,14 @@ static inline int64_t rules_now_ms(const struct rules *ru)
 {
     return ru->config.now_ms(ru->config.now_ctx);
 }
+
+/* ---- inputs.c ---- */
+/* Have the store tell of the set's inputs. Waits for the store's writer: not under set_lock. */
+MUST_USE int rules_watch_inputs(struct rules *ru, struct rule_set *set);
+/* Newest live sample of what the group reads, TIME_NONE: none yet. */
+int64_t rules_newest_input_ms(const struct rules *ru, const struct group_def *def);
+/* Note a commit's times. Was there anything new? */
+bool rules_take_commit(struct rules *ru, const struct commit_info *info, int64_t now_ms);
 
 /* ---- output.c ---- */
 struct output {

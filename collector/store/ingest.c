@@ -55,6 +55,8 @@ static int resolve(struct store *s, const struct write_series *ws, uint32_t *ret
             return 0;
     }
     int r = series_index_add(ix, &ws->labels, hash, ret_id);
+    if (r == 0 && s->n_watched)
+        store_watch_series(s, series_index_at(ix, *ret_id));
     return r == -ENOSPC ? STORE_REFUSED_SERIES_CAP + 1 : r;
 }
 
@@ -95,6 +97,8 @@ static int accept(struct store *s, struct job *job, const struct write_series *w
         s->commit_oldest_ms = sample->t_ms;
     if (!job->request->derived && sample->t_ms > s->commit_scraped_newest_ms)
         s->commit_scraped_newest_ms = sample->t_ms;
+    if (UNLIKELY(series->watch) && !job->request->derived && sample->t_ms > s->watched_ms[series->watch - 1])
+        s->watched_ms[series->watch - 1] = sample->t_ms;
     s->commit_samples++;
     job->written.samples++;
     return 0;

@@ -25,6 +25,7 @@
 struct series {
     const uint32_t *pairs; /* n_pairs × {name, value} symbols, sorted by name; NULL: there is no such series */
     uint32_t n_pairs;
+    uint32_t watch; /* the writer's: number of its watched name + 1 */
     uint64_t hash;
     int64_t max_ms; /* the writer's: no sample of the series is later than this */
 };

@@ -42,6 +42,7 @@ static struct store *store_new(const struct store_config *config)
     families_init(&s->families);
     headlog_init(&s->log);
     buf_init(&s->key, KEY_BYTES_MAX);
+    strmap_init(&s->watched, STORE_WATCH_MAX);
     pthread_mutex_init(&s->view_lock, NULL);
     pthread_mutex_init(&s->pool_lock, NULL);
     pthread_rwlockattr_t prefer_writer;
@@ -67,6 +68,7 @@ static void store_free(struct store *s)
     headlog_done(&s->log);
     buf_done(&s->key);
     families_done(&s->families);
+    strmap_done(&s->watched);
     extent_dir_done(&s->extents);
     series_index_done(&s->index);
     pthread_mutex_destroy(&s->view_lock);

@@ -72,7 +72,9 @@ struct commit_info {
     int64_t
         newest_ms; /* newest sample time of this commit (not of the store), derived requests left out; INT64_MIN: none */
     uint64_t samples;
-    int64_t mono_us; /* when the commit was done */
+    int64_t mono_us;           /* when the commit was done */
+    const int64_t *watched_ms; /* as newest_ms, for each watched name by its number; until the hook returns */
+    uint32_t n_watched;
 };
 struct commit_hook {
     void *ctx;
@@ -86,6 +88,9 @@ struct store_pin {
     const char *const *name_prefixes;
 };
 MUST_USE int store_set_pins(struct store *s, const struct store_pin *pins, size_t n);
+/* Let commits tell of samples of these metric names (commit_info.watched_ms). Numbers are dense from 0, a name keeps its number; UINT32_MAX
+ * for those over STORE_WATCH_MAX. Waits for the writer. -ENOMEM, -ESHUTDOWN. */
+MUST_USE int store_watch(struct store *s, const struct span *names, size_t n, uint32_t *ret_numbers);
 /* Seal the head into extents and trim the log now (tests, before a backup). */
 MUST_USE int store_seal(struct store *s);
 

@@ -4,6 +4,7 @@
  *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
  *   seal.c     head -> extents, retention             source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
+ *   watch.c    names that commits tell of
  *
  * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
  * replaced under view_lock. index and extents have locks of their own. Counters are relaxed atomics. */
@@ -19,6 +20,8 @@
 #include "collector/store/headlog.h"
 #include "collector/store/series_index.h"
 #include "collector/store/store.h"
+#include "lib/base/hash.h"
+#include "lib/base/limits.h"
 #include "lib/base/thread.h"
 #include "lib/db/db.h"
 
@@ -116,6 +119,9 @@ struct store {
     size_t n_pins;
     int64_t commit_newest_ms, commit_oldest_ms, commit_scraped_newest_ms;
     uint64_t commit_samples;
+    struct strmap watched; /* metric name -> its number + 1 */
+    int64_t watched_ms[STORE_WATCH_MAX];
+    uint32_t n_watched;
     int64_t head_since_us, retention_due_us, probe_due_us, truncate_due_us;
     size_t wal_bytes; /* written since the last complete checkpoint, roughly */
 
@@ -138,6 +144,9 @@ MUST_USE int store_load(struct store *s, char *why, size_t why_bytes);
 /* ingest.c: put the request's samples into the active head and the log record; fills job->written but its error. -ENOMEM: the
  * whole commit must be undone. */
 MUST_USE int store_ingest(struct store *s, struct job *job);
+
+/* watch.c: does somebody watch the new series' name? */
+void store_watch_series(struct store *s, struct series *series);
 
 /* writer.c */
 void store_writer_main(void *store);

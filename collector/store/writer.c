@@ -161,6 +161,8 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
     s->commit_samples = 0;
     s->commit_newest_ms = s->commit_scraped_newest_ms = INT64_MIN;
     s->commit_oldest_ms = INT64_MAX;
+    for (uint32_t i = 0; i < s->n_watched; i++)
+        s->watched_ms[i] = INT64_MIN;
     headlog_begin(&s->log);
     bool full = head_is_full(s);
     int r = full ? -ENOSPC : 0;
@@ -188,7 +190,8 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
     int64_t done_us = mono_us();
     store_count(s, COUNT_COMMIT_US, (uint64_t)(done_us - started_us));
     if (r == 0 && s->commit_samples && s->hook.committed) {
-        struct commit_info info = {s->commit_scraped_newest_ms, s->commit_samples, done_us};
+        struct commit_info info = {s->commit_scraped_newest_ms, s->commit_samples, done_us, s->watched_ms,
+                                   s->n_watched};
         s->hook.committed(s->hook.ctx, &info);
     }
     for (size_t i = 0; i < taken; i++)

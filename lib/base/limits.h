@@ -52,12 +52,17 @@
 #define TALLY_GROUPS_MAX 10000u /* of a counted sum: its figure fails above */
 #define TALLY_SERIES_MAX 20000u /* counters behind one figure: it fails above */
 #define REPORT_BYTES_MAX (64u << 20) /* a report: 64 markets of a month by the minute */
+#define TALLY_GROUPS_MAX 10000u          /* of a counted sum: its figure fails above */
+#define TALLY_SERIES_MAX 20000u          /* counters behind one figure: it fails above */
 #define EVENT_BODY_BYTES_MAX (64u << 20) /* an import: the three of them, quoted */
 
 /* ---- store ---- */
 #define STORE_SERIES_MAX                                                                                               \
     10000000u /* default cap: 324 B each (6 labels) are 3.2 GB; new series are refused above, known ones go on */
-#define STORE_FUTURE_MS 600000        /* default: a sender's clock may be this much ahead; refused above */
+#define STORE_FUTURE_MS 600000 /* default: a sender's clock may be this much ahead; refused above */
+#define RULE_INPUTS_MAX 256u   /* metric names that a rule group reads; with more it runs at any commit */
+#define STORE_WATCH_MAX                                                                                                \
+    1024u /* metric names whose samples a commit tells of; what rules beyond them read wakes them at any commit */
 #define STORE_HEAD_SAMPLES (1u << 20) /* samples in memory before they are sealed: some 20 MB, replayed in 0.2 s ... */
 #define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
     32u                        /* ... or as many per series, whichever is more: extents should not become tiny */

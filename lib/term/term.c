@@ -79,7 +79,8 @@ bool term_capable(const char **ret_why)
 static enum term_colors colors_of(const struct term_options *o)
 {
     const char *no_color = getenv("NO_COLOR");
-    if (o->no_color || (no_color && no_color[0] != '\0') || !has_colors())
+    if (o->no_color || (no_color && no_color[0] != '\0') || !has_colors() ||
+        start_color() != OK) /* COLORS is known only now */
         return TERM_MONO;
     return COLORS >= 256 ? TERM_256 : COLORS >= 8 ? TERM_16 : TERM_MONO;
 }
@@ -121,7 +122,6 @@ static void init_pairs(const struct terminal *t)
 {
     if (t->colors == TERM_MONO)
         return;
-    start_color();
     short own_fg = -1, own_bg = -1;
     if (use_default_colors() != OK) {
         own_fg = COLOR_WHITE;

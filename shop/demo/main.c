@@ -224,6 +224,9 @@ static int open_doors(struct demo *d)
         return r;
     story("shop http://%s  collector http://%s  agent http://%s", d->stage.address[SHOP], d->stage.address[COLLECTOR],
           d->stage.address[AGENT]);
+    story("watch it: http://%s/ in a browser (from afar: ssh -L 9480:%s HOST), or build/crest-tui http://%s in a "
+          "terminal",
+          d->stage.address[COLLECTOR], d->stage.address[COLLECTOR], d->stage.address[COLLECTOR]);
     r = history_write(&d->stage, unix_ms() - 15000, &samples);
     if (r < 0)
         return r;
@@ -247,27 +250,27 @@ static void run_sale(struct demo *d, struct fault *f)
 {
     until(d, 0.14);
     story("doors open: 24 visitors/s (8x)");
-    until(d, 0.22);
+    until(d, 0.20);
     story("the gateway slows to 3 s and declines 20 %% (with HTTP 200)");
     f[FAULT_SLOW].cause_ms = f[FAULT_DECLINES].cause_ms =
         control(d, "{\"gateway\":{\"latency_ms\":3000,\"decline_ratio\":0.2}}");
-    until(d, 0.40);
+    until(d, 0.43);
     f[FAULT_SLOW].cure_ms = f[FAULT_DECLINES].cure_ms =
         control(d, "{\"gateway\":{\"latency_ms\":80,\"decline_ratio\":0.02}}");
     story("recovery: the gateway is well again");
-    until(d, 0.50);
+    until(d, 0.52);
     story("the catalogue cache is lost");
     f[FAULT_CACHE].cause_ms = control(d, "{\"cache\":{\"enabled\":false,\"flush\":true}}");
-    until(d, 0.62);
+    until(d, 0.64);
     f[FAULT_CACHE].cure_ms = control(d, "{\"cache\":{\"enabled\":true}}");
     story("the cache is back");
-    until(d, 0.65);
+    until(d, 0.66);
     story("flash sale: %d buyers for %d units of %s", FLASH_BUYERS, FLASH_UNITS, FLASH_SKU);
     (void)control(d, "{\"stock\":[{\"sku\":\"" FLASH_SKU "\",\"units\":5}]}");
     f[FAULT_FLASH].cause_ms = unix_ms();
     if (!daemon_stopping())
         flash_sale(d);
-    until(d, 0.70);
+    until(d, 0.71);
     f[FAULT_FLASH].cure_ms = control(d, "{\"stock\":[{\"sku\":\"" FLASH_SKU "\",\"units\":1000}]}");
     story("a delivery of %s came in", FLASH_SKU);
     until(d, 0.78);

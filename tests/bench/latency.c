@@ -162,7 +162,8 @@ static void open_ours(struct side *s, unsigned run)
              "scrape_configs: [{job_name: bench, static_configs: [{targets: ['127.0.0.1:%u']}]}]\n"
              "remote_write: [{url: '%s/api/v1/write'}]\n",
              httpd_port(s->gauge.httpd), e2e_url(s->programs[0]));
-    s->programs[1] = e2e_start("crest-agent", E2E_ARGS("--config", e2e_write("ours.yml", config)));
+    s->programs[1] =
+        e2e_start("crest-agent", E2E_ARGS("--config", e2e_write("ours.yml", config), "--data", e2e_path("ours-agent")));
 }
 
 static bool answers(void *url)

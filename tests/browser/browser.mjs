@@ -29,8 +29,8 @@ export async function ready() {
     return true;
 }
 
-export async function withPage({width = 1280, height = 800, fake: options = {}, ...context}, run) {
-    const fake = await startFake(options);
+/* A tab of its own; run gets page and problems. */
+export async function withTab({width = 1280, height = 800, ...context}, run) {
     const tab = await browser.newContext({viewport: {width, height}, ...context});
     const page = await tab.newPage();
     const problems = [];
@@ -38,13 +38,21 @@ export async function withPage({width = 1280, height = 800, fake: options = {}, 
     page.on('pageerror', (error) => problems.push(error.stack));
     await page.addInitScript(() => addEventListener('securitypolicyviolation', (event) => console.error('CSP ' + event.violatedDirective + ' ' + event.blockedURI)));
     try {
-        await run({page, fake, problems, open: async (path) => {
-            await page.goto(fake.url + path);
-            await page.waitForSelector('body[data-fresh=live]');
-        }});
+        await run({page, problems});
         assert.deepEqual(problems, []);
     } finally {
         await tab.close();
+    }
+}
+/* The same before a fake collector of its own; open(path) waits until data are live. */
+export async function withPage(options, run) {
+    const fake = await startFake();
+    try {
+        await withTab(options, ({page, problems}) => run({page, fake, problems, open: async (path) => {
+            await page.goto(fake.url + path);
+            await page.waitForSelector('body[data-fresh=live]');
+        }}));
+    } finally {
         fake.stop();
     }
 }

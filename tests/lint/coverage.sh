@@ -1,12 +1,11 @@
 #!/bin/sh
 # coverage.sh - every row of docs/coverage.md names tests that exist, a check or a bench of the Makefile, or says `missing`.
-# A test is written `FOLDER/test_FILE.c: NAME, NAME` below tests/; a target `make NAME`.
+# A test is written `FOLDER/test_FILE.c: NAME, NAME` below tests/ (`browser/FILE.mjs: ITS TITLE` of the page); a target `make NAME`.
 set -eu
 cd "$(dirname "$0")/../.."
 awk '
 function wrong(words) { printf "docs/coverage.md:%d: %s\n", FNR, words; bad = 1 }
-function check_test(file, names,    path, text, line, n, i, name) {
-    path = "tests/" file
+function is_there(path,    text, line) {
     if (!(path in source)) {
         text = ""
         while ((getline line <path) > 0)
@@ -14,10 +13,17 @@ function check_test(file, names,    path, text, line, n, i, name) {
         close(path)
         source[path] = text
     }
-    if (source[path] == "") {
+    if (source[path] == "")
         wrong("there is no " path)
+    return source[path] != ""
+}
+function check_title(path, title) {
+    if (is_there(path) && !index(source[path], "test(\047" title "\047"))
+        wrong(path " has no test " title)
+}
+function check_test(path, names,    n, i, name) {
+    if (!is_there(path))
         return
-    }
     n = split(names, name, ", *")
     for (i = 1; i <= n; i++)
         if (source[path] !~ "[^a-zA-Z0-9_]" name[i] "[^a-zA-Z0-9_]")
@@ -34,7 +40,9 @@ FILENAME == "Makefile" { makefile = makefile $0 "\n"; next }
         piece = substr(shown, RSTART + 1, RLENGTH - 2)
         shown = substr(shown, RSTART + RLENGTH)
         if (piece ~ /^(unit|e2e|bench|fuzz)\/[^:]*\.c: /)
-            check_test(substr(piece, 1, index(piece, ":") - 1), substr(piece, index(piece, ": ") + 2))
+            check_test("tests/" substr(piece, 1, index(piece, ":") - 1), substr(piece, index(piece, ": ") + 2))
+        else if (piece ~ /^browser\/[^:]*\.mjs: /)
+            check_title("tests/" substr(piece, 1, index(piece, ":") - 1), substr(piece, index(piece, ": ") + 2))
         else if (piece ~ /^make bench-/) {
             if ((getline line <("tests/bench/" substr(piece, 12) ".c")) <= 0)
                 wrong("there is no tests/bench/" substr(piece, 12) ".c")

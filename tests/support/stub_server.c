@@ -174,15 +174,16 @@ static bool answer(struct connection *c, const struct stub_page *page)
         return false;
     struct buf head;
     buf_init(&head, 65536);
-    buf_printf(&head, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n", page->status, page->body_bytes);
+    size_t n = page->status == 204 || page->status == 304 ? 0 : page->body_bytes; /* these have none */
+    buf_printf(&head, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n", page->status, n);
     if (page->content_type)
         buf_printf(&head, "Content-Type: %s\r\n", page->content_type);
     buf_printf(&head, "%s\r\n", page->headers ? page->headers : "");
     bool ok = write_all(c, head.data, head.len);
     buf_done(&head);
-    size_t piece = page->drip_bytes ? page->drip_bytes : page->body_bytes;
-    for (size_t at = 0; ok && at < page->body_bytes; at += piece) {
-        size_t left = page->body_bytes - at;
+    size_t piece = page->drip_bytes ? page->drip_bytes : n;
+    for (size_t at = 0; ok && at < n; at += piece) {
+        size_t left = n - at;
         ok = write_all(c, page->body + at, left < piece ? left : piece);
         if (ok && page->drip_bytes)
             ok = pause_ms(c, 50);

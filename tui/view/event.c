@@ -201,7 +201,7 @@ void view_event(struct app *app, struct cells *c, struct box box)
     size_t alerts = json_object_size(model_section(app_model(app), "alerts"));
     int below = rest.h >= 12 ? 2 + 1 + (alerts ? 2 + (int)(alerts < 4 ? alerts : 4) : 0) + 4 : 2;
     int table = rest.h - below > 2 ? rest.h - below : 3;
-    if (n > 0 && table > (int)n + 1)
+    if (table > (int)n + 1)
         table = (int)n + 1;
     struct box list = take_lines(&rest, table);
     if (n > 0)
@@ -213,6 +213,8 @@ void view_event(struct app *app, struct cells *c, struct box box)
                        : "\xe2\x97\x8b orders are not known: no service brings commerce:orders_per_minute");
     if (rest.h < 2)
         return;
+    if (rest.h >= 14)
+        take_lines(&rest, 1);
     struct box strip = screen_section(c, take_lines(&rest, rest.h >= 12 ? 3 : 2), "services", "2");
     draw_services_strip(app, c, strip);
     if (alerts && rest.h >= 4) {

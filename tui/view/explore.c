@@ -67,6 +67,7 @@ void view_explore(struct app *app, struct cells *c, struct box box)
     if (n == 0) {
         cells_text(c, box.x, box.y + 2, box.w, STYLE_DIM,
                    e->query[0] == '\0'                   ? "for example: sum by (service) (commerce:throughput_rps)"
+                   : !app->live.t_ms                     ? "waiting for the collector"
                    : e->waiting || e->asked_mono_ms == 0 ? "asking"
                                                          : "no series");
         return;

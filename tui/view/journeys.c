@@ -9,7 +9,7 @@ static double rank_step(const char *key, const json_t *row)
     return -row_number(row, "index");
 }
 
-/* The largest rate of the same service: the funnel's mouth. */
+/* The largest rate of the same service: visitors may enter at any step. */
 static double mouth_of(const struct app *app, const json_t *step)
 {
     double most = 0;
@@ -79,7 +79,7 @@ void view_journeys(struct app *app, struct cells *c, struct box box)
         {"p95", 8, true, 0, draw_p95},
         {"failures", 8, true, 0, draw_failures},
         {"declined", 8, true, 1, draw_business},
-        {"of the first step", 0, false, 2, draw_funnel},
+        {"share of the busiest step", 0, false, 2, draw_funnel},
     };
     struct row *rows;
     size_t n = table_rows(app, VIEW_JOURNEYS, "steps", rank_step, NULL, &rows);
@@ -95,5 +95,5 @@ void view_journeys(struct app *app, struct cells *c, struct box box)
     table_draw(app, c, list, VIEW_JOURNEYS, COLUMNS, ARRAY_LEN(COLUMNS), rows, n);
     if (box.h > 4)
         cells_text(c, box.x, box.y + box.h - 1, box.w, STYLE_DIM,
-                   "failures are technical (errors, time-outs); declined is what the business refused: cards, stock");
+                   "failures: errors and time-outs \xc2\xb7 declined: cards and stock, what the business refused");
 }

@@ -66,6 +66,25 @@ static const struct column COLUMNS[] = {
     {"why", 0, false, 2, draw_why},
 };
 
+static void draw_service_graphs(struct app *app, struct cells *c, struct box box, const char *service, int across)
+{
+    static const struct {
+        const char *title, *track, *signal;
+        enum cell_style style;
+    } GRAPHS[] = {{"requests/s", "throughput", "", STYLE_NOW},
+                  {"errors", "errors", "error_ratio", STYLE_CRIT},
+                  {"p95", "p95", "seconds", STYLE_WARN},
+                  {"in flight", "inflight", "", STYLE_OK}};
+    int lines = (int)ARRAY_LEN(GRAPHS) / across, w = (box.w - 2 * (across - 1)) / across, h = box.h / lines;
+    for (int i = 0; i < (int)ARRAY_LEN(GRAPHS); i++) {
+        char track[512];
+        snprintf(track, sizeof track, "%s|%s", GRAPHS[i].track, service);
+        struct box at = {box.x + i % across * (w + 2), box.y + i / across * h, w, h};
+        view_graph(app, c, at,
+                   &(struct graph_of){GRAPHS[i].title, track, NULL, GRAPHS[i].signal, NAN, GRAPHS[i].style});
+    }
+}
+
 void view_services(struct app *app, struct cells *c, struct box box)
 {
     struct row *rows;
@@ -85,7 +104,18 @@ void view_services(struct app *app, struct cells *c, struct box box)
                      "and %llu services with less trouble that the stream leaves out (:query finds them)",
                      (unsigned long long)more);
     }
+    int free_lines = list.h - (int)n - 2;
+    if (free_lines < 8) {
+        table_draw(app, c, list, VIEW_SERVICES, COLUMNS, ARRAY_LEN(COLUMNS), rows, n);
+        return;
+    }
+    int y = list.y + list.h - free_lines;
+    list.h = (int)n + 1;
     table_draw(app, c, list, VIEW_SERVICES, COLUMNS, ARRAY_LEN(COLUMNS), rows, n);
+    const char *selected = app->lists[VIEW_SERVICES].key;
+    struct box detail =
+        screen_section(c, (struct box){box.x, y, box.w, free_lines > 18 ? 18 : free_lines}, selected, "Enter: more");
+    draw_service_graphs(app, c, detail, selected, box.w >= 150 ? 4 : 2);
 }
 
 /* ---- one service ------------------------------------------------------------------------------------------ */
@@ -136,6 +166,8 @@ static int draw_dependencies(struct app *app, struct cells *c, struct box box)
     struct row *rows;
     size_t n = table_rows(app, VIEW_HELP, "dependencies", NULL, of_service, &rows);
     int y = 0;
+    if (n == 0)
+        cells_text(c, box.x, box.y + y++, box.w, STYLE_DIM, "none known");
     for (size_t i = 0; i < n && y < box.h; i++, y++) {
         char failures[WORDS_MAX], p95[WORDS_MAX], oldest[WORDS_MAX];
         double failing = row_number(rows[i].row, "failure_ratio"),
@@ -157,21 +189,8 @@ void view_service(struct app *app, struct cells *c, struct box box)
             2;
     cells_text(c, x, box.y, box.x + box.w - x, STYLE_PLAIN,
                row ? row_text(row, "why") : "not among the services of this moment");
-    static const struct {
-        const char *title, *track, *signal;
-        enum cell_style style;
-    } GRAPHS[] = {{"requests/s", "throughput", "", STYLE_NOW},
-                  {"errors", "errors", "error_ratio", STYLE_CRIT},
-                  {"p95", "p95", "seconds", STYLE_WARN},
-                  {"in flight", "inflight", "", STYLE_OK}};
-    int height = (box.h - 1) / 4 > 3 ? (box.h - 1) / 4 : 3, across = 2, w = (box.w - 2) / 2, y = box.y + 1;
-    for (size_t i = 0; i < ARRAY_LEN(GRAPHS); i++) {
-        char track[512];
-        snprintf(track, sizeof track, "%s|%s", GRAPHS[i].track, app->service);
-        struct box at = {box.x + (int)i % across * (w + 2), y + (int)i / across * height, w, height};
-        view_graph(app, c, at,
-                   &(struct graph_of){GRAPHS[i].title, track, NULL, GRAPHS[i].signal, NAN, GRAPHS[i].style});
-    }
+    int height = (box.h - 1) / 4 > 3 ? (box.h - 1) / 4 : 3, y = box.y + 1;
+    draw_service_graphs(app, c, (struct box){box.x, y, box.w, 2 * height}, app->service, 2);
     struct box rest = {box.x, y + 2 * height, box.w, box.y + box.h - y - 2 * height};
     int used = 0;
     if (rest.h >= 3)

@@ -429,6 +429,50 @@ static void fast_groups_run_at_the_commit_of_a_live_sample(void **unused)
     bench_close(&b);
 }
 
+static double iterations(struct bench *b)
+{
+    return bench_counter(b, "crest_rule_group_iterations_total");
+}
+
+/* Its one run in the interval must not be spent on another sender's commit, before its own samples are there. */
+static void a_fast_group_runs_at_the_commit_of_what_it_reads(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *rules;
+        bool waits; /* for `up` */
+    } CASES[] = {
+        {"[{alert: A, expr: 'up > 0'}]", true},
+        {"[{record: r, expr: up}, {alert: A, expr: 'r > 0'}]", true}, /* through the rule that writes it */
+        {"[{alert: A, expr: 'up > 0 unless ALERTS'}]", true},
+        {"[{alert: A, expr: '{job=\"x\"} or up > 0'}]", false}, /* reads anything */
+        {"[{alert: A, expr: 'vector(1)'}]", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct bench b;
+        char yaml[256];
+        (void)snprintf(yaml, sizeof yaml, "groups:\n- {name: g, interval: 1s, rules: %s}\n", CASES[i].rules);
+        bench_open(&b, yaml, false);
+        int64_t t = bench_grid(&b, 1000000000);
+        bench_step(&b, t);
+        double before = iterations(&b);
+        b.now_ms = t + 100;
+        put_gauge(&b, "other", 1, t + 50);
+        bench_step(&b, t + 100);
+        assert_true(iterations(&b) == before + (CASES[i].waits ? 0 : 1));
+        b.now_ms = t + 200;
+        put_gauge(&b, "up", 1, t + 150);
+        bench_step(&b, t + 200);
+        assert_true(iterations(&b) == before + 1);
+        if (CASES[i].waits)
+            assert_true(bench_counter(&b, "crest_rule_group_last_evaluation_timestamp_seconds") ==
+                        (double)(t + 150) / 1000);
+        bench_step(&b, t + 2000); /* without news, at the slot's end */
+        assert_true(iterations(&b) == before + 2);
+        bench_close(&b);
+    }
+}
+
 static void old_and_future_samples_and_the_rules_own_wake_nobody(void **unused)
 {
     (void)unused;
@@ -615,6 +659,7 @@ int main(void)
         cmocka_unit_test(what_the_state_writer_refuses_is_tried_again),
         cmocka_unit_test(a_rule_that_cannot_be_evaluated_does_not_end_its_alerts),
         cmocka_unit_test(fast_groups_run_at_the_commit_of_a_live_sample),
+        cmocka_unit_test(a_fast_group_runs_at_the_commit_of_what_it_reads),
         cmocka_unit_test(old_and_future_samples_and_the_rules_own_wake_nobody),
         cmocka_unit_test(missed_evaluations_are_skipped_and_counted),
         cmocka_unit_test(a_reload_keeps_the_state_of_equal_rules),

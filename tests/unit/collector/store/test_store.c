@@ -512,6 +512,63 @@ static void the_hook_tells_each_commit_and_leaves_derived_samples_out(void **sta
     assert_int_equal(store_newest_ms(f->s), 9000);
 }
 
+struct watched {
+    int64_t newest_ms[3];
+    uint32_t n;
+};
+static void note_watched(void *ctx, const struct commit_info *info)
+{
+    struct watched *w = ctx;
+    w->n = info->n_watched;
+    for (uint32_t i = 0; i < info->n_watched && i < ARRAY_LEN(w->newest_ms); i++)
+        w->newest_ms[i] = info->watched_ms[i];
+}
+
+static void commits_tell_of_watched_names(void **state)
+{
+    struct store_fixture *f = *state;
+    struct watched w = {0};
+    uint32_t numbers[3];
+    const struct span names[] = {SPAN("before"), SPAN("after"), SPAN("before")};
+    store_set_commit_hook(f->s, (struct commit_hook){&w, note_watched});
+    put(f->s, "before", 1000, 1);
+    assert_int_equal(w.n, 0);
+    check_ok(store_watch(f->s, names, ARRAY_LEN(names), numbers));
+    assert_int_equal(numbers[0], 0);
+    assert_int_equal(numbers[1], 1);
+    assert_int_equal(numbers[2], 0);
+    put(f->s, "before", 2000, 1); /* known before it was watched */
+    assert_int_equal(w.newest_ms[0], 2000);
+    assert_int_equal(w.newest_ms[1], INT64_MIN);
+    put(f->s, "after|i=1", 3000, 1); /* new since */
+    assert_int_equal(w.newest_ms[0], INT64_MIN);
+    assert_int_equal(w.newest_ms[1], 3000);
+    put(f->s, "another", 4000, 1);
+    assert_int_equal(w.newest_ms[0], INT64_MIN);
+    assert_int_equal(w.newest_ms[1], INT64_MIN);
+    struct write_request *derived = request_new();
+    derived->derived = true;
+    request_add(derived, "before", 5000, 1);
+    write_now(f->s, derived);
+    assert_int_equal(w.newest_ms[0], INT64_MIN);
+    check_ok(store_watch(f->s, &names[1], 1, numbers)); /* keeps its number */
+    assert_int_equal(numbers[0], 1);
+
+    char text[STORE_WATCH_MAX][16];
+    struct span many[STORE_WATCH_MAX];
+    uint32_t all[STORE_WATCH_MAX];
+    for (unsigned i = 0; i < STORE_WATCH_MAX; i++) {
+        (void)snprintf(text[i], sizeof text[i], "n%u", i);
+        many[i] = span_str(text[i]);
+    }
+    check_ok(store_watch(f->s, many, STORE_WATCH_MAX, all));
+    assert_int_equal(all[0], 2);
+    assert_int_equal(all[STORE_WATCH_MAX - 3], STORE_WATCH_MAX - 1);
+    assert_int_equal(all[STORE_WATCH_MAX - 2], UINT32_MAX); /* too many */
+    put(f->s, "n5", 6000, 1);
+    assert_int_equal(w.n, STORE_WATCH_MAX);
+}
+
 static void count_answer(void *ctx, const struct store_written *written)
 {
     assert_int_equal(written->error, 0);
@@ -890,6 +947,7 @@ int main(void)
         TEST(label_names_and_values_follow_the_selections),
         TEST(metadata_is_kept),
         TEST(the_hook_tells_each_commit_and_leaves_derived_samples_out),
+        TEST(commits_tell_of_watched_names),
         TEST(a_full_queue_says_so_and_the_request_stays_the_callers),
         TEST(a_folder_is_open_once),
         TEST(other_folders_are_refused_with_the_reason),
