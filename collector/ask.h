@@ -15,6 +15,8 @@
 int ask_mark(const struct options *o);
 /* event import FILE | list | check FILE… | remove NAME */
 int ask_event(const struct options *o);
+/* report EVENT --output FILE, one self-contained HTML file. */
+int ask_report(const struct options *o);
 /* One event file and what it names, for `check`: prints what it holds when it is good. o may be NULL. */
 MUST_USE int ask_event_check(const char *file, const struct options *o, struct problems *problems);
 /* An event file (a map with `window` and `markets`)? What `check` without a kind goes by. */

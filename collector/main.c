@@ -20,6 +20,7 @@ static const struct command_def COMMANDS[] = {
     {"init", NULL, 0, 0, "print a commented crest.yml"},
     {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
     {"event", "import FILE | list | check FILE… | remove NAME", 1, 1000, "the sale: its window, plan and last event"},
+    {"report", "EVENT", 1, 1, "what an event came to, as one self-contained HTML file"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
@@ -127,6 +128,13 @@ static const struct option_def OPTIONS[] = {
      .arg = "DURATION",
      .help = "the window's length instead of the file's",
      .commands = "event"},
+    {.name = "output",
+     .letter = 'o',
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .fallback = "report.html",
+     .help = "where the report goes; - is standard output",
+     .commands = "report"},
     {.name = "log-level",
      .type = OPT_CHOICE,
      .arg = "LEVEL",
@@ -142,7 +150,10 @@ static const struct program_def PROGRAM = {
     .examples = "  crest-collector                                 # 127.0.0.1:9480, data in ./crest-data\n"
                 "  crest-collector --config crest.yml\n"
                 "  crest-collector init > crest.yml                # a commented start\n"
-                "  crest-collector check crest.yml                 # and every file it names\n",
+                "  crest-collector check crest.yml                 # and every file it names\n"
+                "  crest-collector event import sale.yml           # the sale, its plan and its last event\n"
+                "  crest-collector mark deploy checkout v42        # on the time-line\n"
+                "  crest-collector report sale -o report.html      # what it came to\n",
     .commands = COMMANDS,
     .options = OPTIONS,
 };
@@ -491,6 +502,8 @@ int main(int argc, char **argv)
         code = ask_mark(options);
     } else if (strcmp(command, "event") == 0) {
         code = ask_event(options);
+    } else if (strcmp(command, "report") == 0) {
+        code = ask_report(options);
     } else {
         code = run(options);
     }

@@ -102,8 +102,8 @@ static inline int64_t event_minutes(const struct event *e)
 
 /* ---- the CSV reader's side, used by event_read ---- */
 /* Fills rows (in e's arena) from minute,market,channel,sessions,orders,revenue. starts_ms: doors open of what the file speaks
- * about, for minutes written as wall-clock times. */
+ * about, for minutes written as wall-clock times; minutes beyond last_minute are refused. */
 MUST_USE int event_read_rows(struct event *e, const char *file, struct span text, int64_t starts_ms,
-                             struct event_rows *rows, struct problems *problems);
+                             int64_t last_minute, struct event_rows *rows, struct problems *problems);
 /* A wall-clock time YYYY-MM-DDTHH:MM[:SS] in the event's zone, or RFC 3339 with its offset. Says on failure what is wrong. */
 MUST_USE int event_read_time(const struct tz *tz, struct span text, int64_t *ret_ms, const char **ret_wrong);

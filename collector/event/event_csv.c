@@ -27,7 +27,7 @@ struct reader {
     struct field fields[FIELDS_MAX];
     size_t n;
     int columns[COLUMNS]; /* index of its field, -1: not there */
-    int64_t starts_ms;
+    int64_t starts_ms, last_minute;
     struct problems *problems;
     bool bad;
 };
@@ -162,7 +162,7 @@ static const struct field *field_of(const struct reader *rd, enum column c)
 
 static void read_minute(struct reader *rd, const struct field *f, struct event_row *row)
 {
-    int64_t minute, t_ms, last = event_minutes(rd->e) - 1;
+    int64_t minute, t_ms, last = rd->last_minute;
     const char *wrong = NULL;
     if (f->text.len && (f->text.ptr[0] == '+' || f->text.ptr[0] == '-')) {
         struct span digits = f->text.ptr[0] == '+' ? span_from(f->text, 1) : f->text;
@@ -324,10 +324,16 @@ MUST_USE static int draw_curves(struct event *e, struct event_rows *rows)
     return 0;
 }
 
-int event_read_rows(struct event *e, const char *file, struct span text, int64_t starts_ms, struct event_rows *rows,
-                    struct problems *problems)
+int event_read_rows(struct event *e, const char *file, struct span text, int64_t starts_ms, int64_t last_minute,
+                    struct event_rows *rows, struct problems *problems)
 {
-    struct reader rd = {.e = e, .file = file, .rest = text, .line = 1, .starts_ms = starts_ms, .problems = problems};
+    struct reader rd = {.e = e,
+                        .file = file,
+                        .rest = text,
+                        .line = 1,
+                        .starts_ms = starts_ms,
+                        .last_minute = last_minute,
+                        .problems = problems};
     struct span line;
     if (span_starts(text, SPAN("\xef\xbb\xbf"))) /* what spreadsheets put in front */
         rd.rest = span_from(text, 3);

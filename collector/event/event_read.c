@@ -216,7 +216,9 @@ static int read_rows(struct reading *w, const char *key, const char *named, cons
         yaml_problem(w->doc, yaml_get(yaml_root(w->doc), key), w->problems, "the file '%s' did not come along", named);
         return -EINVAL;
     }
-    return event_read_rows(w->e, file, span_str(text), starts_ms, rows, w->problems);
+    /* A rehearsal that is shorter than the sale leaves the rest of the plan aside. */
+    int64_t last_minute = w->source->length ? EVENT_LENGTH_MAX_MS / MINUTE_MS : event_minutes(w->e) - 1;
+    return event_read_rows(w->e, file, span_str(text), starts_ms, last_minute, rows, w->problems);
 }
 
 /* The last event times growth, for who has no plan. */

@@ -52,6 +52,7 @@ void on_annotations(struct httpd_request *r, void *ctx);
 void on_event_import(struct httpd_request *r, void *ctx);
 void on_events(struct httpd_request *r, void *ctx);
 void on_event(struct httpd_request *r, void *ctx);
+void on_report(struct httpd_request *r, void *ctx);
 void on_event_remove(struct httpd_request *r, void *ctx);
 void on_stream(struct httpd_request *r, void *ctx);
 void on_state(struct httpd_request *r, void *ctx);

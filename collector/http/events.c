@@ -3,7 +3,10 @@
 
 #include <errno.h>
 
+#include "collector/event/report.h"
+
 #include "lib/base/clock.h"
+#include "lib/base/limits.h"
 
 /* 400 with the first problem as its error and all of them beside it. */
 static void answer_problems(struct httpd_request *r, const struct problems *ps)
@@ -133,4 +136,36 @@ static void work_remove(struct httpd_request *r, struct http_room *room)
 void on_event_remove(struct httpd_request *r, void *ctx)
 {
     api_work(r, ctx, work_remove);
+}
+
+static void work_report(struct httpd_request *r, struct http_room *room)
+{
+    struct span name = httpd_segment(r, "name");
+    struct event *e = events_get(room->events, name);
+    struct report_sources from = {room->query, room->events, room->annotations};
+    struct promql_error error = {0};
+    struct buf html;
+    buf_init(&html, REPORT_BYTES_MAX);
+    int x = e ? report_write(&from, e, &html, &error) : -ENOENT;
+    if (x == 0) {
+        /* It is a document of its own: no script, nothing from elsewhere. */
+        httpd_reply_header(r, "Content-Security-Policy",
+                           "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'");
+        httpd_reply(r, 200, "text/html; charset=utf-8", &html);
+    } else if (x == -ENOENT) {
+        httpd_reply_error(r, 404, "not_found", "no event is called '" SPAN_FMT "'", SPAN_ARG(name));
+    } else if (x == -ENODATA) {
+        httpd_reply_error(r, 422, "execution", "the event has not begun, as far as the samples know");
+    } else if (error.kind != PROMQL_OK) {
+        api_query_error(r, &error);
+    } else {
+        httpd_reply_error(r, 500, "internal", "the report could not be written: %s", strerror(-x));
+    }
+    buf_done(&html);
+    event_free(e);
+}
+
+void on_report(struct httpd_request *r, void *ctx)
+{
+    api_work(r, ctx, work_report);
 }

@@ -20,6 +20,7 @@ static const struct httpd_route ROUTES[] = {
     {"POST", "/api/crest/v1/events", EVENT_BODY_BYTES_MAX, on_event_import, .help = "import an event and its plan"},
     {"GET", "/api/crest/v1/events", 0, on_events, .help = "the events by doors open"},
     {"GET", "/api/crest/v1/events/{name}", 0, on_event, .help = "an event with plan and last event by the minute"},
+    {"GET", "/api/crest/v1/events/{name}/report", 0, on_report, .help = "what an event came to, as HTML"},
     {"DELETE", "/api/crest/v1/events/{name}", 0, on_event_remove,
      .help = "forget an event; its window is not pinned any more"},
     {"GET", "/api/crest/v1/stream", 0, on_stream, .help = "what the consoles show, once a second (docs/stream.md)"},

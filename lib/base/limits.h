@@ -51,6 +51,7 @@
 #define EVENT_FILE_BYTES_MAX (16u << 20) /* event.yml, plan.csv or last.csv */
 #define TALLY_GROUPS_MAX 10000u          /* of a counted sum: its figure fails above */
 #define TALLY_SERIES_MAX 20000u          /* counters behind one figure: it fails above */
+#define REPORT_BYTES_MAX (64u << 20)     /* a report: 64 markets of a month by the minute */
 #define EVENT_BODY_BYTES_MAX (64u << 20) /* an import: the three of them, quoted */
 
 /* ---- store ---- */

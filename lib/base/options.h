@@ -42,6 +42,7 @@ enum option_type {
 };
 struct option_def {
     const char *name; /* without dashes */
+    char letter;      /* -o is short for it; 0: nothing is */
     enum option_type type;
     const char *arg;      /* how --help calls the value */
     const char *fallback; /* the default as the user would type it; NULL: none */

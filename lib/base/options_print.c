@@ -57,9 +57,12 @@ void option_print_range(const struct option_def *d, char *text, size_t n)
 /* "--rate R", "--verbose" */
 static int print_usage(const struct option_def *d, char *text, size_t n)
 {
+    char letter[8] = "";
+    if (d->letter)
+        snprintf(letter, sizeof letter, "-%c, ", d->letter);
     if (d->type == OPT_FLAG)
-        return snprintf(text, n, "--%s", d->name);
-    return snprintf(text, n, "--%s %s", d->name, d->arg ? d->arg : "VALUE");
+        return snprintf(text, n, "%s--%s", letter, d->name);
+    return snprintf(text, n, "%s--%s %s", letter, d->name, d->arg ? d->arg : "VALUE");
 }
 
 /* What stands in brackets behind the help: range, default, environment, commands. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/number.h"
 #include "tests/support/samples.h"
 
@@ -169,11 +170,66 @@ static void the_event_stands_beside_its_plan_in_the_stream(void **state)
     free(e2e_run("crest-collector", E2E_ARGS("event", "list", "--data", e2e_path("nowhere")), 1));
 }
 
+static void the_report_says_what_came_in_and_says_it_again_byte_for_byte(void **state)
+{
+    (void)state;
+    AUTO_FREE char *data = strdup(e2e_path("data")), *one = strdup(e2e_path("one.html"));
+    struct e2e_program *c = e2e_start("crest-collector", E2E_ARGS("--data", data));
+    int64_t starts_ms = (unix_ms() - 700000) / 1000 * 1000;
+    write_sale(c, starts_ms);
+    struct sample_batch *b = sample_batch_new();
+    for (int64_t s = 0; s <= 610; s++) {     /* quiet until the end; an alert from 70 to 90 */
+        if (s > 120 && (s < 300 || s > 340)) /* and a gap in the data */
+            sample_batch_add(b, "up|instance=a:1|job=shop", starts_ms + s * 1000, 1);
+        if (s >= 70 && s < 90)
+            sample_batch_add(b, "ALERTS|alertname=PaymentStuck|alertstate=firing|service=shop|severity=page",
+                             starts_ms + s * 1000, 1);
+        sample_batch_add(b, "commerce_operations_total|job=shop|operation=payment|outcome=ok|service=shop",
+                         starts_ms + s * 1000, (double)s);
+        sample_batch_add(b, "commerce_operations_total|job=shop|operation=payment|outcome=declined|service=shop",
+                         starts_ms + s * 1000, (double)(s / 10));
+        sample_batch_add(b, "commerce_operations_total|job=shop|operation=payment|outcome=error|service=shop",
+                         starts_ms + s * 1000, (double)(s / 100));
+    }
+    sample_batch_add(b, "ALERTS|alertname=PaymentStuck|alertstate=firing|service=shop|severity=page", starts_ms + 90000,
+                     1);
+    sample_batch_send(b, c);
+    char at[NUMBER_TEXT_MAX];
+    format_rfc3339_ms(at, starts_ms + 65000);
+    free(e2e_run("crest-collector",
+                 E2E_ARGS("mark", "deploy", "shop", "v42 <script>alert(1)</script>", "--at", at, "--url", e2e_url(c)),
+                 0));
+    free(e2e_run("crest-collector", E2E_ARGS("report", "sale", "-o", one, "--url", e2e_url(c)), 1)); /* no such event */
+    free(e2e_run("crest-collector", E2E_ARGS("event", "import", write_event(starts_ms, ""), "--url", e2e_url(c)), 0));
+    char *html = e2e_get(c, "/api/crest/v1/events/sale/report", 200);
+    free(html);
+    html = e2e_run("crest-collector", E2E_ARGS("report", "sale", "--output", "-", "--url", e2e_url(c)), 0);
+    static const char *const WANTED[] = {
+        "stayed below its plan", "4,761.19 EUR", "81,000 JPY", "PaymentStuck", "v42 &lt;script&gt;", "no samples",
+        "began anew 4 times",    "declined",     "<svg ",      "99.10 %",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(WANTED); i++)
+        check_contains(html, WANTED[i]);
+    assert_null(strstr(html, "<script"));
+    assert_null(strstr(html, "http://127"));
+    free(html);
+    e2e_stop(c);
+    free(e2e_run("crest-collector", E2E_ARGS("report", "sale", "-o", one, "--data", data), 0));
+    AUTO_FREE char *first = NULL, *second = NULL;
+    size_t n = 0, m = 0;
+    check_ok(file_read(one, 64u << 20, &first, &n));
+    second = e2e_run("crest-collector", E2E_ARGS("report", "sale", "-o", "-", "--data", data), 0);
+    m = strlen(second);
+    assert_int_equal(n, m);
+    assert_memory_equal(first, second, n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_mark_is_in_the_list_and_in_the_stream_s_state, e2e_teardown),
         cmocka_unit_test_teardown(the_event_stands_beside_its_plan_in_the_stream, e2e_teardown),
+        cmocka_unit_test_teardown(the_report_says_what_came_in_and_says_it_again_byte_for_byte, e2e_teardown),
     };
     return cmocka_run_group_tests_name("event", tests, NULL, NULL);
 }

@@ -1,0 +1,22 @@
+/* report.h - what an event came to, as one self-contained HTML file: readable without JavaScript, prints on A4.
+ *
+ *   struct report_sources from = {.query = q, .events = ev, .annotations = an};
+ *   r = report_write(&from, event, &html, &error);
+ *
+ * Blocking: a query worker or a command. The same data give the same bytes: nothing in it depends on the clock; of an event that
+ * is running it says what the newest sample knows. Every figure names its PromQL; totals are reset-aware differences of stored
+ * counters. */
+#pragma once
+
+#include "collector/event/annotations.h"
+#include "collector/event/events.h"
+#include "collector/query/query.h"
+
+struct report_sources {
+    struct query_engine *query;
+    struct events *events;
+    struct annotations *annotations;
+};
+/* -ENODATA: the event has not begun, or there is no sample of it; -ENOMEM, -E2BIG; errors of queries are in ret_error. */
+MUST_USE int report_write(const struct report_sources *from, struct event *e, struct buf *out,
+                          struct promql_error *ret_error);
