@@ -139,6 +139,7 @@ static void draw_title(struct app *app, struct cells *c, int y)
     event_words(app, event, sizeof event);
     const char *state = app->live.t_ms == 0 ? "no data yet"
                         : app_stale_s(app)  ? "STALE"
+                        : app->shown_ms     ? "past"
                         : app->connected    ? "live"
                                             : "NOT CONNECTED";
     snprintf(right, sizeof right, "%s %s UTC ", state,

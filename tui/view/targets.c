@@ -109,8 +109,11 @@ static void draw_coverage(struct app *app, struct cells *c, struct box box)
             const json_t *signal = json_object_get(json_object_get(rows[r].row, "signals"), SIGNALS[i]);
             if (!signal || json_is_true(json_object_get(signal, "present")) || row_text(signal, "cure")[0] == '\0')
                 continue;
-            int x =
-                box.x + cells_printf(c, box.x, y, box.w, STYLE_WARN, "%s is blind to %s: ", rows[r].key, SIGNALS[i]);
+            bool all = blind_of(rows[r].row) == ARRAY_LEN(SIGNALS);
+            if (all && i > 0)
+                break; /* one cure will do to begin with */
+            int x = box.x + cells_printf(c, box.x, y, box.w, STYLE_WARN, "%s is blind to %s: ", rows[r].key,
+                                         all ? "all eight" : SIGNALS[i]);
             cells_text(c, x, y++, box.x + box.w - x, STYLE_PLAIN, row_text(signal, "cure"));
         }
     if (n == 0)
