@@ -1,0 +1,96 @@
+/* Charts: ticks that people read, gaps that stay gaps, text that cannot break out, equal bytes for equal input. */
+#include "tests/support/check.h"
+
+#include <math.h>
+
+#include "lib/chart/chart.h"
+
+static void ticks_fall_on_round_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        double range;
+        unsigned ticks;
+        double step;
+    } CASES[] = {{100, 5, 20}, {99, 5, 20}, {7, 5, 2}, {0.7, 5, 0.2}, {1, 5, 0.2}, {12345, 5, 5000}, {0, 5, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
+        check_double_ulps(chart_step(CASES[i].range, CASES[i].ticks), CASES[i].step, 4);
+    assert_true(chart_time_step_ms(3600000, 8) == 600000);
+    assert_true(chart_time_step_ms(70000, 8) == 10000);
+    assert_true(chart_time_step_ms(86400000ll * 31, 8) == 604800000);
+}
+
+static char *draw(const struct chart_spec *spec, bool table)
+{
+    struct chart *c = NULL;
+    struct buf out;
+    buf_init(&out, 1u << 20);
+    check_ok(chart_draw(spec, &c));
+    if (table)
+        chart_table(spec, 24, &out);
+    else
+        chart_svg(c, &out);
+    chart_free(c);
+    return buf_take(&out, NULL);
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (; (text = strstr(text, what)); text++)
+        n++;
+    return n;
+}
+
+static void a_gap_is_never_joined_over_and_labels_are_escaped(void **state)
+{
+    (void)state;
+    struct tz *tz = NULL;
+    check_ok(tz_load("UTC", &tz));
+    double values[] = {1, 2, NAN, 4, 5}, none[] = {NAN, NAN};
+    struct chart_line lines[] = {{"<actual> & \x01", CHART_ACTUAL, values, 5, 0, 60000},
+                                 {"plan", CHART_PLAN, none, 2, 0, 60000}};
+    struct chart_mark marks[] = {{60000, 120000, "a\"b", true}, {900000, 900000, "outside", false}};
+    struct chart_spec spec = {.title = "T",
+                              .start_ms = 0,
+                              .end_ms = 300000,
+                              .tz = tz,
+                              .lines = lines,
+                              .n_lines = 2,
+                              .marks = marks,
+                              .n_marks = 2};
+    char *one = draw(&spec, false), *two = draw(&spec, false), *table = draw(&spec, true);
+    assert_string_equal(one, two);
+    assert_int_equal(count(one, "class=\"c-actual\""), 3); /* two pieces and the legend */
+    assert_int_equal(count(one, "class=\"c-plan\""), 1);   /* the legend alone */
+    assert_int_equal(count(one, "c-alert-bar"), 1);
+    check_contains(one, "&lt;actual&gt; &amp; \xef\xbf\xbd");
+    check_contains(one, "a&quot;b");
+    assert_null(strstr(one, "outside"));
+    assert_null(strstr(one, "nan"));
+    check_contains(table, "<th scope=\"row\">00:02</th><td>\xe2\x80\x93</td>");
+    check_contains(table, "<th scope=\"row\">00:03</th><td>4.0</td>");
+    free(one);
+    free(two);
+    free(table);
+    tz_free(tz);
+}
+
+static void a_chart_without_time_is_refused(void **state)
+{
+    (void)state;
+    struct chart *c = NULL;
+    struct chart_spec spec = {.title = "T", .start_ms = 5, .end_ms = 5};
+    assert_true(chart_draw(&spec, &c) < 0);
+    assert_null(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ticks_fall_on_round_numbers),
+        cmocka_unit_test(a_gap_is_never_joined_over_and_labels_are_escaped),
+        cmocka_unit_test(a_chart_without_time_is_refused),
+    };
+    return cmocka_run_group_tests_name("chart", tests, NULL, NULL);
+}
