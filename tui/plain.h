@@ -3,7 +3,7 @@
 
 #include "tui/app.h"
 
-/* All of it, once: pages first, then alerts, services, markets, steps, targets that are down. ASCII where the text is ours. */
+/* All of it, once: pages first, then alerts, services, markets, steps, targets that are down. UTF-8. */
 void plain_state(const struct app *app, struct buf *out);
 /* What has changed since `before` (a model that the caller keeps): alerts that began and ended, services whose state is
  * another, each a line with its time. Nothing when nothing did. */
