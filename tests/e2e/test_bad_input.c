@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <errno.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
@@ -135,6 +137,7 @@ static void a_bad_write_gets_its_status_and_a_counter(void **state UNUSED)
     char url[128], type[128], encoding[64];
     double before, after;
     snprintf(url, sizeof url, "%s/api/v1/write", e2e_url(collector));
+    int64_t start_ms = unix_ms() - 10000; /* a time of its own for each sample, however fast this runs */
     char *page = e2e_get(collector, "/metrics", 200);
     before = page_value(page, "crest_write_refused_total{reason=\"invalid\"}");
     free(page);
@@ -153,7 +156,7 @@ static void a_bad_write_gets_its_status_and_a_counter(void **state UNUSED)
             check_failed("write %zu: %d: %s", i, status, answer ? answer : "");
         check_contains(answer, c->words);
         free(answer);
-        assert_int_equal(ingest(e2e_url(collector), "good", 1, unix_ms(), (double)i), 204);
+        assert_int_equal(ingest(e2e_url(collector), "good", 1, start_ms + (int64_t)i, (double)i), 204);
     }
     page = e2e_get(collector, "/metrics", 200);
     after = page_value(page, "crest_write_refused_total{reason=\"invalid\"}");
@@ -171,10 +174,15 @@ static void a_body_over_the_limit_is_refused_before_it_is_read(void **state UNUS
     char *large = calloc(1, bytes), *answer = NULL;
     assert_non_null(large);
     int status = ingest_body(e2e_url(collector), span_of(large, bytes), &answer);
-    if (status != 413)
+    /* The server answers and closes while 17 MB are still coming: a sender that only writes may see the reset first. */
+    if (status != 413 && status != -ECONNRESET)
         check_failed("%d: %s", status, answer ? answer : "");
     free(large);
     free(answer);
+    char *page = e2e_get(collector, "/metrics", 200);
+    assert_true(page_value(page, "crest_http_refused_total{reason=\"body_size\"}") == 1);
+    assert_true(page_value(page, "crest_write_body_bytes_total") == 0);
+    free(page);
     assert_int_equal(ingest(e2e_url(collector), "good", 1, unix_ms(), 1), 204);
     e2e_stop(collector);
 }

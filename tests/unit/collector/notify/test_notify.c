@@ -286,6 +286,7 @@ static void notify_waits_as_long_as_the_receiver_asks(void **unused)
     struct bench b = bench_new(webhook_server_url(s), false);
     offer_one(&b, "Slow", "a", false, T0);
     assert_true(webhook_server_wait(s, 1, 5000));
+    assert_true(counter_reaches(b.notify, "crest_notify_retries_total", 1, 5000)); /* the 429 was read */
     offer_one(&b, "Other", "a", false, T0); /* another group: the receiver is still the same */
     assert_true(webhook_server_wait(s, 3, 10000));
     assert_true(webhook_server_at_us(s, 1) - webhook_server_at_us(s, 0) >= 1900000);
