@@ -436,8 +436,9 @@ static void errors(struct report *r, struct buf *out)
         buf_str(out, ".</p>\n");
         return;
     }
-    buf_str(out, "<table><thead><tr><th scope=\"col\">service</th><th class=\"what\" scope=\"col\">operation or route</th>"
-                 "<th class=\"what\" scope=\"col\">outcome");
+    buf_str(out,
+            "<table><thead><tr><th scope=\"col\">service</th><th class=\"what\" scope=\"col\">operation or route</th>"
+            "<th class=\"what\" scope=\"col\">outcome");
     source(out, one);
     source(out, two);
     buf_str(out, "</th><th scope=\"col\">count</th><th scope=\"col\">share</th></tr></thead>\n<tbody>\n");
