@@ -79,6 +79,7 @@ static void on_metrics(struct httpd_request *r, void *ctx)
     metric_writer_init(&w, &out, format);
     metric_process(&w, "crest-agent");
     agent_write_metrics(ctx, &w);
+    httpd_stats(httpd_server(r), &w);
     metric_writer_end(&w);
     httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);

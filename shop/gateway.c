@@ -255,7 +255,7 @@ static void on_metrics(struct httpd_request *r, void *ctx)
     metric_value(&w, (double)n, NULL);
     metric_family(&w, "gateway_oldest_inflight_seconds", METRIC_GAUGE, "Age of the oldest payment in flight.");
     metric_value(&w, (double)oldest / 1e6, NULL);
-    httpd_stats(g->httpd, &w);
+    httpd_stats(httpd_server(r), &w);
     metric_writer_end(&w);
     httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
     buf_done(&out);

@@ -45,11 +45,5 @@ int http_start(struct http_room *room, struct httpd_config *config, struct httpd
     config->routes = ROUTES;
     config->ctx = room;
     config->server_name = "crest-collector";
-    struct httpd *h = NULL;
-    int r = httpd_start(config, &h, why, why_bytes);
-    if (r < 0)
-        return r;
-    room->server = h;
-    *ret = h;
-    return 0;
+    return httpd_start(config, ret, why, why_bytes);
 }

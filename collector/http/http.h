@@ -29,7 +29,6 @@ struct http_room { /* borrowed parts; must outlive the server */
     struct live *live;
     struct annotations *annotations;
     struct events *events;
-    struct httpd *server;          /* set by http_start */
     atomic_bool ready;             /* /-/ready answers 503 before */
     atomic_bool config_ok;         /* did the last (re)load succeed? */
     atomic_llong config_loaded_ms; /* time of the last successful one */

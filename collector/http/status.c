@@ -98,7 +98,7 @@ void on_metrics(struct httpd_request *r, void *ctx)
     metric_value(&w, (double)atomic_load(&room->writes_refused_bad), "reason", "invalid", NULL);
     metric_value(&w, (double)atomic_load(&room->writes_refused_busy), "reason", "queue_full", NULL);
     metric_value(&w, (double)atomic_load(&room->writes_refused_failed), "reason", "not_stored", NULL);
-    httpd_stats(room->server, &w);
+    httpd_stats(httpd_server(r), &w);
     store_stats(room->store, &w);
     query_stats(room->query, &w);
     rules_stats(room->rules, &w);

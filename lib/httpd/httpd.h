@@ -70,6 +70,8 @@ void httpd_stats(const struct httpd *h, struct metric_writer *w);
 /* ---- the request ---- */
 struct span httpd_method(const struct httpd_request *r);
 struct span httpd_path(const struct httpd_request *r);
+/* The server that took it: what httpd_start returned, also for a request that comes before it has returned. */
+struct httpd *httpd_server(const struct httpd_request *r);
 const struct httpd_route *httpd_route_of(const struct httpd_request *r);
 /* A {name} of the route's path, decoded; "*" gives the rest. */
 struct span httpd_segment(const struct httpd_request *r, const char *name);

@@ -223,6 +223,11 @@ struct span httpd_path(const struct httpd_request *r)
     return r->path;
 }
 
+struct httpd *httpd_server(const struct httpd_request *r)
+{
+    return r->h;
+}
+
 const struct httpd_route *httpd_route_of(const struct httpd_request *r)
 {
     return r->route;
