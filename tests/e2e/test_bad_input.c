@@ -84,6 +84,12 @@ static void a_bad_page_is_down_with_its_reason_and_delays_nobody(void **state UN
         assert_true(listed);
     }
     json_decref(targets);
+    targets = get_json(collector, "/api/v1/targets?scrapePool=good", 200);
+    list = json_object_get(json_object_get(targets, "data"), "activeTargets");
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "health")), "up");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "lastError")), "");
+    json_decref(targets);
     check_contains(query_label(collector, "crest_agent_target_info{job='nobody'}", "error", text, sizeof text),
                    "onnect");
     assert_true(isnan(query_value(collector, "count({__name__=~'[a-h]'})"))); /* nothing of a bad page is kept */

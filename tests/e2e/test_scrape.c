@@ -175,11 +175,11 @@ static void samples_stand_on_the_schedule_and_end_with_their_series(void **state
     for (size_t i = 1; i < json_array_size(values); i++) {
         double step = json_number_value(json_array_get(json_array_get(values, i), 0)) -
                       json_number_value(json_array_get(json_array_get(values, i - 1), 0));
-        on_time += fabs(step - 1) < 0.0005;
+        on_time += fabs(step - 1) < 0.25;
     }
-    /* A busy machine may be late for one; it must not be the rule. */
+    /* To the millisecond only where nothing else runs: unit/agent/test_agent.c has it under a fake clock. */
     assert_true(json_array_size(values) >= 4);
-    assert_true(on_time * 2 >= json_array_size(values) - 1 || check_slowness() > 1);
+    assert_true(on_time == json_array_size(values) - 1 || check_slowness() > 1);
     json_decref(result);
 
     stub_server_page(s, "/metrics", &(struct stub_page){.status = 500});
