@@ -27,8 +27,8 @@ static const struct soft_bound {
     {"cache_hit_ratio", false, 0.5, 100, " %", "of cache requests hit"},
 };
 
-enum service_state { STATE_OK, STATE_WARN, STATE_UNKNOWN, STATE_CRIT };
-static const char *const STATE_NAMES[] = {"ok", "warn", "unknown", "crit"};
+enum service_state { STATE_OK, STATE_BLIND, STATE_WARN, STATE_UNKNOWN, STATE_CRIT };
+static const char *const STATE_NAMES[] = {"ok", "unknown", "warn", "unknown", "crit"};
 
 /* Of several (tier, stack) of one service the one with most signals speaks; the others fill what it lacks. */
 static const struct signal *primary(const struct service *s)
@@ -110,6 +110,16 @@ static void unknown_words(const struct view *v, const struct service *s, struct 
     }
 }
 
+/* A process that answers its scrapes says nothing about its customers. */
+static void blind_words(const struct service *s, struct buf *why)
+{
+    bool had = false;
+    for (size_t i = 0; i < COVERED; i++)
+        had = had || s->covered_ms[i] != TIME_NONE;
+    buf_str(why, had ? "its scrapes work, but it has no signal now (no traffic?)"
+                     : "its scrapes work, but no signal is recorded of it: Coverage has the cure");
+}
+
 static bool over_bound(const struct service *s, const struct signal *from, struct buf *why)
 {
     for (size_t i = 0; from && i < ARRAY_LEN(SOFT_BOUNDS); i++) {
@@ -142,13 +152,18 @@ static enum service_state judge(const struct view *v, const struct service *s, c
         buf_printf(why, "%u of %u targets down", s->targets_down, s->targets);
         return STATE_WARN;
     }
+    if (s->n_signals == 0) {
+        blind_words(s, why);
+        return STATE_BLIND;
+    }
     return over_bound(s, from, why) ? STATE_WARN : STATE_OK;
 }
 
 /* Coarse, so that the order does not flicker: state first, then alerts, then traffic in powers of two. */
 static double trouble_of(const struct service *s, enum service_state state, const struct signal *from)
 {
-    static const double BASE[] = {[STATE_OK] = 0, [STATE_WARN] = 30, [STATE_UNKNOWN] = 60, [STATE_CRIT] = 100};
+    static const double BASE[] = {
+        [STATE_OK] = 0, [STATE_BLIND] = 15, [STATE_WARN] = 30, [STATE_UNKNOWN] = 60, [STATE_CRIT] = 100};
     const struct signal *rps = from ? find(s, from, SPAN("throughput_rps")) : NULL;
     double traffic = rps && rps->value > 0 ? floor(log2(1 + rps->value)) / 10 : 0;
     return BASE[state] + (s->pages < 20 ? s->pages : 20) + (traffic < 5 ? traffic : 5);

@@ -115,6 +115,33 @@ static void a_service_without_samples_is_unknown_and_says_since_when(void **stat
     bed_close(&d);
 }
 
+static void a_service_that_is_up_without_any_signal_is_unknown_not_green(void **state)
+{
+    (void)state;
+    struct bed d;
+    bed_open(&d, NO_RULES);
+    put(&d, "up{job=\"blind\",instance=\"a:1\"}", 1, T0);
+    put(&d, "up{job=\"half\",instance=\"b:1\"}", 1, T0);
+    put(&d, "up{job=\"half\",instance=\"b:2\"}", 0, T0);
+    put(&d, "up{job=\"quiet\",instance=\"c:1\"}", 1, T0);
+    put(&d, "commerce:error_ratio{service=\"quiet\",tier=\"app\",stack=\"otel\"}", 0, T0);
+    put(&d, "commerce:cache_hit_ratio{service=\"low\",tier=\"app\",stack=\"otel\"}", 0.1, T0);
+    look(&d, T0 + 100);
+    assert_string_equal(text(&d, "services", "blind", "state"), "unknown");
+    check_contains(text(&d, "services", "blind", "why"), "no signal is recorded");
+    assert_string_equal(text(&d, "services", "half", "why"), "1 of 2 targets down");
+    assert_string_equal(text(&d, "services", "quiet", "state"), "ok");
+    double blind = json_number_value(json_object_get(row(&d, "services", "blind"), "trouble"));
+    assert_true(blind > json_number_value(json_object_get(row(&d, "services", "quiet"), "trouble")));
+    assert_true(blind < json_number_value(json_object_get(row(&d, "services", "low"), "trouble")));
+    int64_t later_ms = T0 + LOOKBACK_MS + 60000; /* no traffic is no series */
+    put(&d, "up{job=\"quiet\",instance=\"c:1\"}", 1, later_ms);
+    look(&d, later_ms + 100);
+    assert_string_equal(text(&d, "services", "quiet", "state"), "unknown");
+    check_contains(text(&d, "services", "quiet", "why"), "no signal now");
+    bed_close(&d);
+}
+
 static void a_target_that_is_down_makes_its_service_no_green(void **state)
 {
     (void)state;
@@ -311,6 +338,7 @@ int main(void)
     log_init("test_view", LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_service_without_samples_is_unknown_and_says_since_when),
+        cmocka_unit_test(a_service_that_is_up_without_any_signal_is_unknown_not_green),
         cmocka_unit_test(a_target_that_is_down_makes_its_service_no_green),
         cmocka_unit_test(a_signal_over_its_bound_warns_in_words),
         cmocka_unit_test(the_page_that_fired_first_speaks_for_its_service),
