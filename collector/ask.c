@@ -12,7 +12,7 @@ int ask_http(const struct options *o, const char *method, const char *path, stru
     AUTO_FREE char *url = NULL;
     const char *base = options_text(o, "url"), *accept = "Content-Type: application/json";
     const char *headers[] = {accept, NULL};
-    struct http_credentials credentials = {.bearer_file = options_text(o, "auth-file"),
+    struct http_credentials credentials = {.auth_file = options_text(o, "auth-file"),
                                            .ca_file = options_text(o, "ca-file")};
     struct span trimmed = span_str(base);
     while (trimmed.len && trimmed.ptr[trimmed.len - 1] == '/')

@@ -23,6 +23,7 @@ struct http_credentials {             /* all optional; texts NUL-terminated */
     const char *user, *password;      /* Basic */
     const char *password_file;        /* read at each request */
     const char *bearer, *bearer_file; /* read at each request, trimmed */
+    const char *auth_file;            /* one line, read at each request: USER:PASSWORD (Basic) or a token (Bearer) */
     const char *authorization_type;   /* scheme before the token, default "Bearer" */
     const char *ca_file, *cert_file, *key_file, *server_name;
     bool insecure_skip_verify;

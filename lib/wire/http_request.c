@@ -144,31 +144,17 @@ static void wipe_text(char **text)
 }
 #define AUTO_WIPE __attribute__((cleanup(wipe_text)))
 
-MUST_USE static int add_authorization(struct transfer *t, const struct http_credentials *c)
+MUST_USE static int set_basic(struct transfer *t, const char *user, const char *password)
 {
-    if (c->user || c->password || c->password_file) {
-        AUTO_WIPE char *from_file = NULL;
-        if (c->password_file) {
-            int r = read_secret(t, "password", c->password_file, &from_file);
-            if (r < 0)
-                return r;
-        }
-        const char *password = from_file ? from_file : c->password ? c->password : "";
-        if (curl_easy_setopt(t->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) != CURLE_OK ||
-            curl_easy_setopt(t->easy, CURLOPT_USERNAME, c->user ? c->user : "") != CURLE_OK ||
-            curl_easy_setopt(t->easy, CURLOPT_PASSWORD, password) != CURLE_OK)
-            return -ENOMEM;
-    }
-    if (!c->bearer && !c->bearer_file)
-        return 0;
-    AUTO_WIPE char *from_file = NULL;
-    if (c->bearer_file) {
-        int r = read_secret(t, "token", c->bearer_file, &from_file);
-        if (r < 0)
-            return r;
-    }
-    const char *token = from_file ? from_file : c->bearer;
-    const char *type = c->authorization_type ? c->authorization_type : "Bearer";
+    return curl_easy_setopt(t->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) == CURLE_OK &&
+                   curl_easy_setopt(t->easy, CURLOPT_USERNAME, user) == CURLE_OK &&
+                   curl_easy_setopt(t->easy, CURLOPT_PASSWORD, password) == CURLE_OK
+               ? 0
+               : -ENOMEM;
+}
+
+MUST_USE static int add_token(struct transfer *t, const char *type, const char *token)
+{
     if (token[0] == '\0' || strpbrk(token, "\r\n") || !is_token(span_str(type)))
         return transfer_fail(t, -EINVAL, "the token for the Authorization header is empty or not one line");
     AUTO_WIPE char *line = NULL;
@@ -177,6 +163,41 @@ MUST_USE static int add_authorization(struct transfer *t, const struct http_cred
         return -ENOMEM;
     }
     return add_header(t, line);
+}
+
+/* A token has no colon (RFC 6750), so one line says which of the two it is. */
+MUST_USE static int add_from_file(struct transfer *t, const char *path)
+{
+    AUTO_WIPE char *text = NULL;
+    int r = read_secret(t, "credentials", path, &text);
+    if (r < 0)
+        return r;
+    char *colon = strchr(text, ':');
+    if (!colon || strpbrk(text, "\r\n"))
+        return add_token(t, "Bearer", text);
+    *colon = '\0';
+    return set_basic(t, text, colon + 1);
+}
+
+MUST_USE static int add_authorization(struct transfer *t, const struct http_credentials *c)
+{
+    AUTO_WIPE char *from_file = NULL;
+    if (c->auth_file)
+        return add_from_file(t, c->auth_file);
+    if (c->user || c->password || c->password_file) {
+        AUTO_WIPE char *password = NULL;
+        int r = c->password_file ? read_secret(t, "password", c->password_file, &password) : 0;
+        if (r == 0)
+            r = set_basic(t, c->user ? c->user : "", password ? password : c->password ? c->password : "");
+        if (r < 0)
+            return r;
+    }
+    if (!c->bearer && !c->bearer_file)
+        return 0;
+    int r = c->bearer_file ? read_secret(t, "token", c->bearer_file, &from_file) : 0;
+    return r < 0 ? r
+                 : add_token(t, c->authorization_type ? c->authorization_type : "Bearer",
+                             from_file ? from_file : c->bearer);
 }
 
 /* One of a file's path or a PEM text to the option. */

@@ -71,12 +71,12 @@ struct doors {
     char web_config[1024], ca_file[1024], password_file[1024], token_file[1024];
 };
 
-static void make_doors(struct doors *d, bool tls)
+static void make_doors_of(struct doors *d, bool tls, const char *name)
 {
     char text[2048], setting[64];
     struct crypt_data crypt = {0};
     identity_make(&d->ca, "ca.test", NULL);
-    identity_make(&d->server, "crest.test", &d->ca);
+    identity_make(&d->server, name, &d->ca);
     assert_non_null(crypt_gensalt_rn("$2b$", 4, NULL, 0, setting, sizeof setting));
     const char *hash = crypt_r(PASSWORD, setting, &crypt);
     assert_non_null(hash);
@@ -88,6 +88,11 @@ static void make_doors(struct doors *d, bool tls)
     snprintf(text, sizeof text, "%sbasic_auth_users: {ada: '%s'}\nbearer_token_files: {agent: token}\n",
              tls ? "tls_server_config: {cert_file: server.pem, key_file: server.key}\n" : "", hash);
     snprintf(d->web_config, sizeof d->web_config, "%s", e2e_write("web.yml", text));
+}
+
+static void make_doors(struct doors *d, bool tls)
+{
+    make_doors_of(d, tls, "crest.test");
 }
 
 static void free_doors(struct doors *d)
@@ -218,6 +223,42 @@ static void with_credentials_another_address_is_fine(void **state UNUSED)
     free_doors(&d);
 }
 
+/* mark, event and report are let in as an agent is. */
+static void commands_come_through_tls_with_a_password_or_a_token(void **state UNUSED)
+{
+    struct doors d;
+    char url[64];
+    make_doors_of(&d, true, "localhost");
+    const char *basic = strdup(e2e_write("ada", "ada:" PASSWORD "\n")), *wrong = strdup(e2e_write("no", "ada:no\n"));
+    const char *sale = strdup(e2e_write("sale.yml", "name: sale\nmarkets: {de: EUR}\n"
+                                                    "window: {zone: UTC, starts: 2020-01-01T00:00, length: 1h}\n"));
+    struct e2e_program *p =
+        e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("collector"), "--web-config", d.web_config));
+    snprintf(url, sizeof url, "https://localhost:%u", (unsigned)e2e_port(p));
+#define IN "--url", url, "--ca-file", d.ca_file, "--auth-file"
+    const char *const files[] = {basic, d.token_file};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        free(e2e_run("crest-collector", E2E_ARGS("event", "import", sale, IN, files[i]), 0));
+        char *listed = e2e_run("crest-collector", E2E_ARGS("event", "list", IN, files[i]), 0);
+        check_contains(listed, "sale");
+        free(listed);
+        free(e2e_run("crest-collector", E2E_ARGS("mark", "note", "-", "hello", IN, files[i]), 0));
+        free(e2e_run("crest-collector", E2E_ARGS("event", "remove", "sale", IN, files[i]), 0));
+    }
+    free(e2e_run("crest-collector", E2E_ARGS("event", "list", IN, wrong), 1));
+    free(e2e_run("crest-collector", E2E_ARGS("mark", "note", "-", "hello", IN, wrong), 1));
+    free(e2e_run("crest-collector", E2E_ARGS("event", "list", "--url", url, "--ca-file", d.ca_file), 1));
+    free(e2e_run("crest-collector", E2E_ARGS("event", "list", "--url", url, "--auth-file", basic), 1)); /* no CA */
+    char *log = e2e_log(p);
+    assert_null(strstr(log, PASSWORD));
+    free(log);
+    e2e_stop(p);
+    free((void *)basic);
+    free((void *)wrong);
+    free((void *)sale);
+    free_doors(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +266,7 @@ int main(void)
         cmocka_unit_test_teardown(a_foreign_host_or_origin_is_403, e2e_teardown),
         cmocka_unit_test_teardown(basic_auth_and_tokens_decide_who_comes_in, e2e_teardown),
         cmocka_unit_test_teardown(an_agent_comes_through_tls_and_passwords, e2e_teardown),
+        cmocka_unit_test_teardown(commands_come_through_tls_with_a_password_or_a_token, e2e_teardown),
         cmocka_unit_test_teardown(with_credentials_another_address_is_fine, e2e_teardown),
     };
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);

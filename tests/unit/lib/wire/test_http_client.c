@@ -560,6 +560,27 @@ static void credential_files_are_read_at_each_request(void **state)
     http_response_done(&r);
 }
 
+static void one_file_holds_a_token_or_a_user_with_a_password(void **state)
+{
+    static const struct {
+        const char *text, *line; /* NULL: it is refused */
+    } CASES[] = {{"t0ken\n", "Authorization: Bearer t0ken\r\n"},
+                 {"Aladdin:open sesame\n", "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"},
+                 {"ada:a:b", "Authorization: Basic YWRhOmE6Yg==\r\n"},
+                 {"\n", NULL},
+                 {"ada:one\ntwo", NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        AUTO_FREE char *path = file_with("credentials", CASES[i].text);
+        struct http_credentials c = {.auth_file = path};
+        struct http_response r;
+        int error = http_fetch(&(struct http_request){.url = url_of(*state, "/echo"), .credentials = &c}, &r);
+        assert_int_equal(error, CASES[i].line ? 0 : -EINVAL);
+        if (CASES[i].line)
+            check_contains(r.body.data, CASES[i].line);
+        http_response_done(&r);
+    }
+}
+
 static void error_text_never_tells_a_secret(void **state)
 {
     (void)state;
@@ -921,6 +942,7 @@ int main(void)
         cmocka_unit_test(redirects_are_followed_only_when_asked),
         cmocka_unit_test(credentials_go_to_the_host_they_are_for_and_no_other),
         cmocka_unit_test(credential_files_are_read_at_each_request),
+        cmocka_unit_test(one_file_holds_a_token_or_a_user_with_a_password),
         cmocka_unit_test(error_text_never_tells_a_secret),
         cmocka_unit_test(the_proxy_environment_is_ignored),
         cmocka_unit_test(unix_sockets_are_spoken_to),
