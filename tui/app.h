@@ -16,6 +16,7 @@
 #include "tui/graph.h"
 #include "tui/history.h"
 #include "tui/sse.h"
+#include "tui/story.h"
 #include "tui/timeline.h"
 
 enum view_id {
@@ -87,6 +88,7 @@ struct app {
     struct model live, past;
     bool has_past;
     struct timeline *timeline;
+    const struct story *story; /* NULL: none; the owner steps it */
     struct history history, past_history;
     int64_t mono_ms, frame_mono_ms; /* now; when the newest frame came */
     int64_t shown_ms;               /* the moment that is shown, 0: now */

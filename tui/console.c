@@ -37,6 +37,10 @@ static const struct option_def OPTIONS[] = {
      .type = OPT_TEXT,
      .arg = "FILE",
      .help = "show a recorded stream (curl -N URL/api/crest/v1/stream >FILE) instead of a collector"},
+    {.name = "story",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .help = "show the last lines of a file that grows below the views (the demo's story)"},
     {.name = "script",
      .type = OPT_TEXT,
      .arg = "FILE",
@@ -61,6 +65,7 @@ struct console {
     const struct options *options;
     struct app *app;
     struct link *link;
+    struct story *story;
     char *replay;
     struct span replay_rest;
     struct sse replay_sse;
@@ -286,6 +291,7 @@ static int terminal_loop(struct console *c, struct terminal *t, struct cells *ce
         else
             replay_turn(c, now, &next_replay_ms);
         app_tick(app, now);
+        dirty = (c->story && story_step(c->story, now)) || dirty;
         struct term_event e;
         int r;
         while ((r = term_read(t, &e)) == 1) {
@@ -319,6 +325,8 @@ static int terminal_loop(struct console *c, struct terminal *t, struct cells *ce
             wait = link_wait;
         if (seen != c->events && wait > DRAW_EVERY_MS)
             wait = DRAW_EVERY_MS;
+        if (c->story && wait > STORY_EVERY_MS)
+            wait = STORY_EVERY_MS;
         struct pollfd p[2] = {{.fd = term_fd(t), .events = POLLIN},
                               {.fd = c->link ? link_fd(c->link) : -1, .events = POLLIN}};
         if (!app->quit && poll(p, 2, wait > 0 ? (int)wait : 0) > 0 && (p[0].revents & (POLLHUP | POLLERR | POLLNVAL)))
@@ -377,6 +385,16 @@ static enum graph_mode graphs_of(const struct options *o)
     return BEST[term_glyphs_of(options_given(o, "script") ? "xterm" : NULL)];
 }
 
+/* Lines of somebody else's; a script looks at them once, so that its screens are the same each time. */
+MUST_USE static int open_story(struct console *c, const char *path)
+{
+    int r = path ? story_new(path, &c->story) : 0;
+    if (r == 0 && path)
+        (void)story_step(c->story, mono_ms());
+    c->app->story = c->story;
+    return r;
+}
+
 /* The collector, or the recorded stream. */
 MUST_USE static int open_source(struct console *c, const char *url)
 {
@@ -419,7 +437,7 @@ int console_run(const struct options *o)
     if (c.link)
         config.wire = link_wire(c.link);
     int code = EXIT_FAILED;
-    if (app_new(&config, &c.app) < 0) {
+    if (app_new(&config, &c.app) < 0 || open_story(&c, options_text(o, "story")) < 0) {
         fprintf(stderr, "crest-tui: out of memory\n");
     } else {
         c.app->connected = !c.link;
@@ -436,6 +454,7 @@ int console_run(const struct options *o)
     }
     link_free(c.link);
     app_free(c.app);
+    story_free(c.story);
     sse_done(&c.replay_sse);
     free(c.replay);
     return code;

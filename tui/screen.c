@@ -271,7 +271,7 @@ void screen_draw(struct app *app, struct cells *c)
     draw_tabs(app, c, y++);
     y += draw_notices(app, c, y);
     struct box box = {1, y + (c->h >= 24 ? 1 : 0), c->w - 2, 0};
-    box.h = c->h - 2 - box.y;
+    box.h = c->h - 2 - story_draw(app->story, c, c->h - 2) - box.y;
     if (box.h > 0)
         VIEW_DEFS[app->view].draw(app, c, box);
     draw_message(app, c, c->h - 2);

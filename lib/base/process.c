@@ -59,13 +59,25 @@ static int redirect(const char *path, int flags, int to)
     return fd < 0 || dup2(fd, to) < 0 ? -errno : 0;
 }
 
+/* stdin and stdout of a child that has not our terminal. */
+static int redirect_stdin_stdout(const struct process_options *o, int out)
+{
+    int r = redirect("/dev/null", O_RDONLY, STDIN_FILENO);
+    if (r < 0)
+        return r;
+    if (out >= 0)
+        return dup2(out, STDOUT_FILENO) < 0 ? -errno : 0;
+    return o->stdout_path ? redirect(o->stdout_path, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO)
+                          : redirect("/dev/null", O_WRONLY, STDOUT_FILENO);
+}
+
 /* Runs in the child between fork and exec: only calls that are safe there. */
 static int become_child(const struct process_options *o, pid_t parent, int out)
 {
-    if (o->detached ? setsid() < 0 : setpgid(0, 0) < 0) /* the terminal's Ctrl-C is ours to hand on */
+    if (!o->terminal && (o->detached ? setsid() < 0 : setpgid(0, 0) < 0)) /* the terminal's Ctrl-C is ours to hand on */
         return -errno;
     if (!o->detached) {
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        if (prctl(PR_SET_PDEATHSIG, o->terminal ? SIGTERM : SIGKILL) < 0)
             return -errno;
         if (getppid() != parent)
             _exit(127);
@@ -74,13 +86,7 @@ static int become_child(const struct process_options *o, pid_t parent, int out)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL); /* an ignored signal would stay ignored in the new program */
-    int r = redirect("/dev/null", O_RDONLY, STDIN_FILENO);
-    if (r == 0 && out >= 0)
-        r = dup2(out, STDOUT_FILENO) < 0 ? -errno : 0;
-    else if (r == 0 && o->stdout_path)
-        r = redirect(o->stdout_path, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
-    else if (r == 0)
-        r = redirect("/dev/null", O_WRONLY, STDOUT_FILENO);
+    int r = o->terminal ? 0 : redirect_stdin_stdout(o, out);
     if (r == 0 && o->log_path)
         r = redirect(o->log_path, O_WRONLY | O_CREAT | O_APPEND, STDERR_FILENO);
     else if (r == 0 && o->quiet)
@@ -147,7 +153,7 @@ int process_start(const char *const *argv, const struct process_options *options
     p->status = -1;
     buf_init(&p->text, OUTPUT_BYTES_MAX);
     AUTO_CLOSE int child_end = -1;
-    if (!o->stdout_path && !o->quiet) {
+    if (!o->stdout_path && !o->quiet && !o->terminal) {
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) < 0) {
             free(p);

@@ -27,6 +27,8 @@ struct process_options {
     const char *const *env;  /* extra "NAME=value", ended by NULL */
     bool quiet;              /* stdout and stderr to /dev/null where no path is given */
     bool detached;
+    bool terminal; /* has our stdin and stdout, our process group and its Ctrl-C: a full-screen program; when we die
+                      it gets SIGTERM, so that it can leave the terminal clean */
 };
 /* -ENOENT and others when the program cannot be executed (reported by the child before exec). */
 MUST_USE int process_start(const char *const *argv, const struct process_options *options, struct process **ret);
