@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "collector/event/event_files.h"
 #include "collector/rules/rules.h"
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
@@ -20,7 +21,7 @@ struct storage_keys {
 };
 struct file_keys {
     const char *listen, *external_url, *web_config_file, *webhook_url;
-    const struct yaml_node *storage, *rule_files;
+    const struct yaml_node *storage, *rule_files, *events;
 };
 
 static const struct yaml_field FIELDS[] = {
@@ -29,13 +30,13 @@ static const struct yaml_field FIELDS[] = {
     {"web_config_file", YAML_FIELD_TEXT, offsetof(struct file_keys, web_config_file)},
     {"storage", YAML_FIELD_NODE, offsetof(struct file_keys, storage)},
     {"rule_files", YAML_FIELD_NODE, offsetof(struct file_keys, rule_files)},
+    {"events", YAML_FIELD_NODE, offsetof(struct file_keys, events)},
     {"webhook_url", YAML_FIELD_TEXT, offsetof(struct file_keys, webhook_url)},
     {"signals", YAML_FIELD_REFUSED, 0, .help = "not yet: name the pack's file under rule_files"},
     {"alertmanager_file", YAML_FIELD_REFUSED, 0, .help = "not yet: set webhook_url"},
     {"slo_files", YAML_FIELD_REFUSED, 0, .help = "not yet: write the SLO's rules into a rule file"},
     {"services", YAML_FIELD_REFUSED, 0, .help = "not yet: give targets the label service"},
     {"journeys", YAML_FIELD_REFUSED, 0, .help = "not yet"},
-    {"events", YAML_FIELD_REFUSED, 0, .help = "not yet"},
     {"remote", YAML_FIELD_REFUSED, 0, .help = "not yet: samples stay in the local store"},
     {0},
 };
@@ -61,7 +62,10 @@ void collector_config_done(struct collector_config *c)
 {
     for (size_t i = 0; i < c->n_rule_files; i++)
         free(c->rule_files[i]);
+    for (size_t i = 0; i < c->n_events; i++)
+        free(c->events[i]);
     free(c->rule_files);
+    free(c->events);
     free(c->external_url);
     free(c->web_config_file);
     free(c->data);
@@ -103,28 +107,29 @@ MUST_USE static int read_storage(struct collector_config *c, const struct yaml_n
     return r;
 }
 
-MUST_USE static int read_rule_files(struct collector_config *c, const struct yaml_node *node, const char *file,
-                                    struct problems *problems)
+/* A list of paths, beside the file. */
+MUST_USE static int read_paths(struct collector_config *c, const struct yaml_node *node, const char *file,
+                               const char *key, const char *what, char ***ret, size_t *ret_n, struct problems *problems)
 {
     if (!node || node->kind == YAML_NULL)
         return 0;
     if (node->kind != YAML_LIST) {
-        yaml_problem(c->doc, node, problems, "rule_files is a list of paths");
+        yaml_problem(c->doc, node, problems, "%s is a list of paths", key);
         return -EINVAL;
     }
-    c->rule_files = calloc(node->n ? node->n : 1, sizeof *c->rule_files);
-    if (!c->rule_files)
+    *ret = calloc(node->n ? node->n : 1, sizeof **ret);
+    if (!*ret)
         return -ENOMEM;
     YAML_EACH(node, item)
     {
         if (item->kind != YAML_SCALAR) {
-            yaml_problem(c->doc, item, problems, "a rule file is a path");
+            yaml_problem(c->doc, item, problems, "%s is a path", what);
             return -EINVAL;
         }
         char *path = path_beside(file, item->text.ptr);
         if (!path)
             return -ENOMEM;
-        c->rule_files[c->n_rule_files++] = path;
+        (*ret)[(*ret_n)++] = path;
     }
     return 0;
 }
@@ -168,7 +173,9 @@ int collector_config_load(struct collector_config *c, const char *path, struct p
         return 0;
     r = yaml_read(c->doc, root, FIELDS, &keys, problems);
     int r2 = read_storage(c, keys.storage, path, problems);
-    int r3 = read_rule_files(c, keys.rule_files, path, problems);
+    int r3 =
+        read_paths(c, keys.rule_files, path, "rule_files", "a rule file", &c->rule_files, &c->n_rule_files, problems);
+    int r6 = read_paths(c, keys.events, path, "events", "an event file", &c->events, &c->n_events, problems);
     int r4 = check_url(c, root, "external_url", problems), r5 = check_url(c, root, "webhook_url", problems);
     if (keys.web_config_file && !(c->web_config_file = path_beside(path, keys.web_config_file)))
         return -ENOMEM;
@@ -176,7 +183,7 @@ int collector_config_load(struct collector_config *c, const char *path, struct p
     c->webhook_url = keys.webhook_url;
     if (keep_external_url(c, keys.external_url) < 0)
         return -ENOMEM;
-    return r < 0 ? r : r2 < 0 ? r2 : r3 < 0 ? r3 : r4 < 0 ? r4 : r5;
+    return r < 0 ? r : r2 < 0 ? r2 : r3 < 0 ? r3 : r4 < 0 ? r4 : r5 < 0 ? r5 : r6;
 }
 
 int collector_config_check(const char *path, struct problems *problems)
@@ -186,6 +193,10 @@ int collector_config_check(const char *path, struct problems *problems)
     int r = collector_config_load(&c, path, problems);
     if (c.n_rule_files && rules_check((const char *const *)c.rule_files, c.n_rule_files, problems) < 0)
         r = -EINVAL;
+    struct event_files events = {0};
+    if (c.n_events && event_files_read((const char *const *)c.events, c.n_events, &events, problems) < 0)
+        r = -EINVAL;
+    event_files_done(&events);
     if (c.web_config_file) {
         struct web_config *wc = NULL;
         if (web_config_load(c.web_config_file, &wc, problems) < 0)
@@ -218,4 +229,5 @@ const char COLLECTOR_CONFIG_EXAMPLE[] =
     "  durability: full          # a 2xx survives a power cut; normal: it survives kill -9\n"
     "  # limits: {series: 10000000}\n"
     "rule_files: []              # Prometheus rule files; shell patterns are fine\n"
+    "events: []                  # event files (docs/event.md), imported at each start and reload\n"
     "# webhook_url: http://127.0.0.1:9499/page   # Alertmanager's webhook JSON, version 4\n";

@@ -21,8 +21,8 @@ struct collector_config {
     const char *listen, *webhook_url;
     char *external_url;           /* without a slash at its end */
     char *web_config_file, *data; /* resolved paths; NULL when not given */
-    char **rule_files;
-    size_t n_rule_files;
+    char **rule_files, **events;
+    size_t n_rule_files, n_events;
     int64_t retention_ms;
     enum store_durability durability;
     uint64_t series_max;
@@ -31,7 +31,7 @@ struct collector_config {
 void collector_config_init(struct collector_config *c);
 void collector_config_done(struct collector_config *c);
 MUST_USE int collector_config_load(struct collector_config *c, const char *path, struct problems *problems);
-/* Load and follow every reference: rule files, web config. For `crest-collector check`. */
+/* Load and follow every reference: rule files, event files and what they name, web config. For `crest-collector check`. */
 MUST_USE int collector_config_check(const char *path, struct problems *problems);
 /* Is it a rule file (a map with `groups` and none of our keys)? What `check` without a kind goes by. */
 bool collector_is_rule_file(struct span text);

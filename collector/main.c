@@ -3,6 +3,7 @@
 
 #include "collector/ask.h"
 #include "collector/config.h"
+#include "collector/event/event_files.h"
 #include "collector/event/event_live.h"
 #include "collector/http/http.h"
 #include "collector/view/view.h"
@@ -204,6 +205,19 @@ MUST_USE static int load_rules(struct collector *c, const struct collector_confi
     return rules_load(c->rules, paths, n, problems);
 }
 
+/* Both are read before either changes anything; a bad file of any kind keeps all that was. */
+MUST_USE static int load_files(struct collector *c, const struct collector_config *config, struct problems *problems)
+{
+    struct event_files events = {0};
+    int r = event_files_read((const char *const *)config->events, config->n_events, &events, problems);
+    if (r == 0)
+        r = load_rules(c, config, problems);
+    if (r == 0)
+        r = event_files_import(&events, c->events, problems);
+    event_files_done(&events);
+    return r;
+}
+
 static void loaded(struct collector *c, bool ok)
 {
     atomic_store(&c->room.config_ok, ok);
@@ -347,7 +361,7 @@ MUST_USE static int open_rooms(struct collector *c)
         return r;
     struct problems problems;
     problems_init(&problems);
-    r = report(&problems, load_rules(c, &c->config, &problems));
+    r = report(&problems, load_files(c, &c->config, &problems));
     return r;
 }
 
@@ -388,7 +402,7 @@ MUST_USE static int start(struct collector *c)
     return 0;
 }
 
-/* Rule files are read again; the listen address and storage need a restart. A bad file keeps the old set. */
+/* Rule and event files are read again; the listen address and storage need a restart. A bad file keeps the old set. */
 static void reload(struct collector *c)
 {
     struct problems problems;
@@ -398,7 +412,7 @@ static void reload(struct collector *c)
     const char *path = options_text(c->options, "config");
     int r = path ? collector_config_load(&config, path, &problems) : 0;
     if (r == 0)
-        r = load_rules(c, &config, &problems);
+        r = load_files(c, &config, &problems);
     collector_config_done(&config);
     loaded(c, report(&problems, r) == 0);
     if (r < 0)

@@ -66,6 +66,7 @@ struct event_rows { /* by minute, market, channel */
     struct curve *curves; /* one per market, channels added up; NULL without rows */
 };
 struct event {
+    uint64_t texts;      /* a hash of what it was read from: the same texts are the same event */
     atomic_uint readers; /* beside the one who read it: event_keep, event_free */
     struct arena arena;  /* owns everything below */
     const char *name, *title, *service, *zone;

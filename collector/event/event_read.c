@@ -6,6 +6,7 @@
 #include "collector/event/currency.h"
 #include "collector/event/event.h"
 #include "lib/base/file.h"
+#include "lib/base/hash.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/wire/yaml.h"
@@ -296,6 +297,16 @@ MUST_USE static int read_all(struct reading *w)
     return read_curves(w);
 }
 
+static uint64_t hash_of(const struct event_source *s)
+{
+    const char *all[] = {s->file,      s->text,      s->plan_file, s->plan_text,
+                         s->last_file, s->last_text, s->starts,    s->length};
+    uint64_t h = hash_seed();
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        h = all[i] ? hash_bytes(all[i], strlen(all[i]) + 1, h) : hash_bytes("", 0, h);
+    return h;
+}
+
 int event_read(const struct event_source *source, struct event **ret, struct problems *problems)
 {
     struct arena arena;
@@ -304,6 +315,7 @@ int event_read(const struct event_source *source, struct event **ret, struct pro
     struct reading w = {.e = e, .source = source, .problems = problems, .errors = problems_errors(problems)};
     if (!e)
         return -ENOMEM;
+    e->texts = hash_of(source);
     e->arena = arena; /* from here on the arena is the event's */
     int r = yaml_parse(source->file, span_str(source->text), &w.doc, problems);
     if (r == 0)

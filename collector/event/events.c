@@ -174,8 +174,15 @@ int events_put(struct events *ev, const struct event_source *source, struct span
     if (r < 0)
         return r;
     pthread_mutex_lock(&ev->lock);
-    bool full = ev->n == EVENTS_MAX && find(ev, span_str(e->name)) == ev->n;
+    size_t at = find(ev, span_str(e->name));
+    bool full = ev->n == EVENTS_MAX && at == ev->n, known = at < ev->n && ev->list[at]->texts == e->texts;
     pthread_mutex_unlock(&ev->lock);
+    if (known) { /* what was counted for it stays counted */
+        if (ret)
+            *ret = event_keep(e);
+        event_free(e);
+        return 0;
+    }
     struct putting w = {ev, source, e->name, user, now_ms};
     r = full ? -ENOSPC : state_run(ev->state, put_change, &w);
     if (r < 0) {

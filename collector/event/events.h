@@ -20,7 +20,7 @@ extern const struct state_room EVENTS_STATE_ROOM;
 /* What cannot be read any more (a time zone that is gone) is logged, left in the table and not served. store may be NULL. */
 MUST_USE int events_open(struct state *state, struct store *store, struct events **ret);
 void events_free(struct events *ev); /* NULL is fine */
-/* Read, keep, pin; an event of the same name is replaced. -EINVAL: problems knows; -ENOSPC: EVENTS_MAX. *ret (may be NULL): the
+/* Read, keep, pin; an event of the same name is replaced, one of the same texts left alone. -EINVAL: problems knows; -ENOSPC: EVENTS_MAX. *ret (may be NULL): the
  * event, for event_free. */
 MUST_USE int events_put(struct events *ev, const struct event_source *source, struct span user, int64_t now_ms,
                         struct problems *problems, struct event **ret);

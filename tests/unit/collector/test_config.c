@@ -68,7 +68,8 @@ static void every_key_is_read_and_paths_are_beside_the_file(void **state UNUSED)
              "web_config_file: web.yml\n"
              "webhook_url: http://127.0.0.1:9499/page\n"
              "storage: {path: data, retention: 1h30m, durability: normal, limits: {series: 1000}}\n"
-             "rule_files: [rules/*.yml, /abs/r.yml]\n");
+             "rule_files: [rules/*.yml, /abs/r.yml]\n"
+             "events: [sale.yml]\n");
     assert_string_equal(c.listen, "127.0.0.1:0");
     assert_string_equal(c.external_url, "https://crest.example/sub");
     assert_string_equal(c.webhook_url, "http://127.0.0.1:9499/page");
@@ -84,6 +85,9 @@ static void every_key_is_read_and_paths_are_beside_the_file(void **state UNUSED)
     snprintf(expected, sizeof expected, "%s/rules/*.yml", folder);
     assert_string_equal(c.rule_files[0], expected);
     assert_string_equal(c.rule_files[1], "/abs/r.yml");
+    snprintf(expected, sizeof expected, "%s/sale.yml", folder);
+    assert_int_equal(c.n_events, 1);
+    assert_string_equal(c.events[0], expected);
     collector_config_done(&c);
     c = load("storage: {retention: 0}\n"); /* for ever */
     assert_int_equal(c.retention_ms, 0);
@@ -109,6 +113,8 @@ static const struct bad_case {
     {"storage: {retention_size: 1GB}\n", 1, 11, "not yet"},
     {"rule_files: rules.yml\n", 1, 13, "rule_files is a list of paths"},
     {"rule_files: [{a: b}]\n", 1, 14, "a rule file is a path"},
+    {"events: sale.yml\n", 1, 9, "events is a list of paths"},
+    {"events: [[a]]\n", 1, 10, "an event file is a path"},
     {"webhook_url: nowhere\n", 1, 14, "webhook_url"},
     {"webhook_url: ftp://h/\n", 1, 14, "webhook_url"},
     {"external_url: crest.example\n", 1, 15, "external_url"},
@@ -192,6 +198,38 @@ static void check_follows_every_reference(void **state UNUSED)
     problems_done(&problems);
 }
 
+#define EVENT "window: {zone: UTC, starts: 2026-11-27T00:00, length: 1h}\nmarkets: {de: EUR}\n"
+
+static void check_follows_event_files_and_what_they_name(void **state UNUSED)
+{
+    struct problems problems;
+    problems_init(&problems);
+    write_file("plan.csv", "minute,orders\n+0,3\n");
+    write_file("sale.yml", "name: sale\nplan: plan.csv\n" EVENT);
+    const char *config = write_file("crest.yml", "events: [sale.yml]\n");
+    check_ok(collector_config_check(config, &problems));
+    assert_int_equal(problems.n, 0);
+    write_file("plan.csv", "minute,orders\n+0,many\n");
+    write_file("twin.yml", "name: sale\nlast: none.csv\n" EVENT);
+    config = write_file("crest.yml", "events: [sale.yml, twin.yml, nowhere.yml]\n");
+    check_errno(collector_config_check(config, &problems), -EINVAL);
+    assert_int_equal(problems_errors(&problems), 3);
+    check_contains(problems.list[0].file, "plan.csv");
+    assert_int_equal(problems.list[0].line, 2);
+    assert_int_equal(problems.list[0].column, 4);
+    check_contains(problems.list[1].file, "twin.yml");
+    check_contains(problems.list[1].text, "none.csv");
+    check_contains(problems.list[2].file, "nowhere.yml");
+    problems_done(&problems);
+    problems_init(&problems);
+    write_file("plan.csv", "minute,orders\n+0,3\n");
+    write_file("twin.yml", "name: sale\n" EVENT);
+    config = write_file("crest.yml", "events: [sale.yml, twin.yml]\n");
+    check_errno(collector_config_check(config, &problems), -EINVAL);
+    check_contains(problems.list[0].text, "sale.yml describes the event 'sale', too");
+    problems_done(&problems);
+}
+
 static void a_rule_file_is_known_by_its_groups(void **state UNUSED)
 {
     assert_true(collector_is_rule_file(SPAN("groups: []\n")));
@@ -234,10 +272,15 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(an_empty_file_gives_the_defaults),           TEST(every_key_is_read_and_paths_are_beside_the_file),
-        TEST(errors_name_their_place_and_what_was_meant), TEST(all_errors_are_told_at_once),
-        TEST(a_file_that_cannot_be_read_is_named),        TEST(check_follows_every_reference),
-        TEST(a_rule_file_is_known_by_its_groups),         TEST(the_example_of_init_is_right_and_says_the_defaults),
+        TEST(an_empty_file_gives_the_defaults),
+        TEST(every_key_is_read_and_paths_are_beside_the_file),
+        TEST(errors_name_their_place_and_what_was_meant),
+        TEST(all_errors_are_told_at_once),
+        TEST(a_file_that_cannot_be_read_is_named),
+        TEST(check_follows_every_reference),
+        TEST(check_follows_event_files_and_what_they_name),
+        TEST(a_rule_file_is_known_by_its_groups),
+        TEST(the_example_of_init_is_right_and_says_the_defaults),
     };
     return cmocka_run_group_tests_name("collector config", tests, NULL, NULL);
 }
