@@ -100,7 +100,8 @@ static void a_bad_page_is_down_with_its_reason_and_delays_nobody(void **state UN
     for (size_t i = 1; i < n; i++)
         late += fabs(json_number_value(json_array_get(json_array_get(values, i), 0)) -
                      json_number_value(json_array_get(json_array_get(values, i - 1), 0)) - 1) > 0.25;
-    assert_true(late <= (check_slowness() > 1 ? n : 0));
+    assert_true(n >= 4);
+    assert_true(late < (check_slowness() > 1 ? n : n / 2)); /* a hanging one would make each of them late */
     json_decref(result);
 
     char *page = e2e_get(agent, "/metrics", 200);

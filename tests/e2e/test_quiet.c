@@ -100,7 +100,7 @@ static void a_shop_that_is_well_pages_nobody_and_one_that_is_not_does(void **sta
     /* The same shop pages when payments fail. */
     customers_pace(c, CHECKOUTS_PER_S * SPIKE, 0);
     (void)sale_control(s, "{\"gateway\":{\"error_ratio\":1}}");
-    assert_true(sale_wait_alert(s, "firing PaymentGatewayErrors", 0, 10000 * check_slowness(), &at_us));
+    assert_true(sale_wait_alert(s, "firing PaymentGatewayErrors", 0, 10000 * check_patience(), &at_us));
     customers_stop(c);
     sale_close(s);
 }

@@ -104,7 +104,8 @@ static void reloads_make_no_gap(void **state UNUSED)
     double first = json_number_value(json_array_get(json_array_get(values, 0), 0)),
            last = json_number_value(json_array_get(json_array_get(values, n - 1), 0));
     assert_true(n >= 2);
-    if (check_slowness() == 1 && fabs(last - first - (double)(n - 1)) > 0.5)
+    /* 12 reloads in 2 s, a third of them while a scrape is under way: a busy machine may cost one, reloads would cost four. */
+    if (check_slowness() == 1 && fabs(last - first - (double)(n - 1)) > 1.5)
         check_failed("%zu samples in %g s", n, last - first);
     json_decref(result);
     e2e_stop(agent);

@@ -8,6 +8,7 @@ struct parser {
     struct span test;  /* the running one, empty: none */
     const char *start; /* its output */
     bool in_group;     /* between "Running N test(s)" and "N test(s) run" */
+    bool failed_tap;   /* "not ok" was read, its indented error block may follow */
     size_t groups, failed;
 };
 
@@ -62,11 +63,24 @@ static void cmocka_line(struct parser *p, struct span line, const char *next)
     }
 }
 
-/* "ok 1 - name # SKIP reason", "not ok 2 - name"; deeper levels are indented and belong to their parent. */
+static void finish_failed_tap(struct parser *p, const char *end)
+{
+    if (p->failed_tap) {
+        finish_test(p, OUTCOME_FAILED, end, NULL);
+        p->start = end;
+    }
+    p->failed_tap = false;
+}
+
+/* "ok 1 - name # SKIP reason", "not ok 2 - name"; deeper levels are indented and belong to their parent. What went wrong follows a
+ * "not ok" as an indented block. */
 static void tap_line(struct parser *p, struct span line, const char *next)
 {
     struct span rest;
     enum outcome outcome = OUTCOME_PASSED;
+    if (span_starts(line, SPAN(" ")))
+        return;
+    finish_failed_tap(p, line.ptr);
     if (take(line, SPAN("1.."), &rest)) {
         p->groups++;
         return;
@@ -83,6 +97,9 @@ static void tap_line(struct parser *p, struct span line, const char *next)
         span_equal_nocase(span_of(rest.ptr + hash, rest.len - hash < 7 ? rest.len - hash : 7), SPAN(" # SKIP")))
         outcome = OUTCOME_SKIPPED;
     p->test = span_of(rest.ptr, hash);
+    p->failed_tap = outcome == OUTCOME_FAILED;
+    if (p->failed_tap)
+        return;
     finish_test(p, outcome, line.ptr, NULL);
     p->start = next;
 }
@@ -99,6 +116,8 @@ void results_parse(enum results_format format, struct span log, const struct res
         else
             tap_line(&p, line, next);
     }
+    const char *log_end = log.ptr ? log.ptr + log.len : NULL;
+    finish_failed_tap(&p, log_end);
     char why[128] = "the program left before its end";
     if (end->timed_out)
         snprintf(why, sizeof why, "timed out");
@@ -106,7 +125,6 @@ void results_parse(enum results_format format, struct span log, const struct res
         snprintf(why, sizeof why, "ended by signal %d", end->status - 128);
     else if (end->status != 0)
         snprintf(why, sizeof why, "exit status %d", end->status);
-    const char *log_end = log.ptr ? log.ptr + log.len : NULL;
     if (p.test.ptr) {
         finish_test(&p, OUTCOME_FAILED, log_end, why);
     } else if (p.groups == 0 || p.in_group || end->timed_out || (end->status != 0 && p.failed == 0)) {

@@ -132,6 +132,11 @@ unsigned check_slowness(void)
 #endif
 }
 
+unsigned check_patience(void)
+{
+    return check_slowness() > 5 ? check_slowness() : 5;
+}
+
 const char *check_shared_path(const char *name)
 {
     static char path[4096];

@@ -51,6 +51,9 @@ char *check_capture_end(int fd);
 
 /* Sanitized builds are slower: loops are divided by this (1 in release builds). */
 unsigned check_slowness(void);
+/* So many times what it takes on an idle machine may a wait for a condition last: the machine of a test is never idle.
+ * Waits that hold are no longer for it. */
+unsigned check_patience(void);
 
 /* Path of a file handed out with the project: $CREST_SHARED (default ../shared) / name. NULL when it is not
  * there (the test then calls skip()). Valid until the next call. */

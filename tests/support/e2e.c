@@ -253,7 +253,7 @@ char *e2e_run(const char *name, const char *const *args, int expected_status)
         argv[n++] = *args++;
     const char *log_path = e2e_path("run.log");
     (void)unlink(log_path);
-    check_ok(process_run(argv, &(struct process_options){.log_path = log_path}, 60000 * check_slowness(),
+    check_ok(process_run(argv, &(struct process_options){.log_path = log_path}, 60000 * check_patience(),
                          BODY_BYTES_MAX, &out, &status));
     if (status != expected_status) {
         int r = file_read(log_path, LOG_BYTES_MAX, &log, NULL);
@@ -320,7 +320,7 @@ int64_t e2e_wait_at(int64_t timeout_ms, bool (*holds)(void *ctx), void *ctx, con
                     int line)
 {
     int64_t start = mono_us();
-    timeout_ms *= check_slowness();
+    timeout_ms *= check_patience();
     while (!holds(ctx)) {
         if (mono_us() - start > timeout_ms * 1000) {
             for (size_t i = 0; i < PROGRAMS_MAX; i++) {

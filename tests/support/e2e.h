@@ -63,8 +63,8 @@ char *e2e_send(const struct e2e_program *p, const char *method, const char *path
 /* The same without failing: the status, or a negative errno; *ret_body (may be NULL) from malloc, NULL without answer. */
 int e2e_try(const char *method, const char *url, const char *const *headers, struct span body, char **ret_body);
 
-/* Call `holds` every 10 ms until it is true; fails the test when it is not within timeout_ms (ten times that when
- * sanitized). Returns the milliseconds that it took. */
+/* Call `holds` every 10 ms until it is true; fails the test when it is not within timeout_ms times
+ * check_patience(). Returns the milliseconds that it took. */
 #define e2e_wait(timeout_ms, holds, ctx) e2e_wait_at(timeout_ms, holds, ctx, #holds, __FILE__, __LINE__)
 int64_t e2e_wait_at(int64_t timeout_ms, bool (*holds)(void *ctx), void *ctx, const char *what, const char *file,
                     int line);

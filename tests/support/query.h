@@ -26,8 +26,8 @@ double query_value(const struct e2e_program *collector, const char *expression);
 /* A label of the only series of an answer, copied into text; "" when there is none. */
 const char *query_label(const struct e2e_program *collector, const char *expression, const char *label, char *text,
                         size_t bytes);
-/* Ask every 10 ms until the answer has a series; fails the test when it has none within timeout_ms (ten times that when
- * sanitized). Returns the milliseconds that it took. */
+/* Ask every 10 ms until the answer has a series; fails the test when it has none within timeout_ms times
+ * check_patience(). Returns the milliseconds that it took. */
 #define query_wait(collector, expression, timeout_ms)                                                                  \
     query_wait_at(collector, expression, timeout_ms, __FILE__, __LINE__)
 int64_t query_wait_at(const struct e2e_program *collector, const char *expression, int64_t timeout_ms, const char *file,

@@ -91,7 +91,7 @@ static void keep_field(const char *text, const char *end, const char *name, char
 
 bool sse_next(struct sse *s, int64_t timeout_ms, struct sse_event *ret)
 {
-    int64_t until_us = mono_us() + timeout_ms * 1000 * check_slowness();
+    int64_t until_us = mono_us() + timeout_ms * 1000 * check_patience();
     buf_consume(&s->text, s->used);
     s->used = 0;
     for (;;) {

@@ -28,7 +28,7 @@ struct sse_event {
 };
 /* NULL when the status is another than 200 and expected_status says so. Fails the test otherwise. */
 struct sse *sse_open(uint16_t port, const char *last_id, int expected_status);
-/* false: none within timeout_ms (ten times that when sanitized), or the stream has ended. */
+/* false: none within timeout_ms times check_patience(), or the stream has ended. */
 bool sse_next(struct sse *s, int64_t timeout_ms, struct sse_event *ret);
 void sse_close(struct sse *s);
 

@@ -12,6 +12,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
+#include "tests/support/check.h"
 
 #define REQUESTS_MAX 4096
 #define CONNECTIONS_MAX 256
@@ -140,7 +141,11 @@ int webhook_server_start(uint16_t port, struct webhook_server **ret)
     if (!s)
         return -ENOMEM;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->came, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->came, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     struct sockaddr_in address = {
@@ -203,7 +208,8 @@ void webhook_server_answer(struct webhook_server *s, const struct webhook_answer
 bool webhook_server_wait(struct webhook_server *s, size_t n, int64_t timeout_ms)
 {
     struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
+    timeout_ms *= check_patience();
+    clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += timeout_ms / 1000;
     end.tv_nsec += timeout_ms % 1000 * 1000000;
     if (end.tv_nsec >= 1000000000) {

@@ -29,7 +29,7 @@ uint16_t webhook_server_port(const struct webhook_server *s);
 const char *webhook_server_url(const struct webhook_server *s);
 /* Appended to what the coming requests get, in order; when the list is empty: 200. */
 void webhook_server_answer(struct webhook_server *s, const struct webhook_answer *answer);
-/* Wait until n requests have come. */
+/* Wait until n requests have come; timeout_ms times check_patience(). */
 bool webhook_server_wait(struct webhook_server *s, size_t n, int64_t timeout_ms);
 size_t webhook_server_count(struct webhook_server *s);
 /* The i-th body in order of arrival; NULL when it was no JSON. Status that it was answered with, and when it came. */

@@ -88,7 +88,7 @@ static void advance(int64_t us)
 /* Turns at the present fake time, until nothing is on its way any more but what hangs. */
 static int64_t settle(void)
 {
-    int64_t until = mono_us() + 5000000 * (int64_t)check_slowness();
+    int64_t until = mono_us() + 5000000 * (int64_t)check_patience();
     for (int quiet = 0;;) {
         size_t before = agent_in_flight(f.agent);
         int64_t next = agent_step(f.agent, f.now_us, f.unix_ms);

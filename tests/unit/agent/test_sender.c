@@ -63,7 +63,7 @@ static void add(void)
 /* Turns at the present fake time until `requests` have been answered in all (real time passes, the fake clock stands). */
 static void run_until(size_t requests)
 {
-    int64_t until = mono_us() + 5 * SECOND * (int64_t)check_slowness();
+    int64_t until = mono_us() + 5 * SECOND * (int64_t)check_patience();
     for (;;) {
         http_client_step(f.http);
         (void)sender_step(f.sender, f.now_us, 0);

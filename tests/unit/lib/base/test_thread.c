@@ -171,7 +171,7 @@ static void clocks_move_on_and_sleep_is_not_short(void **state)
     int64_t before = mono_us(), cpu = cpu_process_us();
     sleep_us(-5);
     sleep_us(0);
-    assert_true(mono_us() - before < 1000000);
+    assert_true(mono_us() - before < 5000000);
     before = mono_us();
     sleep_us(12345);
     assert_true(mono_us() - before >= 12345);

@@ -80,12 +80,32 @@ static void tap_counts_top_level_lines_only(void **state)
     assert_string_equal(outcomes(RESULTS_TAP, "ok 1 - a\n", 1, false, NULL), "a:passed PROG:failed!exit status 1 ");
 }
 
+/* As node 18 and 22 print it. */
+static void a_failed_tap_test_comes_with_its_error_block(void **state)
+{
+    (void)state;
+    char output[256];
+    assert_string_equal(outcomes(RESULTS_TAP,
+                                 "ok 1 - a\n  ---\n  duration_ms: 1\n  ...\n# Subtest: b\nnot ok 2 - b\n  ---\n"
+                                 "  error: 'false is not true'\n  ...\n1..2\n# fail 1\n",
+                                 1, false, output),
+                        "a:passed b:failed ");
+    check_contains(output, "# Subtest: b\nnot ok 2 - b\n  ---\n  error: 'false is not true'\n  ...\n");
+    assert_null(strstr(output, "1..2"));
+    outcomes(RESULTS_TAP, "not ok 1 - b\n  ---\n  error: cut o", 1, false, output); /* node was killed */
+    check_contains(output, "error: cut o");
+    assert_string_equal(
+        outcomes(RESULTS_TAP, "not ok 1 - b\n  ---\n  ...\nnot ok 2 - c\n  ---\n  ...\n1..2\n", 1, false, NULL),
+        "b:failed c:failed ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_test_that_started_has_one_outcome),
         cmocka_unit_test(a_failed_test_comes_with_what_it_printed),
         cmocka_unit_test(tap_counts_top_level_lines_only),
+        cmocka_unit_test(a_failed_tap_test_comes_with_its_error_block),
     };
     return cmocka_run_group_tests_name("results", tests, NULL, NULL);
 }
