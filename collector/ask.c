@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "collector/ask_http.h"
+#include "collector/ask_rooms.h"
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/wire/json.h"
@@ -53,30 +55,47 @@ int ask_http(const struct options *o, const char *method, const char *path, stru
     return code;
 }
 
-int ask_mark(const struct options *o)
+static void note_result(void *ctx, int result, int64_t id)
+{
+    (void)id;
+    *(int *)ctx = result;
+}
+
+MUST_USE static int mark_in_folder(const struct options *o, const struct annotation *n)
+{
+    struct ask_rooms rooms;
+    int result = -EIO, r = ask_rooms_open(options_text(o, "data"), &rooms);
+    const char *wrong = annotation_wrong(n);
+    if (r == 0 && wrong)
+        fprintf(stderr, "crest-collector mark: %s\n", wrong);
+    else if (r == 0)
+        r = annotations_add(rooms.annotations, n, note_result, &result);
+    ask_rooms_close(&rooms); /* waits for the state writer */
+    if (r < 0 || wrong)
+        return r < 0 ? EXIT_FAILED : EXIT_USAGE;
+    if (result < 0)
+        fprintf(stderr, "crest-collector mark: %s\n", strerror(-result));
+    return result < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+MUST_USE static int mark_by_request(const struct options *o, const struct annotation *n, bool has_time)
 {
     struct json_writer j;
     struct buf body;
-    int64_t at_ms;
-    const char *service = options_operand(o, 1), *at = options_text(o, "at");
-    if (at && parse_rfc3339_ms(span_str(at), &at_ms) < 0) {
-        fprintf(stderr, "crest-collector mark: --at is a time such as 2026-11-27T00:00:00Z, not '%s'\n", at);
-        return EXIT_USAGE;
-    }
     buf_init(&body, API_BODY_BYTES_MAX);
     jw_init(&j, &body);
     jw_object(&j);
-    if (at) {
+    if (has_time) {
         jw_key(&j, "t");
-        jw_i64(&j, at_ms);
+        jw_i64(&j, n->t_ms);
     }
     jw_key(&j, "kind");
-    jw_str(&j, options_operand(o, 0));
+    jw_text(&j, n->kind);
     jw_key(&j, "text");
-    jw_str(&j, options_operand(o, 2));
-    if (strcmp(service, "-") != 0) {
+    jw_text(&j, n->text);
+    if (n->service.len) {
         jw_key(&j, "service");
-        jw_str(&j, service);
+        jw_text(&j, n->service);
     }
     jw_end(&j);
     int code = buf_error(&body) ? EXIT_USAGE : ask_http(o, "POST", "/api/crest/v1/annotations", buf_view(&body), NULL);
@@ -84,4 +103,18 @@ int ask_mark(const struct options *o)
         fprintf(stderr, "crest-collector mark: the text is too long\n");
     buf_done(&body);
     return code;
+}
+
+int ask_mark(const struct options *o)
+{
+    const char *service = options_operand(o, 1), *at = options_text(o, "at");
+    struct annotation n = {.t_ms = unix_ms(),
+                           .kind = span_str(options_operand(o, 0)),
+                           .text = span_str(options_operand(o, 2)),
+                           .service = span_str(strcmp(service, "-") == 0 ? "" : service)};
+    if (at && parse_rfc3339_ms(span_str(at), &n.t_ms) < 0) {
+        fprintf(stderr, "crest-collector mark: --at is a time such as 2026-11-27T00:00:00Z, not '%s'\n", at);
+        return EXIT_USAGE;
+    }
+    return ask_wants_data(o) ? mark_in_folder(o, &n) : mark_by_request(o, &n, at != NULL);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "collector/event/event_actual.h"
+#include "collector/event/event_beside.h"
 #include "collector/event/pace.h"
 #include "lib/base/quote.h"
 
@@ -23,10 +24,8 @@ struct event_live {
     int64_t cell_ms;
     struct event_actual *actual, *again; /* shown; being counted anew */
     int64_t again_due_ms;
-    bool counted; /* actual has been read up to the present once */
-    struct event *last_event;
-    struct event_actual *last; /* what the last event brought in, when the event names it */
-    bool last_known;
+    bool counted;                /* actual has been read up to the present once */
+    struct event_beside *beside; /* plan and last event */
     struct promql_result *rates[RATES];
 };
 
@@ -44,13 +43,13 @@ int event_live_new(struct query_engine *query, struct events *events, struct eve
 static void forget(struct event_live *v)
 {
     event_free(v->e);
-    event_free(v->last_event);
     event_actual_free(v->actual);
     event_actual_free(v->again);
-    event_actual_free(v->last);
-    v->e = v->last_event = NULL;
-    v->actual = v->again = v->last = NULL;
-    v->counted = v->last_known = false;
+    event_beside_free(v->beside);
+    v->e = NULL;
+    v->actual = v->again = NULL;
+    v->beside = NULL;
+    v->counted = false;
 }
 
 static void forget_rates(struct event_live *v)
@@ -85,9 +84,7 @@ MUST_USE static int turn_to(struct event_live *v, struct event *e, uint64_t vers
     v->cell_ms = e->ends_ms - e->starts_ms <= LONG_EVENT_MS ? CELL_MS : MINUTE_MS;
     v->again_due_ms = now_ms + AGAIN_MS;
     int r = event_actual_new(v->query, e, v->cell_ms, &v->actual);
-    if (r == 0 && e->last_event && (v->last_event = events_get(v->events, span_str(e->last_event))))
-        r = event_actual_new(v->query, v->last_event, MINUTE_MS, &v->last);
-    return r;
+    return r == 0 ? event_beside_new(v->query, v->events, e, &v->beside) : r;
 }
 
 /* Read on. What fails is tried again in the next frame; the engine counts it. */
@@ -96,8 +93,7 @@ static void count(struct event_live *v, int64_t now_ms)
     struct promql_error error;
     if (now_ms >= v->e->starts_ms && event_actual_advance(v->actual, now_ms, PIECE_BUDGET_US, &error) == 0)
         v->counted = true;
-    if (v->last && !v->last_known)
-        v->last_known = event_actual_advance(v->last, v->last_event->ends_ms, PIECE_BUDGET_US, &error) == 0;
+    (void)!event_beside_advance(v->beside, PIECE_BUDGET_US, &error);
     if (v->counted && !v->again && now_ms >= v->again_due_ms && now_ms < v->e->ends_ms + AGAIN_MS)
         (void)!event_actual_new(v->query, v->e, v->cell_ms, &v->again);
     if (v->again && event_actual_advance(v->again, now_ms, PIECE_BUDGET_US, &error) == 0) {
@@ -143,30 +139,6 @@ static double rate_of(const struct event_live *v, size_t which, const struct eve
     return sum;
 }
 
-/* ---- last event: a file's curve, or what another event brought in ---- */
-
-static double last_at(const struct event_live *v, size_t market, enum curve_value value, int64_t minute)
-{
-    if (!v->last)
-        return curve_at(event_last(v->e, market), value, minute);
-    int m = event_market(v->last_event, span_str(v->e->markets[market].name));
-    return v->last_known && m >= 0 && minute >= 0 ? event_actual_cell(v->last, (size_t)m, value, (size_t)minute) : NAN;
-}
-
-static double last_until(const struct event_live *v, size_t market, enum curve_value value, int64_t to_ms)
-{
-    if (!v->last)
-        return curve_sum(event_last(v->e, market), value, 0, to_ms);
-    double sum = NAN;
-    for (int64_t minute = 0; minute * MINUTE_MS < to_ms; minute++) {
-        double x = last_at(v, market, value, minute);
-        double part = to_ms - minute * MINUTE_MS < MINUTE_MS ? (double)(to_ms - minute * MINUTE_MS) / MINUTE_MS : 1;
-        if (!isnan(x))
-            sum = (isnan(sum) ? 0 : sum) + x * part;
-    }
-    return sum;
-}
-
 /* ---- the row ---- */
 
 static void number(struct json_writer *j, const char *key, double v)
@@ -177,7 +149,7 @@ static void number(struct json_writer *j, const char *key, double v)
     jw_f64(j, v);
 }
 
-static void beside(struct json_writer *j, const char *key, double now, double plan, double last)
+static void trio(struct json_writer *j, const char *key, double now, double plan, double last)
 {
     jw_key(j, key);
     jw_object(j);
@@ -190,7 +162,7 @@ static void beside(struct json_writer *j, const char *key, double now, double pl
 static void pace_json(const struct event_live *v, struct json_writer *j, size_t market, enum curve_value value,
                       int64_t now_ms)
 {
-    const struct curve *plan = event_plan(v->e, market);
+    const struct curve *plan = event_beside_plan(v->beside, market);
     int64_t since = now_ms - v->e->starts_ms, whole = v->e->ends_ms - v->e->starts_ms;
     size_t n = since > SETTLE_MS ? (size_t)((since - SETTLE_MS) / v->cell_ms) : 0;
     n = n < event_actual_cells(v->actual) ? n : event_actual_cells(v->actual);
@@ -222,7 +194,7 @@ static void market_json(const struct event_live *v, struct json_writer *j, size_
 {
     const struct event *e = v->e;
     const struct event_market *m = &e->markets[market];
-    const struct curve *plan = event_plan(e, market);
+    const struct curve *plan = event_beside_plan(v->beside, market), *last = event_beside_last(v->beside, market);
     int64_t since = now_ms - e->starts_ms, whole = e->ends_ms - e->starts_ms, until = since < whole ? since : whole;
     int64_t minute = since >= 0 ? since / MINUTE_MS : (since - MINUTE_MS + 1) / MINUTE_MS;
     bool over = since >= whole;
@@ -230,17 +202,17 @@ static void market_json(const struct event_live *v, struct json_writer *j, size_
     jw_object(j);
     jw_key(j, "currency");
     jw_str(j, m->currency);
-    beside(j, "orders", rate_of(v, RATE_ORDERS, m), over ? NAN : curve_at(plan, CURVE_ORDERS, minute),
-           over ? NAN : last_at(v, market, CURVE_ORDERS, minute));
-    beside(j, "revenue", rate_of(v, RATE_REVENUE, m), over ? NAN : curve_at(plan, CURVE_REVENUE, minute),
-           over ? NAN : last_at(v, market, CURVE_REVENUE, minute));
+    trio(j, "orders", rate_of(v, RATE_ORDERS, m), over ? NAN : curve_at(plan, CURVE_ORDERS, minute),
+         over ? NAN : curve_at(last, CURVE_ORDERS, minute));
+    trio(j, "revenue", rate_of(v, RATE_REVENUE, m), over ? NAN : curve_at(plan, CURVE_REVENUE, minute),
+         over ? NAN : curve_at(last, CURVE_REVENUE, minute));
     if (since > 0) {
         jw_key(j, "total");
         jw_object(j);
         for (enum curve_value value = CURVE_ORDERS; value < CURVE_VALUES; value++)
-            beside(j, value == CURVE_ORDERS ? "orders" : "revenue",
-                   v->counted ? event_actual_total(v->actual, market, value) : NAN, curve_sum(plan, value, 0, until),
-                   last_until(v, market, value, until));
+            trio(j, value == CURVE_ORDERS ? "orders" : "revenue",
+                 v->counted ? event_actual_total(v->actual, market, value) : NAN, curve_sum(plan, value, 0, until),
+                 curve_sum(last, value, 0, until));
         jw_end(j);
     }
     if (since > 0 && v->counted) {
@@ -259,6 +231,8 @@ static int render(void *ctx, struct frame_rows *rows)
     int64_t now_ms = frame_now_ms(rows);
     uint64_t version = events_version(v->events);
     int r = turn_to(v, events_current(v->events, now_ms), version, now_ms);
+    if (r < 0)
+        forget(v);
     if (r < 0 || !v->e)
         return r;
     const struct event *e = v->e;

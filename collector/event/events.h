@@ -37,5 +37,6 @@ uint64_t events_version(struct events *ev);
 /* A source as JSON body of POST /api/crest/v1/events, and back. -EINVAL: *ret_wrong says what. */
 void event_source_json(const struct event_source *s, struct json_writer *j);
 MUST_USE int event_source_from_json(const json_t *body, struct event_source *ret, const char **ret_wrong);
-/* {"name","title","zone","starts","ends","phases","markets",…}; with_minutes adds plan and last by the minute. */
-void event_json(const struct event *e, int64_t now_ms, bool with_minutes, struct json_writer *j);
+struct event_beside;
+/* {"name","title","zone","starts","ends","phases","markets",…}; with `minutes` plan and last by the minute. */
+void event_json(const struct event *e, int64_t now_ms, const struct event_beside *minutes, struct json_writer *j);

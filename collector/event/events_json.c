@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include "collector/event/events.h"
+#include "collector/event/event_beside.h"
 
 void event_source_json(const struct event_source *s, struct json_writer *j)
 {
@@ -94,7 +94,7 @@ static void curve_json(struct json_writer *j, const char *key, const struct curv
     jw_end(j);
 }
 
-void event_json(const struct event *e, int64_t now_ms, bool with_minutes, struct json_writer *j)
+void event_json(const struct event *e, int64_t now_ms, const struct event_beside *minutes, struct json_writer *j)
 {
     jw_object(j);
     text(j, "name", e->name);
@@ -125,9 +125,9 @@ void event_json(const struct event *e, int64_t now_ms, bool with_minutes, struct
         jw_object(j);
         text(j, "currency", e->markets[m].currency);
         number(j, "money_per_order", e->markets[m].money_per_order);
-        if (with_minutes) {
-            curve_json(j, "plan", event_plan(e, m));
-            curve_json(j, "last", event_last(e, m));
+        if (minutes) {
+            curve_json(j, "plan", event_beside_plan(minutes, m));
+            curve_json(j, "last", event_beside_last(minutes, m));
         }
         jw_end(j);
     }

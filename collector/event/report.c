@@ -243,8 +243,8 @@ MUST_USE static int market_chart(struct report *r, size_t market, enum curve_val
         actual[i] = event_actual_cell(r->actual, market, value, i) * (double)MINUTE_MS / (double)r->cell_ms;
     for (size_t i = 0; i < points; i++) {
         int64_t minute = (int64_t)i * r->cell_ms / MINUTE_MS;
-        plan[i] = curve_at(event_plan(e, market), value, minute);
-        last[i] = report_last_at(r, market, value, minute);
+        plan[i] = curve_at(event_beside_plan(r->beside, market), value, minute);
+        last[i] = curve_at(event_beside_last(r->beside, market), value, minute);
     }
     size_t n_marks = 0;
     for (size_t i = 0; i < r->n_alerts; i++, n_marks++) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "collector/event/event_actual.h"
+#include "collector/event/event_beside.h"
 #include "collector/event/report.h"
 
 #define REPORT_ROWS_MAX 200u /* alerts, annotations, gaps: beyond, the table says how many more */
@@ -35,10 +36,11 @@ struct report_gap {
 };
 struct report {
     const struct report_sources *from;
-    struct event *e, *last_event;
+    struct event *e;
     int64_t at_ms; /* the figures' end: the window's, or the newest sample's */
     int64_t cell_ms;
-    struct event_actual *actual, *last_actual;
+    struct event_actual *actual;
+    struct event_beside *beside;  /* plan and last event */
     struct report_totals *totals; /* per market */
     struct tally *operations, *operation_buckets, *checkout_buckets, *http_all;
     struct report_step *steps;
@@ -59,8 +61,6 @@ MUST_USE int report_gather(struct report *r, struct promql_error *ret_error);
 void report_done(struct report *r);
 /* The number of a query in the list at the end; known texts keep theirs. 0 without memory. */
 size_t report_query(struct report *r, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Plan or last event at a minute, also when the last event is one of ours. */
-double report_last_at(const struct report *r, size_t market, enum curve_value value, int64_t minute);
 /* The quantile of a cumulative histogram by le from a tally whose last label is le, of the groups whose first labels are
  * `values`. NAN without samples. */
 double report_quantile(const struct tally *t, const char *const *values, size_t n, double q);

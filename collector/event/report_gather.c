@@ -59,28 +59,6 @@ void report_selector(const struct report *r, const char *metric, const char *mor
 
 /* ---- money and orders ---- */
 
-double report_last_at(const struct report *r, size_t market, enum curve_value value, int64_t minute)
-{
-    if (!r->last_actual)
-        return curve_at(event_last(r->e, market), value, minute);
-    int m = event_market(r->last_event, span_str(r->e->markets[market].name));
-    return m >= 0 && minute >= 0 ? event_actual_cell(r->last_actual, (size_t)m, value, (size_t)minute) : NAN;
-}
-
-static double last_until(const struct report *r, size_t market, enum curve_value value, int64_t to_ms)
-{
-    double sum = NAN;
-    if (!r->last_actual)
-        return curve_sum(event_last(r->e, market), value, 0, to_ms);
-    for (int64_t minute = 0; minute * MINUTE_MS < to_ms; minute++) {
-        double v = report_last_at(r, market, value, minute);
-        double part = to_ms - minute * MINUTE_MS < MINUTE_MS ? (double)(to_ms - minute * MINUTE_MS) / MINUTE_MS : 1;
-        if (!isnan(v))
-            sum = (isnan(sum) ? 0 : sum) + v * part;
-    }
-    return sum;
-}
-
 static void find_peak(const struct report *r, size_t market, struct report_totals *t)
 {
     size_t per_minute = (size_t)(MINUTE_MS / r->cell_ms), cells = event_actual_cells(r->actual);
@@ -105,19 +83,18 @@ MUST_USE static int gather_totals(struct report *r, struct promql_error *error)
     int x = event_actual_new(r->from->query, e, r->cell_ms, &r->actual);
     if (x == 0)
         x = event_actual_advance(r->actual, r->at_ms, 0, error);
-    if (x == 0 && e->last_event && (r->last_event = events_get(r->from->events, span_str(e->last_event)))) {
-        x = event_actual_new(r->from->query, r->last_event, MINUTE_MS, &r->last_actual);
-        if (x == 0)
-            x = event_actual_advance(r->last_actual, r->last_event->ends_ms, 0, error);
-    }
+    if (x == 0)
+        x = event_beside_new(r->from->query, r->from->events, e, &r->beside);
+    if (x == 0)
+        x = event_beside_advance(r->beside, 0, error);
     r->totals = calloc(e->n_markets, sizeof *r->totals);
     if (x < 0 || !r->totals)
         return x < 0 ? x : -ENOMEM;
     for (size_t m = 0; m < e->n_markets; m++) {
         for (enum curve_value v = CURVE_ORDERS; v < CURVE_VALUES; v++) {
             r->totals[m].now[v] = event_actual_total(r->actual, m, v);
-            r->totals[m].plan[v] = curve_sum(event_plan(e, m), v, 0, until);
-            r->totals[m].last[v] = last_until(r, m, v, until);
+            r->totals[m].plan[v] = curve_sum(event_beside_plan(r->beside, m), v, 0, until);
+            r->totals[m].last[v] = curve_sum(event_beside_last(r->beside, m), v, 0, until);
         }
         find_peak(r, m, &r->totals[m]);
     }
@@ -449,8 +426,7 @@ int report_gather(struct report *r, struct promql_error *error)
 void report_done(struct report *r)
 {
     event_actual_free(r->actual);
-    event_actual_free(r->last_actual);
-    event_free(r->last_event);
+    event_beside_free(r->beside);
     struct tally *tallies[] = {r->operations, r->operation_buckets, r->checkout_buckets, r->http_all};
     for (size_t i = 0; i < ARRAY_LEN(tallies); i++)
         tally_free(tallies[i]);

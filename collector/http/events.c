@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "collector/event/event_beside.h"
 #include "collector/event/report.h"
-
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
@@ -45,12 +45,12 @@ static void answer_problems(struct httpd_request *r, const struct problems *ps)
     buf_done(&out);
 }
 
-static void answer_event(struct httpd_request *r, const struct event *e, bool with_minutes)
+static void answer_event(struct httpd_request *r, const struct event *e, const struct event_beside *minutes)
 {
     struct json_writer j;
     struct buf out;
     api_success_begin(&j, &out);
-    event_json(e, unix_ms(), with_minutes, &j);
+    event_json(e, unix_ms(), minutes, &j);
     api_success_end(r, &j, NULL, NULL);
 }
 
@@ -70,7 +70,7 @@ static void work_import(struct httpd_request *r, struct http_room *room)
     } else {
         int e2 = events_put(room->events, &source, span_str(httpd_user(r)), unix_ms(), &problems, &e);
         if (e2 == 0)
-            answer_event(r, e, false);
+            answer_event(r, e, NULL);
         else if (problems.n)
             answer_problems(r, &problems);
         else if (e2 == -ENOSPC)
@@ -98,7 +98,7 @@ void on_events(struct httpd_request *r, void *ctx)
     api_success_begin(&j, &out);
     jw_array(&j);
     for (size_t i = 0; (e = events_at(room->events, i)); i++) {
-        event_json(e, unix_ms(), false, &j);
+        event_json(e, unix_ms(), NULL, &j);
         event_free(e);
     }
     jw_end(&j);
@@ -109,10 +109,20 @@ static void work_event(struct httpd_request *r, struct http_room *room)
 {
     struct span name = httpd_segment(r, "name");
     struct event *e = events_get(room->events, name);
-    if (e)
-        answer_event(r, e, true);
-    else
+    struct event_beside *minutes = NULL;
+    struct promql_error error = {0};
+    int x = e ? event_beside_new(room->query, room->events, e, &minutes) : -ENOENT;
+    if (x == 0)
+        x = event_beside_advance(minutes, 0, &error);
+    if (x == 0)
+        answer_event(r, e, minutes);
+    else if (!e)
         httpd_reply_error(r, 404, "not_found", "no event is called '" SPAN_FMT "'", SPAN_ARG(name));
+    else if (error.kind != PROMQL_OK)
+        api_query_error(r, &error);
+    else
+        httpd_reply_error(r, 500, "internal", "the event's minutes could not be read: %s", strerror(-x));
+    event_beside_free(minutes);
     event_free(e);
 }
 
