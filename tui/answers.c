@@ -5,6 +5,7 @@
 
 #include "lib/base/number.h"
 #include "lib/wire/url.h"
+#include "tui/plan.h"
 
 const struct tracked TRACKED[] = {
     {"orders", "markets", NULL, "orders_per_minute", "commerce:orders_per_minute"},
@@ -94,7 +95,6 @@ void answers_ask_past(struct app *app, int64_t t_ms)
     app->past_from_ms = t_ms;
     ask_instant(app, REQUEST_PAST, "{__name__=~\"commerce:[a-z_0-9]+(:p95)?\",__name__!~\"commerce:route_.*\"}", t_ms);
     ask_instant(app, REQUEST_PAST_ALERTS, "ALERTS", t_ms);
-    answers_ask_history(app, REQUEST_PAST_HISTORY, t_ms);
 }
 
 void answers_ask_explore(struct app *app)
@@ -102,7 +102,7 @@ void answers_ask_explore(struct app *app)
     struct explore *e = &app->explore;
     if (e->query[0] == '\0')
         return;
-    int64_t to = app_shown_ms(app), step = (int64_t)app->window_s * 1000 / 200;
+    int64_t to = app_edge_ms(app), step = (int64_t)app->window_s * 1000 / 200;
     step = step < 1000 ? 1000 : step / 1000 * 1000;
     struct buf path;
     buf_init(&path, 16384);
@@ -368,6 +368,13 @@ void app_answer(struct app *app, enum app_request kind, uint64_t tag, int status
         take_note(app, status, body, error);
         return;
     }
+    if (kind == REQUEST_EVENT) { /* without the curves the stream's own values of plan and last event stand in */
+        struct parse_error unused;
+        root = status == 200 ? json_read(body, &unused) : NULL;
+        plan_take(app, json_object_get(root, "data"));
+        json_decref(root);
+        return;
+    }
     if (kind == REQUEST_EXPLORE) {
         if (tag != app->explore.tag)
             return; /* of a query that is no longer asked for */
@@ -377,7 +384,9 @@ void app_answer(struct app *app, enum app_request kind, uint64_t tag, int status
     }
     result = result_of(status, body, error, &root, why, sizeof why);
     bool is_past = kind == REQUEST_PAST || kind == REQUEST_PAST_ALERTS || kind == REQUEST_PAST_HISTORY;
-    if (is_past && (!app->shown_ms || app->shown_ms != app->past_from_ms)) {
+    bool elsewhere =
+        kind == REQUEST_PAST_HISTORY ? app->edge_ms != app->past_history_ms : app->shown_ms != app->past_from_ms;
+    if (is_past && (!app->shown_ms || elsewhere)) {
         json_decref(root);
         return; /* we are elsewhere by now */
     }

@@ -8,6 +8,7 @@
 #include "tui/answers.h"
 #include "tui/command.h"
 #include "tui/keys.h"
+#include "tui/plan.h"
 
 #define MESSAGE_MS 6000
 #define FRAME_BYTES_MAX (16u << 20)  /* of one drawing: the row lists of ten thousand services take 2 MB */
@@ -21,7 +22,8 @@ int app_new(const struct app_config *config, struct app **ret)
     if (!app)
         return -ENOMEM;
     app->wire = config->wire;
-    app->graphs = app->graphs_best = config->graphs;
+    app->graphs = config->ascii ? GRAPH_ASCII : config->graphs;
+    app->ascii = config->ascii;
     app->window_s = 300;
     app->mouse = true;
     snprintf(app->address, sizeof app->address, "%s", config->address);
@@ -29,7 +31,8 @@ int app_new(const struct app_config *config, struct app **ret)
     history_init(&app->history);
     history_init(&app->past_history);
     arena_init(&app->frame, FRAME_BYTES_MAX);
-    int r = model_init(&app->live);
+    app->made = json_array();
+    int r = app->made ? model_init(&app->live) : -ENOMEM;
     if (r == 0)
         r = timeline_new(&app->timeline);
     if (r < 0) {
@@ -51,6 +54,8 @@ void app_free(struct app *app)
     history_done(&app->past_history);
     arena_done(&app->frame);
     explore_clear(&app->explore);
+    json_decref(app->curves.markets);
+    json_decref(app->made);
     for (size_t i = 0; i < VIEWS; i++)
         filter_done(&app->filters[i]);
     free(app->save_path);
@@ -81,10 +86,16 @@ const struct model *app_model(const struct app *app)
     return app->shown_ms && app->has_past ? &app->past : &app->live;
 }
 
+int64_t app_edge_ms(const struct app *app)
+{
+    return app->shown_ms ? app->edge_ms : app_now_ms(app);
+}
+
 const struct history *app_history(const struct app *app)
 {
-    bool older = app->shown_ms && app->shown_ms < app_now_ms(app) - (int64_t)(HISTORY_SECONDS - app->window_s) * 1000;
-    return older && app->window_s <= HISTORY_SECONDS && app->wire.send ? &app->past_history : &app->history;
+    unsigned window_s = app->window_s < HISTORY_SECONDS ? app->window_s : HISTORY_SECONDS;
+    bool older = app->shown_ms && app->edge_ms < app_now_ms(app) - (int64_t)(HISTORY_SECONDS - window_s) * 1000;
+    return older && app->wire.send ? &app->past_history : &app->history;
 }
 
 void app_say(struct app *app, bool bad, const char *format, ...)
@@ -106,35 +117,67 @@ static void forget_past(struct app *app)
     app->has_past = false;
 }
 
+/* Graphs stand still while the moment moves within them; when it leaves them they follow, with a quarter of their time after it. */
+static void set_edge(struct app *app, int64_t now_ms)
+{
+    bool explores = app->view == VIEW_EXPLORE || app->window_s < HISTORY_SECONDS; /* the other graphs are shorter */
+    int64_t window = (int64_t)(explores ? app->window_s : HISTORY_SECONDS) * 1000, was = app->edge_ms;
+    if (!was)
+        app->edge_ms = app->shown_ms > now_ms - window ? now_ms : app->shown_ms + window / 4;
+    else if (app->shown_ms > app->edge_ms || app->shown_ms <= app->edge_ms - window)
+        app->edge_ms = app->shown_ms + window / 4;
+    if (app->edge_ms > now_ms)
+        app->edge_ms = now_ms;
+    if (app->edge_ms != was)
+        app->explore.asked_mono_ms = 0;
+}
+
+static void ask_older_graphs(struct app *app)
+{
+    if (!app->wire.send || app_history(app) != &app->past_history || app->past_history_ms == app->edge_ms)
+        return;
+    history_clear(&app->past_history);
+    app->past_history_ms = app->edge_ms;
+    answers_ask_history(app, REQUEST_PAST_HISTORY, app->edge_ms);
+}
+
 void app_scrub_to(struct app *app, int64_t t_ms)
 {
     int64_t now = app_now_ms(app);
     forget_past(app);
-    app->explore.asked_mono_ms = 0;
+    if (app->shown_ms && t_ms == 0)
+        app->explore.asked_mono_ms = 0;
     app->shown_ms = 0;
-    if (t_ms == 0 || now == 0)
+    if (t_ms == 0 || now == 0) {
+        app->edge_ms = app->past_history_ms = 0;
         return;
+    }
     if (t_ms < now - SCRUB_BACK_MS)
         t_ms = now - SCRUB_BACK_MS;
     app->shown_ms = t_ms > now ? now : t_ms;
+    set_edge(app, now);
     int r = timeline_at(app->timeline, app->shown_ms, &app->past);
     app->has_past = r == 0;
     if (r == -ENOENT && model_init(&app->past) == 0) {
         app->has_past = true;
         app->past.t_ms = app->shown_ms;
-        history_clear(&app->past_history);
         if (app->wire.send)
             answers_ask_past(app, app->shown_ms);
         else
             app_say(app, true, "the replay begins later");
     } else if (r < 0) {
         app_say(app, true, "out of memory");
-        app->shown_ms = 0;
-    } else if (app->wire.send && app_history(app) == &app->past_history) {
-        history_clear(&app->past_history);
-        app->past_from_ms = app->shown_ms;
-        answers_ask_history(app, REQUEST_PAST_HISTORY, app->shown_ms);
+        app->shown_ms = app->edge_ms = 0;
     }
+    ask_older_graphs(app);
+}
+
+void app_window(struct app *app, unsigned seconds)
+{
+    app->window_s = seconds;
+    app->explore.asked_mono_ms = 0;
+    if (app->shown_ms)
+        app_scrub_to(app, app->shown_ms);
 }
 
 void app_scrub(struct app *app, int64_t by_ms)
@@ -303,6 +346,7 @@ void app_frame(struct app *app, const struct sse_event *event, int64_t mono_ms)
         return; /* an event of a kind that we do not know */
     app->frame_mono_ms = mono_ms;
     answers_track(app);
+    plan_track(app);
     timeline_add(app->timeline, event->name, app->live.t_ms, event->data);
 }
 
@@ -313,6 +357,7 @@ void app_connected(struct app *app, int64_t mono_ms)
         app_say(app, false, "connected again");
     app->connected = app->ever_connected = true;
     app->backfilled = false;
+    app->curves.asked_mono_ms = 0;
 }
 
 void app_disconnected(struct app *app, const char *words)
@@ -328,6 +373,8 @@ void app_tick(struct app *app, int64_t mono_ms)
         app->backfilled = true;
         answers_ask_history(app, REQUEST_HISTORY, app->live.t_ms);
     }
+    if (app->live.t_ms)
+        plan_tick(app);
     const struct explore *e = &app->explore;
     bool due = e->asked_mono_ms == 0 || (!app->shown_ms && mono_ms - e->asked_mono_ms >= EXPLORE_EVERY_MS);
     if (app->view == VIEW_EXPLORE && due && app->live.t_ms && (!e->waiting || e->asked_mono_ms == 0))

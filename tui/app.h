@@ -1,6 +1,6 @@
 /* app.h - the state of the console, and what keys, frames and answers do to it. It knows neither terminal nor network:
  *
- *   r = app_new(&(struct app_config){...}, &app, );
+ *   r = app_new(&(struct app_config){...}, &app);
  *   app_frame(app, &event, mono_ms);                  // from the stream
  *   app_key(app, key, mono_ms);                       // from the terminal, or a script
  *   app_tick(app, mono_ms);                           // asks for what the shown view needs
@@ -41,6 +41,7 @@ enum app_request {
     REQUEST_PAST,
     REQUEST_PAST_ALERTS,
     REQUEST_PAST_HISTORY,
+    REQUEST_EVENT,
     REQUEST_NOTE
 };
 struct app_wire {
@@ -74,11 +75,19 @@ struct explore {
     struct explore_series series[EXPLORE_SERIES_MAX];
 };
 
+/* ---- the event's curves (plan.h) ---- */
+struct curves {
+    char event[256]; /* whose they are */
+    int64_t starts_ms, asked_mono_ms;
+    json_t *markets; /* NULL: not known */
+};
+
 /* ---- what a click does ---- */
 struct hot {
     struct box box;
-    int key; /* 0: a row */
-    int row;
+    int key;                  /* 0: a row, or a graph */
+    int row;                  /* of the list */
+    int64_t from_ms, span_ms; /* a graph shows this time (span_ms > 0): a click is a moment */
 };
 #define HOT_MAX 400
 
@@ -90,9 +99,10 @@ struct app {
     struct timeline *timeline;
     const struct story *story; /* NULL: none; the owner steps it */
     struct history history, past_history;
-    int64_t mono_ms, frame_mono_ms; /* now; when the newest frame came */
-    int64_t shown_ms;               /* the moment that is shown, 0: now */
-    int64_t past_from_ms;           /* of the answers on their way */
+    int64_t mono_ms, frame_mono_ms;        /* now; when the newest frame came */
+    int64_t shown_ms;                      /* the moment that is shown, 0: now */
+    int64_t edge_ms;                       /* where graphs end while a moment is shown */
+    int64_t past_from_ms, past_history_ms; /* of the answers on their way */
     uint64_t tag;
     bool connected, ever_connected;
     char link_words[200]; /* why not connected, and when it tries again */
@@ -102,9 +112,12 @@ struct app {
     struct list lists[VIEWS];
     struct filter filters[VIEWS];
     char service[256]; /* of VIEW_SERVICE */
-    enum graph_mode graphs, graphs_best;
+    enum graph_mode graphs;
+    bool ascii;
     unsigned window_s;
     struct explore explore;
+    struct curves curves;
+    json_t *made; /* rows that views made up for one drawing */
 
     enum app_input input;
     char line[1024];
@@ -127,6 +140,7 @@ struct app_config {
     struct app_wire wire;
     const char *address;
     enum graph_mode graphs;
+    bool ascii; /* the terminal shows nothing but ASCII: graphs stay so */
 };
 MUST_USE int app_new(const struct app_config *config, struct app **ret);
 void app_free(struct app *app);
@@ -149,6 +163,7 @@ const struct model *app_model(const struct app *app);     /* at the moment that 
 const struct history *app_history(const struct app *app); /* likewise */
 int64_t app_now_ms(const struct app *app);                /* the collector's clock now */
 int64_t app_shown_ms(const struct app *app);              /* the moment that is shown */
+int64_t app_edge_ms(const struct app *app);               /* where graphs end: not before the shown moment */
 /* Seconds without a frame when that is 3 or more, else 0. */
 int64_t app_stale_s(const struct app *app);
 void app_say(struct app *app, bool bad, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -157,7 +172,8 @@ void app_say(struct app *app, bool bad, const char *format, ...) PRINTF_LIKE(3, 
 void app_show(struct app *app, enum view_id view); /* remembers the way back */
 void app_go_back(struct app *app);
 void app_scrub(struct app *app, int64_t by_ms);
-void app_scrub_to(struct app *app, int64_t t_ms); /* 0: now */
+void app_scrub_to(struct app *app, int64_t t_ms);   /* 0: now */
+void app_window(struct app *app, unsigned seconds); /* how long a time graphs show */
 void app_open(struct app *app);
 void app_move(struct app *app, int rows);
 void app_input(struct app *app, enum app_input input, const char *text);

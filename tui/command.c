@@ -108,15 +108,17 @@ static void run_window(struct app *app, const char *argument)
         app_say(app, true, "'%s' is no window from 10s to 7d", argument);
         return;
     }
-    app->window_s = (unsigned)(ms / 1000);
-    app->explore.asked_mono_ms = 0;
+    app_window(app, (unsigned)(ms / 1000));
 }
 
 static void run_graphs(struct app *app, const char *argument)
 {
     for (int i = 0; i < GRAPH_MODES; i++)
         if (strcmp(argument, GRAPH_MODE_NAMES[i]) == 0) {
-            app->graphs = (enum graph_mode)i;
+            if (app->ascii && i != GRAPH_ASCII)
+                app_say(app, true, "this locale is not UTF-8: graphs are ASCII");
+            else
+                app->graphs = (enum graph_mode)i;
             return;
         }
     app_say(app, true, "graphs are braille, block or ascii");

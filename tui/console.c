@@ -29,9 +29,15 @@ static const struct option_def OPTIONS[] = {
      .choices = "auto|braille|block|ascii",
      .fallback = "auto",
      .help = "what graphs are drawn with; auto goes by locale and TERM"},
+    {.name = "auth-file",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .env = "CREST_AUTH_FILE",
+     .help = "file with the bearer token for the collector; read anew at each request"},
     {.name = "ca-file",
      .type = OPT_TEXT,
      .arg = "FILE",
+     .env = "CREST_CA_FILE",
      .help = "certificates that the collector's own must be signed by"},
     {.name = "replay",
      .type = OPT_TEXT,
@@ -145,8 +151,29 @@ static int64_t live_elapse(void *ctx, int64_t ms)
 
 /* ---- lines ------------------------------------------------------------------------------------------------ */
 
+/* Lines in a locale that is not UTF-8: what the screen would show there. */
+static void to_ascii(struct buf *b)
+{
+    struct buf out;
+    buf_init(&out, BODY_BYTES_MAX);
+    const char *at = b->data ? b->data : "";
+    while (*at != '\0') {
+        if (*at == '\n') { /* cells_next takes it for a blank */
+            buf_char(&out, *at++);
+            continue;
+        }
+        uint32_t ch = cells_next(&at);
+        for (int i = 0; i < cell_width(ch); i++)
+            buf_char(&out, (char)(ch < 0x80 ? ch : cell_width(ch) == 2 ? '?' : cell_ascii(ch)));
+    }
+    buf_done(b);
+    *b = out;
+}
+
 static bool print(struct buf *b)
 {
+    if (!term_locale_is_utf8() && buf_error(b) == 0)
+        to_ascii(b);
     bool ok = buf_error(b) == 0 && (b->len == 0 || fwrite(b->data, 1, b->len, stdout) == b->len) && fflush(stdout) == 0;
     buf_clear(b);
     return ok;
@@ -156,7 +183,7 @@ static void render_state(struct console *c, struct buf *b)
 {
     arena_reset(&c->app->frame);
     if (options_flag(c->options, "json"))
-        plain_json(c->app, c->id, b);
+        plain_json(c->app, c->id, isatty(STDOUT_FILENO) || !term_locale_is_utf8(), b);
     else
         plain_state(c->app, b);
 }
@@ -409,10 +436,12 @@ MUST_USE static int open_source(struct console *c, const char *url)
             fprintf(stderr, "crest-tui: %s: %s\n", replay, strerror(-r));
         return r;
     }
-    r = link_new(
-        &(struct link_config){
-            .url = url, .ca_file = options_text(c->options, "ca-file"), .on_event = on_live_event, .ctx = c},
-        &c->link, &why);
+    r = link_new(&(struct link_config){.url = url,
+                                       .auth_file = options_text(c->options, "auth-file"),
+                                       .ca_file = options_text(c->options, "ca-file"),
+                                       .on_event = on_live_event,
+                                       .ctx = c},
+                 &c->link, &why);
     if (r < 0)
         fprintf(stderr, "crest-tui: %s: %s\n", url, why ? why : strerror(-r));
     return r;
@@ -432,8 +461,10 @@ int console_run(const struct options *o)
     sse_init(&c.replay_sse);
     if (open_source(&c, url) < 0)
         return options_text(o, "replay") ? EXIT_FAILED : EXIT_USAGE;
-    const char *host = strstr(url, "://") + 3;
-    struct app_config config = {.address = c.link ? host : "replay", .graphs = graphs_of(o)};
+    const char *host = strstr(url, "://") + 3, *at = memrchr(host, '@', strcspn(host, "/"));
+    host = at ? at + 1 : host; /* what stands before it may be a secret */
+    struct app_config config = {
+        .address = c.link ? host : "replay", .graphs = graphs_of(o), .ascii = !term_locale_is_utf8()};
     if (c.link)
         config.wire = link_wire(c.link);
     int code = EXIT_FAILED;

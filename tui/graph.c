@@ -66,22 +66,24 @@ void graph_area(struct cells *c, struct box box, const double *values, size_t n,
         }
 }
 
-void graph_dots(struct cells *c, struct box box, const double *values, size_t n, double low, double high,
-                enum graph_mode mode, enum cell_style style)
+void graph_line(struct cells *c, struct box box, const double *values, size_t n, double low, double high,
+                enum graph_mode mode, enum cell_style style, int every)
 {
-    for (int x = 0; x < box.w; x++) {
+    static const uint32_t CHARS[GRAPH_MODES] = {[GRAPH_ASCII] = '-', [GRAPH_BLOCK] = 0x2500};
+    for (int x = 0; x < box.w; x += every) {
         size_t i = mode == GRAPH_BRAILLE ? (size_t)x * 2 : (size_t)x;
         if (i >= n || isnan(values[i]))
             continue;
         int levels = mode == GRAPH_BRAILLE ? box.h * 4 : box.h;
         int level = level_of(values[i], low, high, levels) - 1;
         int y = box.y + box.h - 1 - (mode == GRAPH_BRAILLE ? level / 4 : level);
-        const struct cell *cell = cells_at(c, box.x + x, y);
-        if (!cell || cell->ch != ' ')
+        const struct cell *cell = cells_at(c, box.x + x, y), *above = cells_at(c, box.x + x, y - 1);
+        if (!cell)
             continue;
-        uint32_t ch = mode == GRAPH_BRAILLE ? BRAILLE + (DOTS[0][level % 4] | DOTS[1][level % 4])
-                      : mode == GRAPH_BLOCK ? 0xb7u
-                                            : '.';
-        cells_put(c, box.x + x, y, ch, style);
+        bool edge = cell->ch != ' ' && (y == box.y || !above || above->ch == ' ');
+        if (edge)
+            continue; /* the value's own end is what must be seen */
+        cells_put(c, box.x + x, y,
+                  mode == GRAPH_BRAILLE ? BRAILLE + (DOTS[0][level % 4] | DOTS[1][level % 4]) : CHARS[mode], style);
     }
 }

@@ -2,9 +2,10 @@
  *
  *   size_t n = graph_columns(GRAPH_BRAILLE, box.w);      // values that fit: 2 a cell in braille, else 1
  *   graph_area(&cells, box, values, n, 0, top, GRAPH_BRAILLE, STYLE_NOW);
- *   graph_dots(&cells, box, plan, n, 0, top, GRAPH_BRAILLE, STYLE_PLAN);   // beside it: only where the area left a blank
+ *   graph_line(&cells, box, plan, n, 0, top, GRAPH_BRAILLE, STYLE_PLAN, 1);  // over it
  *
- * A cell has one colour, so a second line is drawn as dots above the area, never mixed into it. NAN is a gap. */
+ * A cell has one colour, so another line takes whole cells: above the area, or as a cut through it, but never those where
+ * the area ends. NAN is a gap. */
 #pragma once
 
 #include "lib/term/cells.h"
@@ -17,5 +18,6 @@ size_t graph_columns(enum graph_mode mode, int cells_wide);
 double graph_top(const double *values, size_t n, double least);
 void graph_area(struct cells *c, struct box box, const double *values, size_t n, double low, double high,
                 enum graph_mode mode, enum cell_style style);
-void graph_dots(struct cells *c, struct box box, const double *values, size_t n, double low, double high,
-                enum graph_mode mode, enum cell_style style);
+/* every: 1 for a line, 2 for every other cell, a dotted one. */
+void graph_line(struct cells *c, struct box box, const double *values, size_t n, double low, double high,
+                enum graph_mode mode, enum cell_style style, int every);

@@ -203,7 +203,10 @@ void app_click(struct app *app, int x, int y)
         if (x < h->box.x || y < h->box.y || x >= h->box.x + h->box.w || y >= h->box.y + h->box.h)
             continue;
         struct list *l = &app->lists[app->view];
-        if (h->key) {
+        if (h->span_ms > 0) { /* the middle of the clicked column, as a whole second */
+            int64_t t = h->from_ms + (2 * (x - h->box.x) + 1) * h->span_ms / (2 * h->box.w);
+            app_scrub_to(app, t / 1000 * 1000);
+        } else if (h->key) {
             app_key(app, h->key, app->mono_ms);
         } else if (h->row == l->at) {
             app_open(app);

@@ -70,8 +70,7 @@ static void zoom(struct app *app, int direction)
         at++;
     if (direction < 0 && at > 0)
         at--;
-    app->window_s = WINDOWS_S[at];
-    app->explore.asked_mono_ms = 0;
+    app_window(app, WINDOWS_S[at]);
     if (app->window_s > HISTORY_SECONDS)
         app_say(app, false, "longer than %u min: in Explore only", HISTORY_SECONDS / 60);
 }
@@ -142,6 +141,10 @@ void key_act(struct app *app, const struct key_def *def)
         zoom(app, def->argument);
         break;
     case ACT_GRAPHS:
+        if (app->ascii) {
+            app_say(app, true, "this locale is not UTF-8: graphs are ASCII");
+            break;
+        }
         app->graphs = (enum graph_mode)((app->graphs + GRAPH_MODES - 1) % GRAPH_MODES);
         app_say(app, false, "graphs in %s", GRAPH_MODE_NAMES[app->graphs]);
         break;

@@ -21,7 +21,7 @@ struct asked { /* a request on its way */
     uint64_t tag;
 };
 struct link {
-    char url[URL_BYTES_MAX], *ca_file;
+    char url[URL_BYTES_MAX], *ca_file, *auth_file;
     struct http_client *client;
     struct app *app;
     struct sse sse;
@@ -58,6 +58,8 @@ int link_new(const struct link_config *config, struct link **ret, const char **r
     l->wait_ms = WAIT_MIN_MS;
     if (config->ca_file && !(l->ca_file = strdup(config->ca_file)))
         r = -ENOMEM;
+    if (config->auth_file && !(l->auth_file = strdup(config->auth_file)))
+        r = -ENOMEM;
     if (r == 0)
         r = http_client_new(&l->client);
     if (r < 0) {
@@ -81,6 +83,7 @@ void link_free(struct link *l)
     http_client_free(l->client);
     sse_done(&l->sse);
     free(l->ca_file);
+    free(l->auth_file);
     free(l);
 }
 
@@ -147,6 +150,11 @@ static void on_stream_end(void *ctx, struct http_response *response)
         snprintf(l->why, sizeof l->why, "%s", response->error_text);
     else if (response->status == 404)
         snprintf(l->why, sizeof l->why, "this collector has no stream (HTTP 404): is it old?");
+    else if (response->status == 401)
+        snprintf(l->why, sizeof l->why, "the collector wants %s (HTTP 401)",
+                 l->auth_file ? "other credentials than --auth-file has" : "credentials: --auth-file FILE");
+    else if (response->status == 403)
+        snprintf(l->why, sizeof l->why, "the collector refuses (HTTP 403): not for this name or these credentials");
     else if (response->status / 100 != 2)
         snprintf(l->why, sizeof l->why, "the collector answers HTTP %d", response->status);
     else
@@ -167,7 +175,7 @@ static void start_stream(struct link *l)
     snprintf(url, sizeof url, "%s/api/crest/v1/stream", l->url);
     snprintf(last, sizeof last, "Last-Event-ID: %s", l->sse.id);
     const char *headers[] = {"Accept: text/event-stream", l->sse.id[0] ? last : NULL, NULL};
-    struct http_credentials credentials = {.ca_file = l->ca_file};
+    struct http_credentials credentials = {.ca_file = l->ca_file, .bearer_file = l->auth_file};
     sse_reset(&l->sse);
     l->silent = l->broken = false;
     l->heard_ms = l->mono_ms;
@@ -232,7 +240,7 @@ static int send_request(void *ctx, enum app_request kind, uint64_t tag, const ch
     }
     *a = (struct asked){l, kind, tag};
     static const char *const JSON[] = {"Content-Type: application/json", NULL};
-    struct http_credentials credentials = {.ca_file = l->ca_file};
+    struct http_credentials credentials = {.ca_file = l->ca_file, .bearer_file = l->auth_file};
     int r = http_send(l->client,
                       &(struct http_request){.url = url,
                                              .headers = body ? JSON : NULL,

@@ -13,7 +13,7 @@
 
 struct link;
 struct link_config {
-    const char *url, *ca_file;
+    const char *url, *auth_file, *ca_file; /* files may be NULL; copied */
     /* each frame, also as it came (for --json); may be NULL */
     void (*on_event)(void *ctx, const struct sse_event *event);
     void *ctx;

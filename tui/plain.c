@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "lib/base/number.h"
+#include "tui/plan.h"
 #include "tui/screen.h"
 #include "tui/table.h"
 #include "tui/view/views.h"
@@ -44,16 +45,28 @@ static void add_service(struct buf *out, const char *key, const json_t *row)
                words_seconds(p95, row_in(row, "signals", "response_seconds:p95")));
 }
 
+static void add_event(const struct app *app, struct buf *out)
+{
+    char words[256], now[WORDS_MAX], plan[WORDS_MAX], pace[WORDS_MAX];
+    screen_event_words(app, words, sizeof words);
+    if (words[0] == '\0')
+        return;
+    buf_str(out, "event ");
+    add_clean(out, words);
+    double so_far = plan_sum(app, "total", "now");
+    if (!isnan(so_far))
+        buf_printf(out, "; %s orders so far, plan %s, on pace for %s", words_count(now, round(so_far)),
+                   words_count(plan, round(plan_sum(app, "total", "plan"))),
+                   words_count(pace, round(plan_sum(app, "on_pace_for", "at"))));
+    buf_char(out, '\n');
+}
+
 /* The rows in the order of the screen. */
 static size_t sorted(const struct app *app, const char *section, double (*rank)(const char *key, const json_t *row),
                      struct row **ret)
 {
     struct app *writable = (struct app *)(uintptr_t)app; /* only its drawing arena is used */
-    struct filter none = {0}, kept = writable->filters[VIEW_HELP];
-    writable->filters[VIEW_HELP] = none;
-    size_t n = table_rows(writable, VIEW_HELP, section, rank, NULL, ret);
-    writable->filters[VIEW_HELP] = kept;
-    return n;
+    return table_rows(writable, VIEWS, section, rank, NULL, ret);
 }
 
 void plain_state(const struct app *app, struct buf *out)
@@ -66,6 +79,7 @@ void plain_state(const struct app *app, struct buf *out)
     }
     format_rfc3339_ms(t, app->live.t_ms);
     buf_printf(out, "state at %s\n", t);
+    add_event(app, out);
     size_t n = sorted(app, "alerts", rank_alert, &rows);
     for (size_t i = 0; i < n; i++)
         add_alert(app, out, rows[i].row);
@@ -137,7 +151,7 @@ void plain_changes(const struct app *app, const struct model *before, struct buf
     }
 }
 
-void plain_json(const struct app *app, const char *id, struct buf *out)
+void plain_json(const struct app *app, const char *id, bool ascii, struct buf *out)
 {
     struct json_writer j;
     jw_init(&j, out);
@@ -147,7 +161,8 @@ void plain_json(const struct app *app, const char *id, struct buf *out)
     jw_key(&j, "t");
     jw_i64(&j, app->live.t_ms);
     jw_key(&j, "sections");
-    char *text = json_dumps(app->live.sections, JSON_COMPACT);
+    /* escaped where the locale could not write it, and so that no control character of a name reaches a terminal */
+    char *text = json_dumps(app->live.sections, JSON_COMPACT | (ascii ? JSON_ENSURE_ASCII : 0));
     if (text)
         jw_raw(&j, span_str(text));
     else

@@ -2,6 +2,7 @@
 
 #include "lib/term/term.h"
 #include "tui/keys.h"
+#include "tui/plan.h"
 #include "tui/view/views.h"
 
 #define PAGES_SHOWN_MAX 3
@@ -115,19 +116,25 @@ static int draw_pages(struct app *app, struct cells *c)
 
 /* ---- title, tabs, what is wrong with the stream ------------------------------------------------------------- */
 
-static void event_words(const struct app *app, char *text, size_t n)
+void screen_event_words(const struct app *app, char *text, size_t n)
 {
-    const char *name;
-    json_t *row;
+    char left[WORDS_MAX];
+    const json_t *row = plan_event(app);
+    const char *title = row_text(row, "title"), *phase = row_text(row, "phase");
+    int64_t now = app_shown_ms(app), starts = row_time(row, "starts"), ends = row_time(row, "ends");
     text[0] = '\0';
-    json_object_foreach(model_section(app_model(app), "event"), name, row)
-    {
-        char left[WORDS_MAX];
-        double countdown = row_number(row, "countdown_ms");
-        snprintf(text, n, "%s %s%s%s", name, row_text(row, "phase"), countdown > 0 ? " \xc2\xb7 doors open in " : "",
-                 countdown > 0 ? words_age(left, (int64_t)countdown) : "");
+    if (!row)
         return;
-    }
+    size_t used = (size_t)snprintf(text, n, "%s: ", title[0] ? title : row_text(row, "name"));
+    if (used >= n)
+        return;
+    if (now < starts)
+        snprintf(text + used, n - used, "%s%sdoors open in %s", phase, phase[0] ? ", " : "",
+                 words_age(left, starts - now));
+    else if (now < ends)
+        snprintf(text + used, n - used, "%s%sends in %s", phase, phase[0] ? ", " : "", words_age(left, ends - now));
+    else
+        snprintf(text + used, n - used, "over for %s", words_age(left, now - ends));
 }
 
 static void draw_title(struct app *app, struct cells *c, int y)
@@ -136,7 +143,7 @@ static void draw_title(struct app *app, struct cells *c, int y)
     cells_fill(c, (struct box){0, y, c->w, 1}, ' ', STYLE_BAR);
     int x = 1 + cells_text(c, 1, y, 8, STYLE_BAR, "crest") + 2;
     x += cells_text(c, x, y, c->w / 3, STYLE_BAR, app->address) + 2;
-    event_words(app, event, sizeof event);
+    screen_event_words(app, event, sizeof event);
     const char *state = app->live.t_ms == 0 ? "no data yet"
                         : app_stale_s(app)  ? "STALE"
                         : app->shown_ms     ? "past"
@@ -145,7 +152,8 @@ static void draw_title(struct app *app, struct cells *c, int y)
     snprintf(right, sizeof right, "%s %s UTC ", state,
              app->live.t_ms ? words_clock(clock, app_shown_ms(app)) : "--:--:--");
     int w = cells_text_width(right);
-    cells_text(c, x, y, c->w - x - w - 2, STYLE_BAR, event);
+    if (app->view != VIEW_EVENT) /* which says it itself */
+        cells_text(c, x, y, c->w - x - w - 2, STYLE_BAR, event);
     cells_text_right(c, 0, y, c->w, STYLE_BAR, right);
 }
 
@@ -261,6 +269,7 @@ void screen_draw(struct app *app, struct cells *c)
 {
     cells_clear(c);
     arena_reset(&app->frame);
+    json_array_clear(app->made);
     app->n_hot = 0;
     int y = draw_pages(app, c);
     if (c->w < SCREEN_WIDTH_MIN || c->h < SCREEN_HEIGHT_MIN) {

@@ -15,6 +15,8 @@ void screen_hot(struct app *app, struct box box, int key, int row);
 struct box screen_section(struct cells *c, struct box box, const char *title, const char *note);
 /* "shop: payment-gateway does not answer": an alert in words. */
 void screen_alert_words(const json_t *alert, char *text, size_t n);
+/* "Cyber Monday: rush, ends in 7 min 55 s" at the shown moment; "" without an event. */
+void screen_event_words(const struct app *app, char *text, size_t n);
 /* ok, warn, crit: shape and word beside the colour. */
 struct state_look {
     const char *state, *shape;

@@ -16,6 +16,7 @@ void sse_reset(struct sse *s)
     buf_clear(&s->line);
     buf_clear(&s->data);
     s->name[0] = '\0';
+    memcpy(s->coming_id, s->id, sizeof s->id);
     s->has_data = s->after_cr = false;
 }
 
@@ -36,7 +37,7 @@ static void take_field(struct sse *s, struct span field, struct span value)
     } else if (span_equal(field, SPAN("event"))) {
         snprintf(s->name, sizeof s->name, SPAN_FMT, SPAN_ARG(value));
     } else if (span_equal(field, SPAN("id")) && value.len < sizeof s->id) {
-        snprintf(s->id, sizeof s->id, SPAN_FMT, SPAN_ARG(value));
+        snprintf(s->coming_id, sizeof s->coming_id, SPAN_FMT, SPAN_ARG(value));
     } else if (span_equal(field, SPAN("retry")) && parse_u64_span(value, RETRY_MS_MAX, &ms) == 0) {
         s->retry_ms = (int64_t)ms;
     }
@@ -46,6 +47,7 @@ static void take_line(struct sse *s, void (*on_event)(void *ctx, const struct ss
 {
     struct span line = buf_view(&s->line);
     if (line.len == 0) {
+        memcpy(s->id, s->coming_id, sizeof s->id);
         if (s->has_data && buf_error(&s->data) == 0)
             on_event(ctx, &(struct sse_event){s->name[0] ? s->name : "message", buf_view(&s->data), s->id});
         if (buf_error(&s->data) == 0)

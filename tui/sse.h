@@ -5,7 +5,8 @@
  *   sse_reset(&s);                                 // a new connection: what was cut in the middle is dropped
  *   sse_done(&s);
  *
- * An event counts only with its closing empty line, so a stream cut in the middle of a frame shows nothing of it. */
+ * An event counts only with its closing empty line, so a stream cut in the middle of a frame shows nothing of it, and its id is
+ * not the one to go on from. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +24,7 @@ struct sse_event {
 };
 struct sse {
     struct buf line, data;
-    char name[32], id[SSE_ID_BYTES_MAX];
+    char name[32], id[SSE_ID_BYTES_MAX], coming_id[SSE_ID_BYTES_MAX];
     int64_t retry_ms; /* what the server asked for, or 0 */
     bool has_data, after_cr;
 };

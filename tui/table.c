@@ -47,7 +47,7 @@ size_t table_rows(struct app *app, enum view_id view, const char *section,
         return 0;
     json_object_foreach(rows, key, row)
     {
-        if ((keep && !keep(app, key, row)) || !is_shown(&app->filters[view], key, row))
+        if ((keep && !keep(app, key, row)) || (view < VIEWS && !is_shown(&app->filters[view], key, row)))
             continue;
         double r = rank ? rank(key, row) : 0;
         out[n++] = (struct row){key, row, r == r ? r : 0};

@@ -19,7 +19,7 @@ struct column {
     int drop;   /* when the terminal is narrow those with the largest number go first; 0: never */
     void (*draw)(const struct app *app, struct cells *c, struct box cell, const struct row *row);
 };
-/* Rows of the drawing's arena. `rank` may be NULL. keep (may be NULL) leaves rows out. 0 rows without memory. */
+/* Rows of the drawing's arena, those that the filter of `view` shows (VIEWS: all). `rank` may be NULL. keep (may be NULL) leaves rows out. 0 rows without memory. */
 size_t table_rows(struct app *app, enum view_id view, const char *section,
                   double (*rank)(const char *key, const json_t *row),
                   bool (*keep)(const struct app *app, const char *key, const json_t *row), struct row **ret);

@@ -114,19 +114,26 @@ int cells_text_width(const char *text)
 }
 
 /* What our own drawings use, and what they are where only ASCII shows. */
-static uint32_t ascii_of(uint32_t ch)
+uint32_t cell_ascii(uint32_t ch)
 {
     static const struct {
         uint32_t ch;
         char ascii;
     } NEAREST[] = {
-        {0xb7, '.'},   {0x2026, '~'}, {0x2013, '-'}, {0x2014, '-'}, {0x2500, '-'}, {0x2502, '|'},
-        {0x25cf, 'o'}, {0x25cb, 'o'}, {0x25b2, '^'}, {0x25a0, '#'}, {0x2588, '#'}, {0x25b6, '>'},
-        {0x2192, '>'}, {0x2190, '<'}, {0x2191, '^'}, {0x2193, 'v'}, {0x2713, '+'}, {0x2717, 'x'},
-        {0xd7, 'x'},   {0x2265, '>'}, {0x221e, '~'}, {0x2577, '|'}, {0x2551, '|'}, {0x25c6, '*'},
+        {0xb7, '.'},   {0x2026, '~'}, {0x2013, '-'}, {0x2014, '-'},  {0x2500, '-'},  {0x2502, '|'},
+        {0x25cf, 'o'}, {0x25cb, 'o'}, {0x25b2, '^'}, {0x25a0, '#'},  {0x2588, '#'},  {0x25b6, '>'},
+        {0x2192, '>'}, {0x2190, '<'}, {0x2191, '^'}, {0x2193, 'v'},  {0x2713, '+'},  {0x2717, 'x'},
+        {0xa0, ' '},   {0x20ac, 'E'}, {0xa3, 'L'},   {0x2018, '\''}, {0x2019, '\''}, {0x201c, '"'},
+        {0x201d, '"'}, {0x2265, '>'}, {0x221e, '~'}, {0x2577, '|'},  {0x2551, '|'},  {0x25c6, '*'},
     };
+    /* U+00C0 to U+017F: the letter without its mark. One for one, so that columns stay where they are. */
+    static const char LETTERS[] = "AAAAAAACEEEEIIIIDNOOOOOxOUUUUYTsaaaaaaaceeeeiiiidnooooo/ouuuuyty"
+                                  "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlLlL"
+                                  "lLlNnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
     if (ch < 0x80)
         return ch;
+    if (ch >= 0xc0 && ch < 0xc0 + sizeof LETTERS - 1)
+        return (uint32_t)LETTERS[ch - 0xc0];
     for (size_t i = 0; i < ARRAY_LEN(NEAREST); i++)
         if (NEAREST[i].ch == ch)
             return (uint32_t)NEAREST[i].ascii;
@@ -150,7 +157,7 @@ static int put(struct cells *c, int x, int y, uint32_t ch, enum cell_style style
 {
     int width = cell_width(ch);
     if (c->ascii)
-        ch = ascii_of(ch);
+        ch = cell_ascii(ch);
     if (c->ascii && width == 2) { /* keeps the place, so that screens are the same but for the letters */
         put(c, x, y, '?', style);
         put(c, x + 1, y, '?', style);

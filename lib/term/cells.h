@@ -80,6 +80,8 @@ const struct cell *cells_at(const struct cells *c, int x, int y);
 /* Columns of one code point: 0, 1 or 2; and of a text as cells_text would draw it. */
 int cell_width(uint32_t ch);
 int cells_text_width(const char *text);
+/* The nearest ASCII character: letters without their marks, our own drawings in shape, else '?'. */
+uint32_t cell_ascii(uint32_t ch);
 /* Cut the next code point off; what must not reach a terminal comes as U+FFFD, blanks as a space. 0: the end. */
 uint32_t cells_next(const char **text);
 void cells_utf8(struct buf *out, uint32_t ch);

@@ -58,12 +58,22 @@ def steps(i):
 
 
 def event(i):
-    r = rate(i)
-    return {"black-friday": {"name": "black-friday", "phase": "doors open", "starts": T0 - 600000, "ends": T0 + 7200000, "zone": "Europe/Berlin",
-                             "countdown_ms": 0, "markets": {
-                                 "de": {"currency": "EUR", "orders": {"now": r * 1.5, "plan": 40, "last": 31}, "revenue": {"now": r * 93, "plan": 2480, "last": 1900}},
-                                 "us": {"currency": "USD", "orders": {"now": r * 1.1, "plan": 28, "last": 25}, "revenue": {"now": r * 78, "plan": 2000, "last": 1700}},
-                                 "jp": {"currency": "JPY", "orders": {"now": r * .6, "plan": 14, "last": 12}, "revenue": {"now": r * 5280, "plan": 123000, "last": 101000}}}}}
+    r, markets = rate(i), {}
+    for market, currency, share, plan, last, price in [("de", "EUR", 1.5, 40, 31, 62), ("us", "USD", 1.1, 28, 25, 71), ("jp", "JPY", .6, 14, 12, 8800)]:
+        so_far = round(share * (200 + sum(rate(k) for k in range(i)) / 60))
+        pace = round(so_far / (plan * (10 + i / 60)), 3)
+        whole = plan * 130
+        now = round(r * share * (0.3 if i >= FAULT else 1), 1)
+        markets[market] = {
+            "currency": currency,
+            "orders": {"now": now, "plan": plan if i < 30 else plan + 6, "last": last},
+            "revenue": {"now": round(now * price), "plan": (plan if i < 30 else plan + 6) * price, "last": last * price},
+            "total": {"orders": {"now": so_far, "plan": round(plan * (10 + i / 60), 1), "last": round(last * (10 + i / 60), 1)},
+                      "revenue": {"now": so_far * price, "plan": round(plan * (10 + i / 60) * price), "last": round(last * (10 + i / 60) * price)}},
+            "on_pace_for": {"orders": {"at": round(whole * pace), "low": round(whole * pace * .93), "high": round(whole * pace * 1.06),
+                                       "plan": whole, "pace": pace}}}
+    return {"black-friday": {"name": "black-friday", "title": "Black Friday", "phase": "doors open", "starts": T0 - 600000, "ends": T0 + 7200000,
+                             "zone": "Europe/Berlin", "countdown_ms": 7200000 - i * 1000, "markets": markets}}
 
 
 def alerts(i):

@@ -1,21 +1,38 @@
 /* event.c - the sale: orders and revenue by market and currency beside plan and last event, services, alerts, notes. */
 #include <math.h>
 
+#include "tui/plan.h"
 #include "tui/view/views.h"
 
-/* {"now","plan","last"} of a market in the event's row; NAN without an event. */
-static double planned(const struct app *app, const json_t *market, const char *figure, const char *which)
+/* A market with several channels or services: the event knows it as a whole only. */
+static size_t rows_of_market(const struct app *app, const json_t *row)
 {
-    const char *name;
-    json_t *event;
-    json_object_foreach(model_section(app_model(app), "event"), name, event)
+    size_t n = 0;
+    const char *key;
+    json_t *other;
+    json_object_foreach(model_section(app_model(app), "markets"), key, other)
     {
-        const json_t *markets = json_object_get(event, "markets");
-        const json_t *of = json_object_get(json_object_get(markets, row_text(market, "market")), figure);
-        if (of)
-            return row_number(of, which);
+        n += strcmp(row_text(other, "market"), row_text(row, "market")) == 0 &&
+                     strcmp(row_text(other, "currency"), row_text(row, "currency")) == 0
+                 ? 1
+                 : 0;
     }
-    return NAN;
+    return n;
+}
+
+/* The event's market that this row is the whole of; NULL: there is none, or the row is a part of it. */
+static const json_t *event_market(const struct app *app, const json_t *row)
+{
+    json_t *market = json_object_get(json_object_get(plan_event(app), "markets"), row_text(row, "market"));
+    if (!market || strcmp(row_text(market, "currency"), row_text(row, "currency")) != 0)
+        return NULL;
+    return json_is_true(json_object_get(row, "whole")) || rows_of_market(app, row) == 1 ? market : NULL;
+}
+
+/* {"now","plan","last"} of a market in the event's row; NAN without an event. */
+static double planned(const struct app *app, const json_t *row, const char *figure, const char *which)
+{
+    return row_in(event_market(app, row), figure, which);
 }
 
 static double rank_orders(const char *key, const json_t *row)
@@ -73,38 +90,149 @@ static void draw_orders_line(const struct app *app, struct cells *c, struct box 
     view_spark(app, c, cell, track);
 }
 
+static void draw_so_far(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    cell_number(c, cell, "", row_in(json_object_get(event_market(app, r->row), "total"), "orders", "now"), STYLE_PLAIN);
+}
+/* "101 (96-106) 72 %": where the market's orders will end, four times in five between the two; and of the plan. */
+static void draw_pace(const struct app *app, struct cells *c, struct box cell, const struct row *r)
+{
+    const json_t *pace = json_object_get(json_object_get(event_market(app, r->row), "on_pace_for"), "orders");
+    char at[WORDS_MAX], low[WORDS_MAX], high[WORDS_MAX], share[WORDS_MAX], text[4 * WORDS_MAX + 16];
+    double v = row_number(pace, "at"), of = row_number(pace, "plan"), most = row_number(pace, "high");
+    if (isnan(v))
+        return;
+    snprintf(text, sizeof text, "%s (%s-%s) %s", words_count(at, round(v)),
+             words_count(low, round(row_number(pace, "low"))), words_count(high, round(most)),
+             of > 0 ? words_ratio(share, v / of) : "");
+    cells_text_right(c, cell.x, cell.y, cell.w, most < of ? STYLE_WARN : STYLE_PLAIN, text);
+}
+
 static const struct column COLUMNS[] = {
-    {"market", 8, false, 0, draw_market},           {"channel", 8, false, 4, draw_channel},
-    {"service", 10, false, 6, draw_market_service}, {"orders/min", 10, true, 0, draw_orders},
-    {"plan", 7, true, 2, draw_orders_plan},         {"last", 7, true, 3, draw_orders_last},
-    {"revenue/min", 11, true, 0, draw_revenue},     {"", 4, false, 0, draw_currency},
-    {"plan", 8, true, 5, draw_revenue_plan},        {"orders/min over time", 0, false, 1, draw_orders_line},
+    {"market", 8, false, 0, draw_market},
+    {"channel", 8, false, 4, draw_channel},
+    {"service", 10, false, 6, draw_market_service},
+    {"orders/min", 10, true, 0, draw_orders},
+    {"revenue/min", 11, true, 0, draw_revenue},
+    {"", 4, false, 0, draw_currency},
+    {"orders/min over time", 0, false, 1, draw_orders_line},
+};
+static const struct column EVENT_COLUMNS[] = {
+    {"market", 8, false, 0, draw_market},
+    {"channel", 8, false, 6, draw_channel},
+    {"service", 10, false, 8, draw_market_service},
+    {"orders/min", 10, true, 0, draw_orders},
+    {"plan", 7, true, 2, draw_orders_plan},
+    {"last", 7, true, 3, draw_orders_last},
+    {"so far", 7, true, 5, draw_so_far},
+    {"on pace for", 24, true, 1, draw_pace},
+    {"revenue/min", 11, true, 0, draw_revenue},
+    {"", 4, false, 0, draw_currency},
+    {"plan", 8, true, 7, draw_revenue_plan},
+    {"orders/min over time", 0, false, 4, draw_orders_line},
 };
 
-static double sum_of(const struct app *app, const char *which)
+/* A row for each market of the event that comes in several: all its channels together, on top of them. */
+static size_t with_whole_markets(struct app *app, struct row **rows, size_t n)
 {
-    double sum = NAN;
-    const char *name, *market;
-    json_t *event, *row;
-    json_object_foreach(model_section(app_model(app), "event"), name, event)
-    {
-        json_object_foreach(json_object_get(event, "markets"), market, row)
-        {
-            double v = row_in(row, "orders", which);
-            if (!isnan(v))
-                sum = (isnan(sum) ? 0 : sum) + v;
+    struct row *out = arena_array(&app->frame, 2 * n + 1, sizeof *out);
+    size_t used = 0;
+    if (!out || !plan_event(app))
+        return n;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *row = (*rows)[i].row;
+        const char *market = row_text(row, "market"), *currency = row_text(row, "currency");
+        bool first = rows_of_market(app, row) > 1;
+        double orders = NAN, revenue = NAN;
+        for (size_t k = 0; first && k < n; k++) {
+            const json_t *other = (*rows)[k].row;
+            if (strcmp(row_text(other, "market"), market) != 0 || strcmp(row_text(other, "currency"), currency) != 0)
+                continue;
+            first = k >= i;
+            double o = row_number(other, "orders_per_minute"), money = row_number(other, "revenue_per_minute");
+            orders = isnan(o) ? orders : (isnan(orders) ? 0 : orders) + o;
+            revenue = isnan(money) ? revenue : (isnan(revenue) ? 0 : revenue) + money;
         }
+        json_t *whole =
+            first ? json_pack("{s:s,s:s,s:s,s:b}", "market", market, "channel", "all", "currency", currency, "whole", 1)
+                  : NULL;
+        if (whole && json_array_append_new(app->made, whole) == 0) {
+            char *key = arena_printf(&app->frame, "%s/%s", market, currency);
+            if (isfinite(orders))
+                json_object_set_new(whole, "orders_per_minute", json_real(orders));
+            if (isfinite(revenue))
+                json_object_set_new(whole, "revenue_per_minute", json_real(revenue));
+            if (key)
+                out[used++] = (struct row){key, whole, orders};
+        }
+        out[used++] = (*rows)[i];
     }
-    return sum;
+    *rows = out;
+    return used;
+}
+
+/* ---- the first line: how far it is, and what it will come to ------------------------------------------------ */
+
+struct piece {
+    enum cell_style style;
+    char text[200];
+};
+
+/* Long words, or short ones for a narrow terminal. Returns how many pieces there are. */
+static size_t countdown_pieces(const struct app *app, bool brief, struct piece pieces[4])
+{
+    char a[WORDS_MAX], b[WORDS_MAX], share[WORDS_MAX], words[160];
+    double now = plan_sum(app, "total", "now"), plan = plan_sum(app, "total", "plan"),
+           last = plan_sum(app, "total", "last"), pace = plan_sum(app, "on_pace_for", "at"),
+           whole = plan_sum(app, "on_pace_for", "plan");
+    size_t n = 0;
+    screen_event_words(app, words, sizeof words);
+    pieces[n].style = STYLE_BOLD;
+    snprintf(pieces[n++].text, sizeof pieces->text, "%s", words);
+    if (!isnan(now) && !isnan(plan)) {
+        pieces[n].style = STYLE_PLAIN;
+        snprintf(pieces[n++].text, sizeof pieces->text, brief ? "%s of %s orders" : "%s orders so far, plan %s",
+                 words_count(a, round(now)), words_count(b, round(plan)));
+    } else if (!isnan(now)) {
+        pieces[n].style = STYLE_PLAIN;
+        snprintf(pieces[n++].text, sizeof pieces->text, "%s orders so far", words_count(a, round(now)));
+    }
+    if (!isnan(last) && !brief) {
+        pieces[n].style = STYLE_LAST;
+        snprintf(pieces[n++].text, sizeof pieces->text, "last event %s", words_count(a, round(last)));
+    }
+    if (!isnan(pace) && whole > 0) {
+        pieces[n].style = pace < .95 * whole ? STYLE_WARN : STYLE_OK;
+        words_ratio(share, pace / whole);
+        if (brief)
+            snprintf(pieces[n++].text, sizeof pieces->text, "pace %s", share);
+        else
+            snprintf(pieces[n++].text, sizeof pieces->text, "on pace for %s of %s (%s)", words_count(a, round(pace)),
+                     words_count(b, round(whole)), share);
+    }
+    return n;
+}
+
+static void draw_countdown(struct app *app, struct cells *c, struct box line)
+{
+    struct piece pieces[4];
+    size_t n = countdown_pieces(app, false, pieces);
+    int width = 0, x = line.x;
+    for (size_t i = 0; i < n; i++)
+        width += cells_text_width(pieces[i].text) + (i > 0 ? 3 : 0);
+    if (width > line.w)
+        n = countdown_pieces(app, true, pieces);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            x += cells_text(c, x, line.y, line.x + line.w - x, STYLE_DIM, " \xc2\xb7 ");
+        x += cells_text(c, x, line.y, line.x + line.w - x, pieces[i].style, pieces[i].text);
+    }
 }
 
 static void draw_services_strip(struct app *app, struct cells *c, struct box box)
 {
     struct row *rows;
-    struct filter kept = app->filters[VIEW_EVENT]; /* the filter is for the markets */
-    app->filters[VIEW_EVENT] = (struct filter){0};
-    size_t n = table_rows(app, VIEW_EVENT, "services", rank_trouble, NULL, &rows);
-    app->filters[VIEW_EVENT] = kept;
+    size_t n = table_rows(app, VIEWS, "services", rank_trouble, NULL, &rows);
     int x = box.x, y = box.y;
     for (size_t i = 0; i < n; i++) {
         const struct state_look *look = screen_state(row_text(rows[i].row, "state"));
@@ -134,7 +262,7 @@ static double rank_time(const char *key, const json_t *row)
 static void draw_notes(struct app *app, struct cells *c, struct box box)
 {
     struct row *rows;
-    size_t n = table_rows(app, VIEW_HELP, "annotations", rank_time, NULL, &rows);
+    size_t n = table_rows(app, VIEWS, "annotations", rank_time, NULL, &rows);
     for (size_t i = 0; i < n && (int)i < box.h; i++) {
         char clock[WORDS_MAX];
         int x = box.x + cells_printf(c, box.x, box.y + (int)i, box.w, STYLE_DIM, "%s %-6s ",
@@ -157,10 +285,7 @@ static struct box take_lines(struct box *rest, int lines)
 static size_t currencies(struct app *app, const char **ret, size_t max)
 {
     struct row *rows;
-    struct filter kept = app->filters[VIEW_EVENT];
-    app->filters[VIEW_EVENT] = (struct filter){0};
-    size_t n = table_rows(app, VIEW_EVENT, "markets", rank_orders, NULL, &rows), found = 0;
-    app->filters[VIEW_EVENT] = kept;
+    size_t n = table_rows(app, VIEWS, "markets", rank_orders, NULL, &rows), found = 0;
     for (size_t i = 0; i < n && found < max; i++) {
         const char *currency = row_text(rows[i].row, "currency");
         size_t k = 0;
@@ -178,14 +303,26 @@ static void draw_graphs(struct app *app, struct cells *c, struct box box)
     size_t n = currencies(app, money, box.w >= 150 ? 3 : box.w >= 100 ? 2 : 1);
     int parts = (int)n + 1, w = (box.w - 2 * (parts - 1)) / parts;
     view_graph(app, c, (struct box){box.x, box.y, w, box.h},
-               &(struct graph_of){"orders/min", "orders|", "", "", sum_of(app, "plan"), STYLE_NOW});
+               &(struct graph_of){.title = "orders/min",
+                                  .track = "orders|",
+                                  .suffix = "",
+                                  .signal = "",
+                                  .figure = "orders",
+                                  .style = STYLE_NOW});
     for (size_t i = 0; i < n; i++) {
         char title[64];
         struct box at = {box.x + (w + 2) * ((int)i + 1), box.y, w, box.h};
         snprintf(title, sizeof title, "revenue/min %s", money[i]);
         char suffix[32]; /* tracks end in the currency */
         snprintf(suffix, sizeof suffix, "/%s", money[i]);
-        view_graph(app, c, at, &(struct graph_of){title, "revenue|", suffix, "", NAN, STYLE_OK});
+        view_graph(app, c, at,
+                   &(struct graph_of){.title = title,
+                                      .track = "revenue|",
+                                      .suffix = suffix,
+                                      .signal = "",
+                                      .figure = "revenue",
+                                      .currency = money[i],
+                                      .style = STYLE_OK});
     }
 }
 
@@ -193,10 +330,15 @@ void view_event(struct app *app, struct cells *c, struct box box)
 {
     struct row *rows;
     struct box rest = box;
+    bool has_event = plan_event(app) != NULL;
     size_t n = table_rows(app, VIEW_EVENT, "markets", rank_orders, NULL, &rows);
+    n = with_whole_markets(app, &rows, n);
+    if (has_event)
+        draw_countdown(app, c, take_lines(&rest, 1));
     if (box.h >= 14) {
         draw_graphs(app, c, take_lines(&rest, box.h / 3));
-        take_lines(&rest, 1);
+        if (box.h >= 20)
+            take_lines(&rest, 1);
     }
     size_t alerts = json_object_size(model_section(app_model(app), "alerts"));
     int below = rest.h >= 12 ? 2 + 1 + (alerts ? 2 + (int)(alerts < 4 ? alerts : 4) : 0) + 4 : 2;
@@ -205,7 +347,8 @@ void view_event(struct app *app, struct cells *c, struct box box)
         table = (int)n + 1;
     struct box list = take_lines(&rest, table);
     if (n > 0)
-        table_draw(app, c, list, VIEW_EVENT, COLUMNS, ARRAY_LEN(COLUMNS), rows, n);
+        table_draw(app, c, list, VIEW_EVENT, has_event ? EVENT_COLUMNS : COLUMNS,
+                   has_event ? ARRAY_LEN(EVENT_COLUMNS) : ARRAY_LEN(COLUMNS), rows, n);
     else
         cells_text(c, list.x, list.y, list.w, STYLE_UNKNOWN,
                    app->filters[VIEW_EVENT].text[0]

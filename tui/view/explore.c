@@ -3,6 +3,16 @@
 
 #include "tui/view/views.h"
 
+/* At the shown moment, else the newest. */
+static double value_of(const struct app *app, const struct explore_series *s)
+{
+    const struct explore *e = &app->explore;
+    if (!app->shown_ms)
+        return s->last;
+    int64_t at = e->step_ms > 0 ? (app->shown_ms - e->from_ms) / e->step_ms : -1;
+    return at >= 0 && (size_t)at < e->n_points ? s->values[at] : NAN;
+}
+
 static void draw_series_graph(struct app *app, struct cells *c, struct box box, const struct explore_series *s)
 {
     const struct explore *e = &app->explore;
@@ -19,7 +29,10 @@ static void draw_series_graph(struct app *app, struct cells *c, struct box box, 
     }
     char top[WORDS_MAX], bottom[WORDS_MAX], from[WORDS_MAX], to[WORDS_MAX];
     high = graph_top(&high, 1, 0);
-    graph_area(c, (struct box){box.x, box.y, box.w, box.h - 1}, v, n, low, high, app->graphs, STYLE_NOW);
+    struct box area = {box.x, box.y, box.w, box.h - 1};
+    int64_t span_ms = e->to_ms - e->from_ms + e->step_ms;
+    view_area(app, c, area, v, n, low, high, STYLE_NOW, e->to_ms, span_ms);
+    view_cursor(app, c, area, e->to_ms, span_ms);
     cells_printf(c, box.x, box.y + box.h - 1, box.w, STYLE_DIM, "%s to %s UTC \xc2\xb7 %s at the top, %s at the bottom",
                  words_clock(from, e->from_ms), words_clock(to, e->to_ms), words_count(top, high),
                  words_count(bottom, low));
@@ -32,13 +45,14 @@ static void draw_series_row(struct app *app, struct cells *c, struct box line, s
     int graph = line.w >= 100 ? 30 : 16;
     char text[WORDS_MAX];
     cells_text(c, line.x, line.y, line.w - graph - 14, STYLE_PLAIN, s->labels[0] ? s->labels : "{}");
-    cells_text_right(c, line.x + line.w - graph - 13, line.y, 12, STYLE_BOLD, words_count(text, s->last));
+    cells_text_right(c, line.x + line.w - graph - 13, line.y, 12, STYLE_BOLD, words_count(text, value_of(app, s)));
     size_t n = graph_columns(app->graphs, graph);
     double v[128];
     for (size_t k = 0; k < n && k < ARRAY_LEN(v); k++)
         v[k] = e->n_points > 0 ? s->values[k * e->n_points / n] : NAN;
-    graph_area(c, (struct box){line.x + line.w - graph, line.y, graph, 1}, v, n, 0, graph_top(v, n, 0), app->graphs,
-               STYLE_NOW);
+    struct box area = {line.x + line.w - graph, line.y, graph, 1};
+    graph_area(c, area, v, n, 0, graph_top(v, n, 0), app->graphs, STYLE_NOW);
+    view_cursor(app, c, area, e->to_ms, e->to_ms - e->from_ms + e->step_ms);
 }
 
 /* Rows that the filter shows; indices into the series. */

@@ -22,84 +22,6 @@ void cell_number(struct cells *c, struct box cell, const char *signal, double v,
     cells_text_right(c, cell.x, cell.y, cell.w, isnan(v) ? STYLE_DIM : style, text);
 }
 
-/* Values of the shown moment, as many as the box has room for. In the drawing's arena; NULL without memory. */
-static double *values_of(struct app *app, const struct graph_of *g, size_t n, size_t *ret_known)
-{
-    double *v = arena_array(&app->frame, n + 1, sizeof *v);
-    if (!v)
-        return NULL;
-    unsigned seconds = app->window_s < HISTORY_SECONDS ? app->window_s : HISTORY_SECONDS;
-    const struct history *h = app_history(app);
-    *ret_known = g->suffix ? history_window_sum(h, g->track, g->suffix, app_shown_ms(app), seconds, n, v)
-                           : history_window(h, g->track, app_shown_ms(app), seconds, n, v);
-    return v;
-}
-
-void view_graph(struct app *app, struct cells *c, struct box box, const struct graph_of *g)
-{
-    char text[WORDS_MAX], window[WORDS_MAX];
-    if (box.w < 8 || box.h < 2)
-        return;
-    struct box area = {box.x, box.y + 1, box.w, box.h - 1};
-    size_t n = graph_columns(app->graphs, area.w), known = 0;
-    double *v = values_of(app, g, n, &known);
-    if (!v)
-        return;
-    double last = NAN; /* of this second, not the mean of the last column */
-    if (g->suffix)
-        history_window_sum(app_history(app), g->track, g->suffix, app_shown_ms(app), 1, 1, &last);
-    else
-        history_window(app_history(app), g->track, app_shown_ms(app), 1, 1, &last);
-    double top = graph_top(v, n, isnan(g->plan) ? 0 : g->plan);
-    int x = box.x + cells_text(c, box.x, box.y, box.w, STYLE_BOLD, g->title) + 1;
-    x += cells_text(c, x, box.y, box.x + box.w - x, g->style, words_signal(text, g->signal, last)) + 1;
-    if (!isnan(g->plan))
-        cells_printf(c, x, box.y, box.x + box.w - x, STYLE_PLAN, "plan %s", words_signal(text, g->signal, g->plan));
-    if (known == 0) {
-        cells_text(c, area.x, area.y, area.w, STYLE_DIM, "no values yet");
-        return;
-    }
-    graph_area(c, area, v, n, 0, top, app->graphs, g->style);
-    if (!isnan(g->plan)) {
-        for (size_t i = 0; i < n; i++)
-            v[i] = g->plan;
-        graph_dots(c, area, v, n, 0, top, app->graphs, STYLE_PLAN);
-    }
-    char scale[2 * WORDS_MAX + 8];
-    unsigned seconds = app->window_s < HISTORY_SECONDS ? app->window_s : HISTORY_SECONDS;
-    snprintf(scale, sizeof scale, "%s max \xc2\xb7 %s", words_signal(text, g->signal, top),
-             seconds % 60 ? words_age(window, (int64_t)seconds * 1000)
-                          : (snprintf(window, sizeof window, "%u min", seconds / 60), window));
-    if (cells_text_width(scale) + x + 14 < box.x + box.w)
-        cells_text_right(c, box.x, box.y, box.w, STYLE_DIM, scale);
-}
-
-void view_spark(const struct app *app, struct cells *c, struct box cell, const char *track)
-{
-    double v[512];
-    enum graph_mode mode = app->graphs;
-    size_t n = graph_columns(mode, cell.w);
-    if (n == 0)
-        return;
-    if (n > ARRAY_LEN(v))
-        n = ARRAY_LEN(v);
-    unsigned seconds = app->window_s < HISTORY_SECONDS ? app->window_s : HISTORY_SECONDS;
-    if (history_window(app_history(app), track, app_shown_ms(app), seconds, n, v) == 0)
-        return;
-    if (mode == GRAPH_ASCII) { /* one line of ASCII has four heights */
-        double top = graph_top(v, n, 0);
-        for (size_t i = 0; i < n; i++)
-            if (!isnan(v[i]))
-                cells_put(c, cell.x + (int)i, cell.y,
-                          (uint32_t) "_.-^"[v[i] <= 0     ? 0
-                                            : v[i] >= top ? 3
-                                                          : (int)(v[i] / top * 4)],
-                          STYLE_NOW);
-        return;
-    }
-    graph_area(c, cell, v, n, 0, graph_top(v, n, 0), mode, STYLE_NOW);
-}
-
 /* ---- alerts ----------------------------------------------------------------------------------------------- */
 
 double rank_alert(const char *key, const json_t *row)
@@ -174,7 +96,7 @@ size_t view_alert_table(struct app *app, struct cells *c, struct box box, enum v
         {"what", 0, false, 0, draw_summary},
     };
     struct row *rows;
-    size_t n = table_rows(app, view < VIEWS ? view : VIEW_HELP, "alerts", rank_alert, keep, &rows);
+    size_t n = table_rows(app, view, "alerts", rank_alert, keep, &rows);
     if (n > 0)
         table_draw(app, c, box, view, COLUMNS, ARRAY_LEN(COLUMNS), rows, n);
     return n;

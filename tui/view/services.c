@@ -81,7 +81,8 @@ static void draw_service_graphs(struct app *app, struct cells *c, struct box box
         snprintf(track, sizeof track, "%s|%s", GRAPHS[i].track, service);
         struct box at = {box.x + i % across * (w + 2), box.y + i / across * h, w, h};
         view_graph(app, c, at,
-                   &(struct graph_of){GRAPHS[i].title, track, NULL, GRAPHS[i].signal, NAN, GRAPHS[i].style});
+                   &(struct graph_of){
+                       .title = GRAPHS[i].title, .track = track, .signal = GRAPHS[i].signal, .style = GRAPHS[i].style});
     }
 }
 
@@ -164,7 +165,7 @@ static int draw_blind(const struct app *app, struct cells *c, struct box box)
 static int draw_dependencies(struct app *app, struct cells *c, struct box box)
 {
     struct row *rows;
-    size_t n = table_rows(app, VIEW_HELP, "dependencies", NULL, of_service, &rows);
+    size_t n = table_rows(app, VIEWS, "dependencies", NULL, of_service, &rows);
     int y = 0;
     if (n == 0)
         cells_text(c, box.x, box.y + y++, box.w, STYLE_DIM, "none known");
@@ -201,7 +202,7 @@ void view_service(struct app *app, struct cells *c, struct box box)
     if (rest.h >= 3) {
         struct box at = screen_section(c, rest, "alerts", "Enter: chart");
         struct row *rows;
-        size_t n = table_rows(app, VIEW_HELP, "alerts", rank_alert, of_service, &rows);
+        size_t n = table_rows(app, VIEWS, "alerts", rank_alert, of_service, &rows);
         at.h = (int)n + 1 < at.h ? (int)n + 1 : at.h;
         used = n > 0 ? 1 + at.h : 2;
         if (view_alert_table(app, c, at, VIEW_SERVICE, of_service) == 0)

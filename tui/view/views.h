@@ -20,18 +20,23 @@ void view_targets(struct app *app, struct cells *c, struct box box);
 void view_explore(struct app *app, struct cells *c, struct box box);
 void view_help(struct app *app, struct cells *c, struct box box);
 
-/* A graph with its title, newest value and scale; all tracks that start with `track` and end in `suffix` are summed, with suffix
- * NULL it is that one track. A second line
- * may be given as a constant (a plan), NAN: none. */
+/* A graph with its title, the values at the shown moment and the scale; all tracks that start with `track` and end in `suffix`
+ * are summed, with suffix NULL it is that one track. While a moment is shown a line stands at it, and what came later is dim;
+ * a click on the graph shows that moment. */
 struct graph_of {
     const char *title, *track, *suffix;
-    const char *signal; /* how its numbers read (words_signal) */
-    double plan;
+    const char *signal;            /* how its numbers read (words_signal) */
+    const char *figure, *currency; /* plan and last event beside it (plan.h); figure NULL: none */
     enum cell_style style;
 };
 void view_graph(struct app *app, struct cells *c, struct box box, const struct graph_of *g);
 /* A graph one line high. */
 void view_spark(const struct app *app, struct cells *c, struct box cell, const char *track);
+/* Values (as many as graph_columns says) as an area for a time that ends at to_ms; and the line of the shown moment, which is
+ * drawn last, over whatever stands there. */
+void view_area(struct app *app, struct cells *c, struct box area, const double *v, size_t n, double low, double top,
+               enum cell_style style, int64_t to_ms, int64_t span_ms);
+void view_cursor(const struct app *app, struct cells *c, struct box area, int64_t to_ms, int64_t span_ms);
 /* A member of the row as text, or as number. */
 void cell_text(struct cells *c, struct box cell, const json_t *row, const char *member);
 void cell_number(struct cells *c, struct box cell, const char *signal, double v, enum cell_style style);

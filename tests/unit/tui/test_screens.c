@@ -152,6 +152,56 @@ static void time_goes_back_and_returns_to_now(void **state)
     check_after(":frames all\nH", "PAGE shop", NULL); /* what burns now is said whatever is looked at */
 }
 
+/* How often a text stands in another. */
+static size_t times_in(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, what)); at += strlen(what))
+        n++;
+    return n;
+}
+
+static void the_shown_moment_is_a_line_in_all_graphs_and_their_values_are_of_it(void **state)
+{
+    (void)state;
+    AUTO_FREE char *there = after(":frames all\n:size 120x40\n2g<Enter>\n:at 18:00:30");
+    check_contains(there, "requests/s 19.7 ");
+    check_contains(there, "errors 0.2 % ");
+    check_contains(there, "p95 48 ms ");
+    check_contains(there, "in flight 3 ");
+    size_t lines = times_in(there, "\xe2\x94\x82"), rows = 0;
+    struct span rest = span_str(there), line;
+    while (
+        span_cut(&rest, '\n', &line)) { /* two graphs side by side: the line is in both, as far from their left ends */
+        size_t first = span_search(line, SPAN("\xe2\x94\x82"));
+        rows += first < line.len ? 1 : 0;
+    }
+    assert_true(rows >= 8);
+    assert_int_equal(lines, 2 * rows);
+    AUTO_FREE char *now = after(":frames all\n:size 120x40\n2g<Enter>");
+    check_contains(now, "requests/s 27.5 ");
+    assert_int_equal(times_in(now, "\xe2\x94\x82"), 0);
+    /* the graphs stand still while the moment moves: what came later stays on the screen */
+    AUTO_FREE char *back = after(":frames all\n:size 120x40\n2g<Enter>\nhhh");
+    check_contains(back, "PAUSED at 18:00:45");
+    check_contains(back, "in flight 12 ");
+    check_contains(back, "\xe2\x94\x82\xe2\x96"); /* a block right of the line */
+    check_after(":frames all\n:size 120x40\n2g<Enter>\n:click 50 9",
+                "PAUSED at 18:00:", NULL); /* a graph, at about 18:00:11 */
+    check_after(":frames all\n:size 120x40\n1\n:at 18:00:30", "orders/min 63.1 plan 100 last 68", NULL);
+    check_after(":frames all\n:size 120x40\n1\n:at 18:00:29", "plan 82 last 68", NULL);
+}
+
+static void the_help_is_searched(void **state)
+{
+    (void)state;
+    check_after("?/annot<Enter>", "write an annotation at the moment", "one row down");
+    check_after("?/!the<Enter>", "one row down", "write an annotation at the moment");
+    check_after("?/nowhere<Enter>", "nothing in the help has this text", NULL);
+    check_after(":frames all\n?/annot<Enter><Esc>", "one row down", NULL);
+    check_after(":frames all\n:size 120x40\n?/annot<Enter>1", "deploy checkout v42", NULL); /* it filters nothing but the help */
+}
+
 static void filters_take_text_expressions_and_their_opposite(void **state)
 {
     (void)state;
@@ -228,6 +278,8 @@ int main(void)
         cmocka_unit_test(a_page_that_fires_is_the_first_thing_in_words_on_every_view),
         cmocka_unit_test(a_stream_that_stops_is_called_stale_after_three_seconds),
         cmocka_unit_test(time_goes_back_and_returns_to_now),
+        cmocka_unit_test(the_shown_moment_is_a_line_in_all_graphs_and_their_values_are_of_it),
+        cmocka_unit_test(the_help_is_searched),
         cmocka_unit_test(filters_take_text_expressions_and_their_opposite),
         cmocka_unit_test(the_selection_stays_with_its_row),
         cmocka_unit_test(commands_complete_and_say_what_is_wrong),

@@ -45,6 +45,23 @@ static void events_are_cut_wherever_the_pieces_end(void **state)
     check_events("id: 7\nevent: delta\ndata: {\"half\"", ""); /* cut in the middle: nothing */
 }
 
+static void an_id_counts_with_its_event_only(void **state)
+{
+    (void)state;
+    struct sse s;
+    struct seen seen;
+    sse_init(&s);
+    buf_init(&seen.text, 10000);
+    assert_true(sse_feed(&s, SPAN("id: a-1\nevent: delta\ndata: {}\n\nid: a-2\nevent: delta\ndata: {\"cut"), note_event,
+                         &seen));
+    assert_string_equal(s.id, "a-1"); /* from a-2 on, the frame that was cut would be missing for ever */
+    sse_reset(&s);
+    assert_true(sse_feed(&s, SPAN("event: hb\ndata: {}\n\n"), note_event, &seen));
+    assert_string_equal(s.id, "a-1");
+    buf_done(&seen.text);
+    sse_done(&s);
+}
+
 static void an_endless_line_ends_the_stream(void **state)
 {
     (void)state;
@@ -225,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_cut_wherever_the_pieces_end),
+        cmocka_unit_test(an_id_counts_with_its_event_only),
         cmocka_unit_test(an_endless_line_ends_the_stream),
         cmocka_unit_test(deltas_replace_rows_whole_and_snapshots_everything),
         cmocka_unit_test(a_wrong_frame_changes_nothing),

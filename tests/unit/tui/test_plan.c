@@ -1,0 +1,130 @@
+/* The plan and the last event beside the graphs: asked from the collector, or as the stream named them. */
+#include "tests/support/check.h"
+#include "tui/plan.h"
+
+#include <math.h>
+
+#define T0 1795802400000 /* a whole minute */
+
+struct wire {
+    char path[512];
+    uint64_t tag;
+    unsigned asked;
+};
+
+static int on_send(void *ctx, enum app_request kind, uint64_t tag, const char *path, const char *body)
+{
+    struct wire *w = ctx;
+    (void)body;
+    if (kind != REQUEST_EVENT)
+        return 0;
+    snprintf(w->path, sizeof w->path, "%s", path);
+    w->tag = tag;
+    w->asked++;
+    return 0;
+}
+
+static struct app *open_app(struct wire *w)
+{
+    struct app *app;
+    struct app_config config = {.address = "test", .graphs = GRAPH_BRAILLE};
+    if (w)
+        config.wire = (struct app_wire){w, on_send};
+    check_ok(app_new(&config, &app));
+    app_connected(app, 1000);
+    return app;
+}
+
+static void frame(struct app *app, int64_t t_ms, double plan)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             "{\"t\":%lld,\"sections\":{\"event\":{\"a sale\":{\"name\":\"a sale\",\"starts\":%lld,\"markets\":"
+             "{\"de\":{\"currency\":\"EUR\",\"orders\":{\"plan\":%g}},\"jp\":{\"currency\":\"JPY\"}}}}}}",
+             (long long)t_ms, (long long)T0, plan);
+    app_frame(app, &(struct sse_event){"snapshot", span_str(text), "a-1"}, 1000 + (t_ms - T0));
+    app_tick(app, app->mono_ms);
+}
+
+static double at(const struct app *app, const char *figure, const char *which, const char *currency, int64_t t_ms)
+{
+    double v;
+    struct plan_line line = {figure, which, currency};
+    plan_window(app, &line, t_ms, 1, 1, &v);
+    return v;
+}
+
+static void curves_are_asked_for_and_added_up_over_markets(void **state)
+{
+    (void)state;
+    struct wire w = {0};
+    struct app *app = open_app(&w);
+    frame(app, T0 + 65000, 99);
+    assert_int_equal(w.asked, 1);
+    assert_string_equal(w.path, "/api/crest/v1/events/a%20sale");
+    check_double_bits(at(app, "orders", "plan", NULL, T0 + 65000), 99); /* until the answer: what the stream says */
+    assert_true(isnan(at(app, "orders", "plan", NULL, T0 + 30000)));
+    app_answer(app, REQUEST_EVENT, w.tag, 200,
+               SPAN("{\"status\":\"success\",\"data\":{\"name\":\"a sale\",\"starts\":1795802400000,\"markets\":{"
+                    "\"de\":{\"currency\":\"EUR\",\"plan\":{\"first_minute\":-1,\"orders\":[5,40,null,42],\"revenue\":["
+                    "1,2,3,4]},"
+                    "\"last\":{\"first_minute\":0,\"orders\":[7,8]}},"
+                    "\"jp\":{\"currency\":\"JPY\",\"plan\":{\"first_minute\":0,\"orders\":[10,11]}}}}}"),
+               "");
+    check_double_bits(at(app, "orders", "plan", NULL, T0), 50);
+    check_double_bits(at(app, "orders", "plan", NULL, T0 + 59000), 50);
+    check_double_bits(at(app, "orders", "plan", NULL, T0 - 1000), 5);
+    check_double_bits(at(app, "orders", "plan", NULL, T0 + 60000), 11); /* de's is not known then */
+    check_double_bits(at(app, "orders", "plan", "JPY", T0), 10);
+    check_double_bits(at(app, "orders", "last", NULL, T0 + 60000), 8);
+    check_double_bits(at(app, "revenue", "plan", "EUR", T0 + 61000), 3);
+    assert_true(isnan(at(app, "orders", "plan", NULL, T0 - 61000)));
+    assert_true(isnan(at(app, "orders", "plan", NULL, T0 + 600000)));
+    double v[4];
+    struct plan_line line = {"orders", "plan", NULL};
+    assert_int_equal(plan_window(app, &line, T0 + 119000, 120, 2, v), 2);
+    check_double_bits(v[0], 50);
+    check_double_bits(v[1], 11);
+    /* not again each second, but when the plan may have been replaced, and on a new connection */
+    frame(app, T0 + 70000, 99);
+    assert_int_equal(w.asked, 1);
+    frame(app, T0 + 130000, 99);
+    assert_int_equal(w.asked, 2);
+    app_disconnected(app, "gone");
+    app_connected(app, app->mono_ms);
+    frame(app, T0 + 131000, 99);
+    assert_int_equal(w.asked, 3);
+    app_free(app);
+}
+
+static void without_an_answer_the_stream_s_own_values_stand(void **state)
+{
+    (void)state;
+    static const char *const WRONG[] = {"", "[]", "{\"data\":7}", "{\"data\":{\"name\":\"a sale\",\"markets\":[]}}",
+                                        "{\"data\":{\"name\":\"other\",\"markets\":{}}}"};
+    struct wire w = {0};
+    struct app *app = open_app(&w);
+    frame(app, T0 + 10000, 40);
+    frame(app, T0 + 11000, 41);
+    for (size_t i = 0; i < ARRAY_LEN(WRONG); i++)
+        app_answer(app, REQUEST_EVENT, w.tag, 200, span_str(WRONG[i]), "");
+    app_answer(app, REQUEST_EVENT, w.tag, 404, SPAN("{}"), "");
+    app_answer(app, REQUEST_EVENT, w.tag, 0, SPAN(""), "refused");
+    check_double_bits(at(app, "orders", "plan", NULL, T0 + 10000), 40);
+    check_double_bits(at(app, "orders", "plan", "EUR", T0 + 11000), 41);
+    assert_true(isnan(at(app, "orders", "last", NULL, T0 + 11000)));
+    app_free(app);
+    app = open_app(NULL); /* a replay */
+    frame(app, T0 + 10000, 40);
+    check_double_bits(at(app, "orders", "plan", NULL, T0 + 10000), 40);
+    app_free(app);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(curves_are_asked_for_and_added_up_over_markets),
+        cmocka_unit_test(without_an_answer_the_stream_s_own_values_stand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
