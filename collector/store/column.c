@@ -7,8 +7,9 @@
 
 #include "collector/store/varint.h"
 
-enum { MODE_INTEGER, MODE_BITS, MODE_DELTA, MODE_DELTA2, MODE_XOR };
-enum residual { RESIDUAL_DELTA, RESIDUAL_DELTA2, RESIDUAL_XOR };
+enum { MODE_INTEGER, MODE_BITS, MODE_DELTA, MODE_DELTA2, MODE_XOR, MODE_PLAIN };
+enum { LAYOUT_WHOLE, LAYOUT_BLOCKS, LAYOUT_SPARSE };
+#define SHIFT_FLAG 0x80
 
 #define EXPONENT_MAX 15
 #define DECIMAL_LIMIT 0x1p53
@@ -42,68 +43,107 @@ static uint64_t bits_of(double v)
     return bits;
 }
 
-/* ---- residuals ---- */
-static inline uint64_t residual_at(enum residual kind, const uint64_t *v, size_t i)
+/* ---- residuals: writing ---- */
+static size_t varint_bytes(uint64_t v)
 {
-    if (kind == RESIDUAL_XOR)
-        return v[i] ^ v[i - 1];
-    uint64_t step = v[i] - v[i - 1];
-    return kind == RESIDUAL_DELTA ? step : step - (v[i - 1] - v[i - 2]);
+    return (size_t)(70 - __builtin_clzll(v | 1)) / 7;
 }
 
-/* Without its low zeros, differences with their sign in the low bit. The shift comes first: -4096 has low zeros, its zigzag has
- * none. */
-static inline uint64_t shifted(enum residual kind, uint64_t residual, unsigned shift)
+/* What a stretch of residuals has in common. */
+struct range {
+    int64_t min, max;
+    uint64_t any; /* all of them or-ed: its low zeros are everyone's */
+};
+
+static inline struct range range_of(const uint64_t *r, size_t n)
 {
-    return kind == RESIDUAL_XOR ? residual >> shift : zigzag((uint64_t)((int64_t)residual >> shift));
+    struct range all = {INT64_MAX, INT64_MIN, 0};
+    for (size_t i = 0; i < n; i++) {
+        int64_t v = (int64_t)r[i];
+        all.min = v < all.min ? v : all.min;
+        all.max = v > all.max ? v : all.max;
+        all.any |= r[i];
+    }
+    return all;
 }
 
 struct block {
-    uint64_t r[COLUMN_BLOCK];
-    size_t count;
-    unsigned width, shift; /* width 0: all residuals are 0 */
+    unsigned shift, width;
+    int64_t base;
 };
 
-static inline void fill_block(struct block *b, enum residual kind, const uint64_t *v, size_t at, size_t n)
+static inline struct block block_of(const struct range *range)
 {
-    uint64_t any = 0, all = 0;
-    b->count = n - at < COLUMN_BLOCK ? n - at : COLUMN_BLOCK;
-    b->width = b->shift = 0;
-    for (size_t i = 0; i < b->count; i++)
-        any |= b->r[i] = residual_at(kind, v, at + i);
-    if (any == 0)
-        return;
-    b->shift = (unsigned)__builtin_ctzll(any);
-    for (size_t i = 0; i < b->count; i++)
-        all |= b->r[i] = shifted(kind, b->r[i], b->shift);
-    b->width = 64 - (unsigned)__builtin_clzll(all);
+    if (range->min == range->max)
+        return (struct block){.base = range->min};
+    unsigned shift = (unsigned)__builtin_ctzll(range->any);
+    int64_t base = range->min >> shift;
+    uint64_t span = (uint64_t)(range->max >> shift) - (uint64_t)base;
+    return (struct block){shift, 64 - (unsigned)__builtin_clzll(span), base};
 }
 
-static inline size_t residual_bytes_of(enum residual kind, const uint64_t *v, size_t from, size_t n)
+static inline size_t block_bytes(const struct block *b, size_t n)
 {
-    size_t bytes = 0;
-    struct block b;
-    for (size_t at = from; at < n; at += b.count) {
-        fill_block(&b, kind, v, at, n);
-        bytes += b.width ? 2 + (b.count * b.width + 7) / 8 : 1;
+    return (b->shift ? 2 : 1) + varint_bytes(zigzag((uint64_t)b->base)) + (n * b->width + 7) / 8;
+}
+
+struct layout {
+    unsigned kind;
+    size_t bytes; /* the kind's byte included */
+};
+
+/* The smallest way to write them. */
+static struct layout layout_of(const uint64_t *r, size_t n)
+{
+    if (n == 0)
+        return (struct layout){LAYOUT_WHOLE, 0};
+    struct range whole = {INT64_MAX, INT64_MIN, 0};
+    size_t in_blocks = 1;
+    for (size_t at = 0; at < n; at += COLUMN_BLOCK) {
+        size_t count = n - at < COLUMN_BLOCK ? n - at : COLUMN_BLOCK;
+        struct range range = range_of(r + at, count);
+        struct block b = block_of(&range);
+        in_blocks += block_bytes(&b, count);
+        whole.min = range.min < whole.min ? range.min : whole.min;
+        whole.max = range.max > whole.max ? range.max : whole.max;
+        whole.any |= range.any;
     }
-    return bytes;
+    struct block b = block_of(&whole);
+    struct layout best = {LAYOUT_WHOLE, 1 + block_bytes(&b, n)};
+    if (in_blocks < best.bytes)
+        best = (struct layout){LAYOUT_BLOCKS, in_blocks};
+    size_t sparse = 2, at = 0;
+    for (size_t i = 0; i < n && sparse < best.bytes; i++) {
+        if (r[i] == 0)
+            continue;
+        sparse += varint_bytes(i - at) + varint_bytes(zigzag(r[i]));
+        at = i;
+    }
+    if (sparse + 1 < best.bytes) /* its count may take a second byte */
+        best = (struct layout){LAYOUT_SPARSE, sparse + 1};
+    return best;
 }
 
-static uint8_t *pack(uint8_t *p, const uint64_t *r, size_t count, unsigned width)
+static uint8_t *put_block(uint8_t *p, const uint64_t *r, size_t n)
 {
+    struct range range = range_of(r, n);
+    struct block b = block_of(&range);
+    *p++ = (uint8_t)(b.width | (b.shift ? SHIFT_FLAG : 0));
+    if (b.shift)
+        *p++ = (uint8_t)b.shift;
+    p = varint_put(p, zigzag((uint64_t)b.base));
     uint64_t word = 0;
     unsigned fill = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t v = r[i];
+    for (size_t i = 0; b.width && i < n; i++) {
+        uint64_t v = (uint64_t)((int64_t)r[i] >> b.shift) - (uint64_t)b.base;
         word |= v << fill;
-        if (fill + width < 64) {
-            fill += width;
+        if (fill + b.width < 64) {
+            fill += b.width;
             continue;
         }
         p = put64(p, word);
         word = fill ? v >> (64 - fill) : 0;
-        fill = fill + width - 64;
+        fill = fill + b.width - 64;
     }
     for (; fill > 0; fill = fill > 8 ? fill - 8 : 0) {
         *p++ = (uint8_t)word;
@@ -112,86 +152,125 @@ static uint8_t *pack(uint8_t *p, const uint64_t *r, size_t count, unsigned width
     return p;
 }
 
-static inline uint8_t *put_residuals_of(uint8_t *p, enum residual kind, const uint64_t *v, size_t from, size_t n)
+static uint8_t *put_sparse(uint8_t *p, const uint64_t *r, size_t n)
 {
-    struct block b;
-    for (size_t at = from; at < n; at += b.count) {
-        fill_block(&b, kind, v, at, n);
-        *p++ = (uint8_t)b.width;
-        if (b.width == 0)
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < n; i++)
+        count += r[i] != 0;
+    p = varint_put(p, count);
+    for (size_t i = 0; i < n; i++) {
+        if (r[i] == 0)
             continue;
-        *p++ = (uint8_t)b.shift;
-        p = pack(p, b.r, b.count, b.width);
+        p = varint_put(varint_put(p, i - at), zigzag(r[i]));
+        at = i;
     }
     return p;
 }
 
-/* One copy of the loops per kind: the compiler drops the branches inside. */
-static size_t residual_bytes(enum residual kind, const uint64_t *v, size_t from, size_t n)
+static uint8_t *put_residuals(uint8_t *p, unsigned layout, const uint64_t *r, size_t n)
 {
-    if (kind == RESIDUAL_DELTA)
-        return residual_bytes_of(RESIDUAL_DELTA, v, from, n);
-    if (kind == RESIDUAL_DELTA2)
-        return residual_bytes_of(RESIDUAL_DELTA2, v, from, n);
-    return residual_bytes_of(RESIDUAL_XOR, v, from, n);
-}
-static uint8_t *put_residuals(uint8_t *p, enum residual kind, const uint64_t *v, size_t from, size_t n)
-{
-    if (kind == RESIDUAL_DELTA)
-        return put_residuals_of(p, RESIDUAL_DELTA, v, from, n);
-    if (kind == RESIDUAL_DELTA2)
-        return put_residuals_of(p, RESIDUAL_DELTA2, v, from, n);
-    return put_residuals_of(p, RESIDUAL_XOR, v, from, n);
+    if (n == 0)
+        return p;
+    *p++ = (uint8_t)layout;
+    if (layout == LAYOUT_SPARSE)
+        return put_sparse(p, r, n);
+    size_t each = layout == LAYOUT_WHOLE ? n : COLUMN_BLOCK;
+    for (size_t at = 0; at < n; at += each)
+        p = put_block(p, r + at, n - at < each ? n - at : each);
+    return p;
 }
 
-static void unpack(const uint8_t *p, size_t available, size_t count, unsigned width, uint64_t *r)
+/* r[i] of v[i], from i on: differences, and differences of differences. */
+static void deltas(const uint64_t *v, size_t n, uint64_t *r)
 {
-    uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
-    size_t bytes = (count * width + 7) / 8;
-    if (width <= 56 && available >= bytes + 8) { /* any value lies within 8 bytes that may be read */
-        for (size_t i = 0, bit = 0; i < count; i++, bit += width)
-            r[i] = load64(p + bit / 8) >> bit % 8 & mask;
-        return;
-    }
-    uint8_t padded[COLUMN_BLOCK * 8 + 9] = {0};
-    memcpy(padded, p, bytes);
-    for (size_t i = 0, bit = 0; i < count; i++, bit += width) {
-        const uint8_t *at = padded + bit / 8;
+    for (size_t i = 1; i < n; i++)
+        r[i] = v[i] - v[i - 1];
+}
+static void second_deltas(const uint64_t *v, size_t n, uint64_t *r)
+{
+    for (size_t i = 2; i < n; i++)
+        r[i] = v[i] - v[i - 1] - (v[i - 1] - v[i - 2]);
+}
+
+/* ---- residuals: reading ---- */
+static void unpack(const uint8_t *p, size_t available, size_t count, const struct block *b, uint64_t *r)
+{
+    unsigned width = b->width;
+    uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1, base = (uint64_t)b->base;
+    size_t i = 0, bit = 0;
+    if (width <= 56) /* any value lies within 8 bytes, while those may be read */
+        for (; i < count && bit / 8 + 8 <= available; i++, bit += width)
+            r[i] = ((load64(p + bit / 8) >> bit % 8 & mask) + base) << b->shift;
+    for (; i < count; i++, bit += width) {
+        uint8_t padded[16] = {0};
+        size_t at = bit / 8, left = available - at;
+        memcpy(padded, p + at, left < sizeof padded ? left : sizeof padded);
         unsigned low = bit % 8;
-        uint64_t v = load64(at) >> low;
+        uint64_t v = load64(padded) >> low;
         if (low + width > 64)
-            v |= (uint64_t)at[8] << (64 - low);
-        r[i] = v & mask;
+            v |= (uint64_t)padded[8] << (64 - low);
+        r[i] = ((v & mask) + base) << b->shift;
     }
 }
 
-static int get_residuals(const uint8_t **at, const uint8_t *end, bool with_sign, size_t count, uint64_t *r)
+static int get_block(const uint8_t **at, const uint8_t *end, size_t n, uint64_t *r)
 {
     const uint8_t *p = *at;
-    for (size_t n; count > 0; count -= n, r += n) {
-        n = count < COLUMN_BLOCK ? count : COLUMN_BLOCK;
-        if (p == end)
-            return -EBADMSG;
-        unsigned width = *p++;
-        if (width == 0) {
-            memset(r, 0, n * sizeof *r);
-            continue;
-        }
-        if (width > 64 || p == end)
-            return -EBADMSG;
-        unsigned shift = *p++;
-        size_t bytes = (n * width + 7) / 8, left = (size_t)(end - p);
-        if (shift > 63 || bytes > left)
-            return -EBADMSG;
-        unpack(p, left, n, width, r);
-        for (size_t i = 0; with_sign && i < n; i++)
-            r[i] = unzigzag(r[i]) << shift;
-        for (size_t i = 0; !with_sign && i < n; i++)
-            r[i] <<= shift;
-        p += bytes;
-    }
-    *at = p;
+    struct block b = {0};
+    uint64_t z;
+    if (p == end)
+        return -EBADMSG;
+    bool has_shift = *p & SHIFT_FLAG;
+    b.width = *p++ & (SHIFT_FLAG - 1);
+    if (b.width > 64 || (has_shift && p == end))
+        return -EBADMSG;
+    if (has_shift)
+        b.shift = *p++;
+    if (b.shift > 63 || !varint_get(&p, end, &z))
+        return -EBADMSG;
+    b.base = (int64_t)unzigzag(z);
+    size_t bytes = (n * b.width + 7) / 8, left = (size_t)(end - p);
+    if (bytes > left)
+        return -EBADMSG;
+    if (b.width)
+        unpack(p, left, n, &b, r);
+    else
+        for (size_t i = 0; i < n; i++)
+            r[i] = (uint64_t)b.base << b.shift;
+    *at = p + bytes;
     return 0;
+}
+
+static int get_sparse(const uint8_t **at, const uint8_t *end, size_t n, uint64_t *r)
+{
+    uint64_t count, step, z, index = 0;
+    if (!varint_get(at, end, &count) || count > n)
+        return -EBADMSG;
+    memset(r, 0, n * sizeof *r);
+    for (uint64_t i = 0; i < count; i++) {
+        if (!varint_get(at, end, &step) || step >= n || (index += step) >= n || !varint_get(at, end, &z))
+            return -EBADMSG;
+        r[index] = unzigzag(z);
+    }
+    return 0;
+}
+
+static int get_residuals(const uint8_t **at, const uint8_t *end, size_t n, uint64_t *r)
+{
+    if (n == 0)
+        return 0;
+    if (*at == end)
+        return -EBADMSG;
+    unsigned layout = *(*at)++;
+    if (layout == LAYOUT_SPARSE)
+        return get_sparse(at, end, n, r);
+    if (layout > LAYOUT_BLOCKS)
+        return -EBADMSG;
+    size_t each = layout == LAYOUT_WHOLE ? n : COLUMN_BLOCK;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < n; i += each)
+        result = get_block(at, end, n - i < each ? n - i : each, r + i);
+    return result;
 }
 
 /* ---- times and start times ---- */
@@ -201,7 +280,11 @@ uint8_t *column_put_times(uint8_t *p, const int64_t *t_ms, size_t n)
     p = varint_put(p, zigzag(t[0]));
     if (n > 1)
         p = varint_put(p, zigzag(t[1] - t[0]));
-    return put_residuals(p, RESIDUAL_DELTA2, t, 2, n);
+    if (n < 3)
+        return p;
+    uint64_t r[COLUMN_SAMPLES_MAX];
+    second_deltas(t, n, r);
+    return put_residuals(p, layout_of(r + 2, n - 2).kind, r + 2, n - 2);
 }
 
 static void undo_delta2(uint64_t *v, size_t n)
@@ -224,7 +307,7 @@ int column_get_times(const uint8_t **at, const uint8_t *end, size_t n, int64_t *
     if (!varint_get(at, end, &z))
         return -EBADMSG;
     t[1] = t[0] + unzigzag(z);
-    int r = get_residuals(at, end, true, n - 2, t + 2);
+    int r = get_residuals(at, end, n - 2, t + 2);
     if (r < 0)
         return r;
     undo_delta2(t, n);
@@ -237,7 +320,9 @@ int column_get_times(const uint8_t **at, const uint8_t *end, size_t n, int64_t *
 uint8_t *column_put_starts(uint8_t *p, const int64_t *start_ms, size_t n)
 {
     const uint64_t *s = (const uint64_t *)start_ms;
-    return put_residuals(varint_put(p, zigzag(s[0])), RESIDUAL_DELTA, s, 1, n);
+    uint64_t r[COLUMN_SAMPLES_MAX];
+    deltas(s, n, r);
+    return put_residuals(varint_put(p, zigzag(s[0])), layout_of(r + 1, n - 1).kind, r + 1, n - 1);
 }
 
 static void undo_delta(uint64_t *v, size_t n)
@@ -252,7 +337,7 @@ int column_get_starts(const uint8_t **at, const uint8_t *end, size_t n, int64_t 
     if (!varint_get(at, end, &z))
         return -EBADMSG;
     s[0] = unzigzag(z);
-    int r = get_residuals(at, end, true, n - 1, s + 1);
+    int r = get_residuals(at, end, n - 1, s + 1);
     if (r < 0)
         return r;
     undo_delta(s, n);
@@ -354,35 +439,60 @@ static uint8_t *put_constant(uint8_t *p, uint64_t bits)
     return put64(p, bits);
 }
 
+/* One way to see a column: its mode and what is left to write. */
+struct candidate {
+    unsigned mode;
+    size_t first; /* residuals begin here */
+    struct layout layout;
+    const uint64_t *r;
+};
+
+static void consider(struct candidate *best, unsigned mode, const uint64_t *r, size_t first, size_t n)
+{
+    struct layout layout = layout_of(r + first, n - first);
+    if (!best->r || layout.bytes < best->layout.bytes)
+        *best = (struct candidate){mode, first, layout, r};
+}
+
+/* Beyond this a column of decimals is no better than noise, and the bits may have more in common. */
+#define POOR_BYTES(n) (5 * (size_t)(n))
+
 uint8_t *column_put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t *scratch)
 {
     if (all_equal(bits, n))
         return put_constant(p, bits[0]);
-    uint64_t *m = scratch, *exceptions = scratch + n;
+    uint64_t *m = scratch, *exceptions = scratch + n, delta[COLUMN_SAMPLES_MAX], delta2[COLUMN_SAMPLES_MAX];
     unsigned e = 0;
     size_t n_exceptions = 0;
-    bool decimal = find_exponent(bits, n, &e) && to_decimals(bits, n, e, m, exceptions, &n_exceptions);
-    size_t best = residual_bytes(RESIDUAL_XOR, bits, 1, n);
-    unsigned mode = MODE_XOR;
-    if (decimal) {
-        size_t delta = residual_bytes(RESIDUAL_DELTA, m, 1, n) + 10 * n_exceptions;
-        size_t delta2 = residual_bytes(RESIDUAL_DELTA2, m, 2, n) + 10 * n_exceptions;
-        if (delta <= best) {
-            best = delta;
-            mode = MODE_DELTA;
-        }
-        if (delta2 < best)
-            mode = MODE_DELTA2;
+    struct candidate best = {0};
+    if (find_exponent(bits, n, &e) && to_decimals(bits, n, e, m, exceptions, &n_exceptions)) {
+        deltas(m, n, delta);
+        consider(&best, MODE_DELTA, delta, 1, n);
+        for (size_t i = n - 1; i >= 2; i--)
+            delta2[i] = delta[i] - delta[i - 1];
+        if (n > 2)
+            consider(&best, MODE_DELTA2, delta2, 2, n);
+        consider(&best, MODE_PLAIN, m, 0, n);
     }
-    *p++ = (uint8_t)mode;
-    if (mode == MODE_XOR)
-        return put_residuals(put64(p, bits[0]), RESIDUAL_XOR, bits, 1, n);
-    p = put_exceptions(p, bits, exceptions, n_exceptions);
-    *p++ = (uint8_t)e;
-    p = varint_put(p, zigzag(m[0]));
-    if (mode == MODE_DELTA)
-        return put_residuals(p, RESIDUAL_DELTA, m, 1, n);
-    return put_residuals(varint_put(p, zigzag(m[1] - m[0])), RESIDUAL_DELTA2, m, 2, n);
+    uint64_t xored[COLUMN_SAMPLES_MAX];
+    if (!best.r || best.layout.bytes + 10 * n_exceptions > POOR_BYTES(n)) {
+        for (size_t i = 1; i < n; i++)
+            xored[i] = bits[i] ^ bits[i - 1];
+        best.layout.bytes += 10 * n_exceptions;
+        consider(&best, MODE_XOR, xored, 1, n);
+    }
+    *p++ = (uint8_t)best.mode;
+    if (best.mode == MODE_XOR) {
+        p = put64(p, bits[0]);
+    } else {
+        p = put_exceptions(p, bits, exceptions, n_exceptions);
+        *p++ = (uint8_t)e;
+        if (best.mode != MODE_PLAIN)
+            p = varint_put(p, zigzag(m[0]));
+        if (best.mode == MODE_DELTA2)
+            p = varint_put(p, zigzag(m[1] - m[0]));
+    }
+    return put_residuals(p, best.layout.kind, best.r + best.first, n - best.first);
 }
 
 static int get_decimals(const uint8_t **at, const uint8_t *end, unsigned mode, size_t n, uint64_t *v)
@@ -391,22 +501,27 @@ static int get_decimals(const uint8_t **at, const uint8_t *end, unsigned mode, s
         return -EBADMSG;
     unsigned e = *(*at)++;
     uint64_t z;
-    if (e > EXPONENT_MAX || !varint_get(at, end, &z))
+    if (e > EXPONENT_MAX)
         return -EBADMSG;
-    v[0] = unzigzag(z);
-    size_t first = 1;
+    size_t first = 0;
+    if (mode != MODE_PLAIN) {
+        if (!varint_get(at, end, &z))
+            return -EBADMSG;
+        v[0] = unzigzag(z);
+        first = 1;
+    }
     if (mode == MODE_DELTA2) {
         if (n < 2 || !varint_get(at, end, &z))
             return -EBADMSG;
         v[1] = v[0] + unzigzag(z);
         first = 2;
     }
-    int r = get_residuals(at, end, true, n - first, v + first);
+    int r = get_residuals(at, end, n - first, v + first);
     if (r < 0)
         return r;
     if (mode == MODE_DELTA)
         undo_delta(v, n);
-    else
+    else if (mode == MODE_DELTA2)
         undo_delta2(v, n);
     double scale = POW10[e];
     if (e == 0)
@@ -450,7 +565,7 @@ static int get_xor(const uint8_t **at, const uint8_t *end, size_t n, uint64_t *v
         return -EBADMSG;
     v[0] = load64(*at);
     *at += 8;
-    int r = get_residuals(at, end, false, n - 1, v + 1);
+    int r = get_residuals(at, end, n - 1, v + 1);
     if (r < 0)
         return r;
     for (size_t i = 1; i < n; i++)
@@ -478,6 +593,7 @@ int column_get_values(const uint8_t **at, const uint8_t *end, size_t n, uint64_t
         break;
     case MODE_DELTA:
     case MODE_DELTA2:
+    case MODE_PLAIN:
         return get_with_exceptions(at, end, mode, n, bits);
     case MODE_XOR:
         return get_xor(at, end, n, bits);

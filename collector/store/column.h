@@ -7,20 +7,26 @@
  *
  * Every bit of a value comes back: NaN payloads, -0, stale markers. Bytes (little-endian, v = varint, z = zigzag varint):
  *
- *   times   := z t[0]  z (t[1]-t[0])  signed residuals: second differences, from t[2] on
- *   starts  := z s[0]  signed residuals: s[i]-s[i-1], from s[1] on
+ *   times   := z t[0]  z (t[1]-t[0])  residuals: second differences, from t[2] on
+ *   starts  := z s[0]  residuals: s[i]-s[i-1], from s[1] on
  *   values  := mode u8, then
  *     0 constant         z of the integer
  *     1 constant         8 bytes of bits
- *     2 decimal, delta   exceptions, e u8, z m[0], signed residuals: m[i]-m[i-1]
- *     3 decimal, delta²  exceptions, e u8, z m[0], z (m[1]-m[0]), signed residuals: second differences
- *     4 xor              8 bytes of bits[0], plain residuals: bits[i]^bits[i-1]
+ *     2 decimal, delta   exceptions, e u8, z m[0], residuals: m[i]-m[i-1]
+ *     3 decimal, delta²  exceptions, e u8, z m[0], z (m[1]-m[0]), residuals: second differences
+ *     4 xor              8 bytes of bits[0], residuals: bits[i]^bits[i-1]
+ *     5 decimal, plain   exceptions, e u8, residuals: m[i], from m[0] on
  *   A decimal is m / 10^e, m an integer below 2^53 in size: the division gives back the very bits (both sides are exact
  *   doubles, so the quotient is the double nearest to the decimal number). Values that are none (NaN, infinities, -0)
  *   are exceptions := v count, count × {v index - previous index, 8 bytes}; their m repeats the one before.
- *   residuals := blocks of 32 (the last may be shorter): width u8; when it is not 0: shift u8, then each residual >> shift
- *     (the bits lost are 0 in all of the block), signed ones zigzagged after that, `width` bits each, packed from the low bit
- *     of the first byte on, padded to a byte. */
+ *
+ *   residuals := layout u8, then (nothing at all when there is none to keep)
+ *     0 whole     one block of all
+ *     1 blocks    blocks of 64 (the last may be shorter)
+ *     2 sparse    v count, count × {v index - previous index, z residual}; the others are 0
+ *   block := u8 width (0..64) | 0x80 when a shift follows, [shift u8], z base, then each (residual >> shift) - base,
+ *     `width` bits, packed from the low bit of the first byte on, padded to a byte. The bits lost to the shift are 0 in all of
+ *     the block; the base is the block's least. */
 #pragma once
 
 #include <stddef.h>
@@ -28,11 +34,12 @@
 
 #include "lib/base/macros.h"
 
-#define COLUMN_BLOCK 32
+#define COLUMN_SAMPLES_MAX 2048u /* so that reading a few of them decodes little, and what is decoded stays in cache */
+#define COLUMN_BLOCK 64u
 /* Upper bound of any one column of n values. */
-#define COLUMN_BYTES(n) (48 + 9 * (size_t)(n) + 2 * ((size_t)(n) / COLUMN_BLOCK + 1))
+#define COLUMN_BYTES(n) (64 + 9 * (size_t)(n) + 12 * ((size_t)(n) / COLUMN_BLOCK + 1))
 
-/* n >= 1 everywhere. Times ascend strictly. */
+/* 1 <= n <= COLUMN_SAMPLES_MAX everywhere. Times ascend strictly. */
 uint8_t *column_put_times(uint8_t *p, const int64_t *t_ms, size_t n);
 uint8_t *column_put_starts(uint8_t *p, const int64_t *start_ms, size_t n);
 /* `scratch` holds 2 * n numbers. */

@@ -28,11 +28,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/store/column.h"
 #include "lib/base/macros.h"
 
 #define EXTENT_SERIES_MAX 128u /* a group; a row of them stays below some 100 KB at 1 s scrapes and 10 minutes */
-#define EXTENT_SAMPLES_MAX                                                                                             \
-    2048u /* per series, so that reading a few of them decodes little and a column's size fits 16 bits */
+#define EXTENT_SAMPLES_MAX COLUMN_SAMPLES_MAX /* per series; a column's size fits 16 bits */
 #define EXTENT_BYTES_MAX                                                                                               \
     (8u << 20) /* 128 series of 2048 incompressible samples with start times, and what describes them */
 
