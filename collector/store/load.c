@@ -1,7 +1,6 @@
 /* From the files into memory when the store opens: extents' list, log, series, metadata. */
 #include <errno.h>
 
-#include "collector/store/crc32c.h"
 #include "collector/store/series_key.h"
 #include "collector/store/store_inside.h"
 #include "collector/store/store_sql.h"
@@ -93,18 +92,15 @@ static bool group_lives(struct store *s, uint32_t group)
     return false;
 }
 
-static int add_series(struct store *s, uint32_t id, struct span row)
+/* One row's series. The row may be damaged further on; what came before is good, its bytes have a CRC. */
+static int add_series(void *ctx, uint32_t id, struct span key)
 {
+    struct store *s = ctx;
     struct label pairs[LABELS_MAX];
     struct labels labels = {.pairs = pairs};
-    uint32_t crc, same_id;
+    uint32_t same_id;
     const char *why;
-    if (row.len < sizeof crc)
-        return -EBADMSG;
-    memcpy(&crc, row.ptr, sizeof crc);
-    struct span key = span_from(row, sizeof crc);
-    if (crc != crc32c(0, key.ptr, key.len) || series_key_parse(key, pairs, LABELS_MAX, &labels.n) < 0 ||
-        labels_check(&labels, &why) < 0)
+    if (id < s->index.n || series_key_parse(key, pairs, LABELS_MAX, &labels.n) < 0 || labels_check(&labels, &why) < 0)
         return -EBADMSG;
     uint64_t hash = series_index_hash(&s->index, key);
     if (series_index_find(&s->index, key, hash, &same_id))
@@ -115,7 +111,9 @@ static int add_series(struct store *s, uint32_t id, struct span row)
     if (r < 0)
         return r;
     struct series *series = series_index_at(&s->index, id);
-    series->max_ms = head_newest_ms(s->view.active, id);
+    int64_t head_ms = head_newest_ms(s->view.active, id),
+            sealed_ms = extent_dir_newest_ms(&s->extents, id / EXTENT_SERIES_MAX);
+    series->max_ms = head_ms > sealed_ms ? head_ms : sealed_ms; /* the group's: a late sample looks it up exactly */
     return 0;
 }
 
@@ -124,11 +122,20 @@ struct dead_range {
 };
 #define DEAD_RANGES_MAX 1024 /* forgotten per start; the rest at the next */
 
+/* Does anything of a row's block of series exist still? If not, retention took it all and the row can go. */
+static bool block_lives(struct store *s, uint32_t id)
+{
+    uint32_t start = series_block_start(id);
+    for (uint32_t i = 0; i < SERIES_ROW_IDS / EXTENT_SERIES_MAX; i++)
+        if (group_lives(s, start / EXTENT_SERIES_MAX + i))
+            return true;
+    return false;
+}
+
 static int load_series(struct store *s, struct dead_range *dead, size_t *ret_dead)
 {
-    uint32_t group = UINT32_MAX;
+    uint32_t block = UINT32_MAX;
     bool lives = false;
-    int64_t sealed_ms = INT64_MIN;
     size_t n_dead = 0;
     int r;
     while ((r = db_step(s->db, SQL_SERIES_ALL)) > 0) {
@@ -136,26 +143,31 @@ static int load_series(struct store *s, struct dead_range *dead, size_t *ret_dea
         if (row_id < 0 || row_id >= SERIES_LIMIT)
             continue;
         uint32_t id = (uint32_t)row_id;
-        if (id / EXTENT_SERIES_MAX != group) {
-            group = id / EXTENT_SERIES_MAX;
-            lives = group_lives(s, group) || n_dead == DEAD_RANGES_MAX;
-            sealed_ms = extent_dir_newest_ms(&s->extents, group);
+        if (series_block_start(id) == block) {
+            if (lives && s->fold_from > block)
+                s->fold_from = block;
+        } else {
+            block = series_block_start(id);
+            lives = block_lives(s, id) || n_dead == DEAD_RANGES_MAX;
             if (!lives)
-                dead[n_dead++] = (struct dead_range){group * EXTENT_SERIES_MAX, (group + 1) * EXTENT_SERIES_MAX - 1};
+                dead[n_dead++] = (struct dead_range){block, block + SERIES_ROW_IDS - 1};
         }
         if (!lives)
             continue;
-        r = add_series(s, id, db_blob(s->db, SQL_SERIES_ALL, 1));
+        r = series_rows_read(&s->series_rows, id, db_blob(s->db, SQL_SERIES_ALL, 1), add_series, s);
         if (r == -EBADMSG) {
             store_count(s, COUNT_BAD_SERIES_ROWS, 1);
-            s->view.n_series = id >= s->view.n_series ? id + 1 : s->view.n_series; /* samples may carry it */
+            s->series_damaged = true;
+            s->view.n_series = block + SERIES_ROW_IDS > s->view.n_series
+                                   ? block + SERIES_ROW_IDS
+                                   : s->view.n_series; /* samples may carry its ids */
         } else if (r < 0) {
             db_reset(s->db, SQL_SERIES_ALL);
             return r;
-        } else if (series_index_at(&s->index, id)->max_ms < sealed_ms) {
-            series_index_at(&s->index, id)->max_ms = sealed_ms; /* the group's: a late sample looks it up exactly */
         }
     }
+    if (s->series_damaged)
+        s->fold_from = UINT32_MAX;
     *ret_dead = n_dead;
     return r;
 }

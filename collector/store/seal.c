@@ -281,9 +281,13 @@ static int write_extents(struct store *s, int64_t last_log_seq)
         r = db_run(s->db, SQL_LOG_TRIM);
     }
     if (r == 0)
+        r = store_fold_series(s, false);
+    if (r == 0)
         r = db_commit(s->db);
     else
         db_rollback(s->db);
+    if (r == 0 && s->fold_from < series_block_start(s->saved_series))
+        s->fold_from = s->saved_series % SERIES_ROW_IDS ? series_block_start(s->saved_series) : UINT32_MAX;
     store_wrote(s, bytes);
     return r;
 }

@@ -36,6 +36,7 @@ static struct store *store_new(const struct store_config *config)
         s->config.seal_interval_ms = SEAL_INTERVAL_MS;
     s->lock_fd = -1;
     s->next_extent = 1;
+    s->fold_from = UINT32_MAX;
     atomic_init(&s->newest_ms, INT64_MIN);
     atomic_init(&s->oldest_ms, INT64_MAX);
     extent_dir_init(&s->extents);
@@ -67,6 +68,7 @@ static void store_free(struct store *s)
     loaded_extent_free(&s->late);
     headlog_done(&s->log);
     buf_done(&s->key);
+    series_rows_done(&s->series_rows);
     families_done(&s->families);
     strmap_done(&s->watched);
     extent_dir_done(&s->extents);
@@ -149,6 +151,8 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
         r = series_index_init(&s->index,
                               s->config.series_max < SERIES_LIMIT ? (uint32_t)s->config.series_max : SERIES_LIMIT);
     if (r == 0)
+        r = series_rows_init(&s->series_rows);
+    if (r == 0)
         r = head_new(&s->view.active);
     if (r == 0 && config->path)
         r = open_file(s, why, why_bytes);
@@ -170,6 +174,15 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
     }
     *ret = s;
     return 0;
+}
+
+/* The last block of series is unfinished while the store is open; what stays on disk is one row each. */
+static void fold_series(struct store *s)
+{
+    if (s->fold_from == UINT32_MAX || db_begin(s->db) < 0)
+        return;
+    if (store_fold_series(s, true) < 0 || db_commit(s->db) < 0)
+        db_rollback(s->db); /* no room: several rows are as good */
 }
 
 /* Deleted log rows leave free pages behind; at the end the file should be as large as its data. */
@@ -195,6 +208,7 @@ void store_close(struct store *s)
     int r = store_seal_all(s);
     if (s->db && r == 0) { /* otherwise the log keeps what could not be sealed */
         store_connections_close(s);
+        fold_series(s);
         give_back_pages(s);
     }
     store_free(s);
@@ -309,8 +323,8 @@ static const struct {
     {COUNT_RETIRED_EXTENTS, "crest_store_retired_extents_total", "Extents that the retention dropped.", 1},
     {COUNT_BAD_LOG_RECORDS, "crest_store_damaged_log_records_total",
      "Log records found damaged at start: their samples are lost.", 1},
-    {COUNT_BAD_SERIES_ROWS, "crest_store_damaged_series_total",
-     "Series found damaged at start: their samples cannot be read.", 1},
+    {COUNT_BAD_SERIES_ROWS, "crest_store_damaged_series_rows_total",
+     "Rows of series found damaged at start: their samples cannot be read.", 1},
     {COUNT_QUEUE_FULL, "crest_store_queue_full_total", "Write requests turned away because the queue was full.", 1},
 };
 static const char *const REASONS[STORE_REFUSED_REASONS] = {

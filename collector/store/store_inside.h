@@ -19,6 +19,7 @@
 #include "collector/store/head.h"
 #include "collector/store/headlog.h"
 #include "collector/store/series_index.h"
+#include "collector/store/series_rows.h"
 #include "collector/store/store.h"
 #include "lib/base/hash.h"
 #include "lib/base/limits.h"
@@ -107,10 +108,13 @@ struct store {
     /* writer */
     struct db *db; /* NULL: in memory */
     struct headlog_writer log;
-    struct buf key;        /* scratch of one series key */
-    uint32_t seq;          /* of the commit being made */
-    int64_t log_seq;       /* last row of headlog */
+    struct buf key;  /* scratch of one series key */
+    uint32_t seq;    /* of the commit being made */
+    int64_t log_seq; /* last row of headlog */
+    struct series_rows series_rows;
     uint32_t saved_series; /* ids below are in the table series */
+    uint32_t fold_from;    /* blocks from this id on may be in several rows; UINT32_MAX: none is */
+    bool series_damaged;   /* a row could not be read: it stays, to keep its ids taken, so nothing is folded */
     uint32_t next_extent;
     struct seal seal;
     struct loaded_extent late; /* the extent that the last late sample was compared with */
@@ -155,6 +159,9 @@ MUST_USE int store_call(struct store *s, void (*call)(struct store *s, void *ctx
 /* Roughly what a transaction adds to the WAL. */
 void store_wrote(struct store *s, size_t bytes);
 void store_publish_span(struct store *s);
+/* Within a transaction: blocks of series that came in several rows, as one row each; the unfinished last one only with `all`.
+ * After its commit fold_from is the caller's to set. */
+MUST_USE int store_fold_series(struct store *s, bool all);
 
 /* seal.c */
 /* Freeze the active head, unless one is frozen or it is empty. -ENOMEM. */

@@ -1,6 +1,6 @@
 /* store_sql.h - everything the store says to SQLite. head.db holds the log, the extents, the series and the metadata.
  *
- * series.labels and headlog.data begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of sealing,
+ * The rows of series (several series each, series_rows.h) and headlog.data begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of sealing,
  * so that what retention deletes lies together; ext_time covers all that the list of extents needs at start. */
 #pragma once
 
@@ -8,11 +8,11 @@
 #define STORE_LOCK_FILE "store.lock"
 #define STORE_APPLICATION_ID 0x43725374u /* "CrSt" */
 /* Bumped when the meaning of any row changes. There are no migrations: another format's folder is refused. */
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2
 
 static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO meta(key, value) VALUES('format', 1);"
+    "INSERT INTO meta(key, value) VALUES('format', 2);"
     "CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL) STRICT;"
     "CREATE TABLE family(name TEXT PRIMARY KEY, type INTEGER NOT NULL, unit TEXT NOT NULL, help TEXT NOT NULL) STRICT, "
     "WITHOUT ROWID;"

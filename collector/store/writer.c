@@ -1,8 +1,6 @@
 /* The writer thread: takes all that queued, makes one commit of it, tells the senders; between commits it keeps house. */
 #include <errno.h>
 
-#include "collector/store/crc32c.h"
-#include "collector/store/series_key.h"
 #include "collector/store/store_inside.h"
 #include "collector/store/store_sql.h"
 #include "lib/base/clock.h"
@@ -20,27 +18,39 @@ void store_wrote(struct store *s, size_t bytes)
 }
 
 /* ---- the transaction ---- */
+/* Series [from, to) as rows, block by block. */
+static int put_series(struct store *s, uint32_t from, uint32_t to)
+{
+    int r = 0;
+    while (r == 0 && from < to) {
+        uint32_t block_end = series_block_start(from) + SERIES_ROW_IDS, id = 0;
+        struct span row;
+        r = series_rows_make(&s->series_rows, &s->index, from, block_end < to ? block_end : to, &row, &id, &from);
+        if (r < 0 || row.len == 0)
+            continue;
+        db_bind_i64(s->db, SQL_SERIES_PUT, 1, id);
+        db_bind_blob(s->db, SQL_SERIES_PUT, 2, row.ptr, row.len);
+        r = db_run(s->db, SQL_SERIES_PUT);
+        store_wrote(s, row.len);
+    }
+    return r;
+}
+
 static int save_series(struct store *s)
 {
-    struct label pairs[LABELS_MAX];
+    return put_series(s, s->saved_series, s->index.n);
+}
+
+int store_fold_series(struct store *s, bool all)
+{
+    uint32_t to = all ? s->saved_series : series_block_start(s->saved_series);
     int r = 0;
-    for (uint32_t id = s->saved_series; r == 0 && id < s->index.n; id++) {
-        const struct series *series = series_index_at(&s->index, id);
-        if (!series)
-            continue;
-        struct labels labels = series_labels(&s->index, series, pairs);
-        uint32_t crc = 0;
-        buf_clear(&s->key);
-        buf_bytes(&s->key, &crc, sizeof crc);
-        series_key_build(&s->key, &labels);
-        if (buf_error(&s->key))
-            return buf_error(&s->key);
-        crc = crc32c(0, s->key.data + sizeof crc, s->key.len - sizeof crc);
-        memcpy(s->key.data, &crc, sizeof crc);
-        db_bind_i64(s->db, SQL_SERIES_PUT, 1, id);
-        db_bind_blob(s->db, SQL_SERIES_PUT, 2, s->key.data, s->key.len);
-        r = db_run(s->db, SQL_SERIES_PUT);
-        store_wrote(s, s->key.len);
+    for (uint32_t from = s->fold_from; r == 0 && from < to; from += SERIES_ROW_IDS) {
+        db_bind_i64(s->db, SQL_SERIES_FORGET, 1, from);
+        db_bind_i64(s->db, SQL_SERIES_FORGET, 2, from + SERIES_ROW_IDS - 1);
+        r = db_run(s->db, SQL_SERIES_FORGET);
+        if (r == 0)
+            r = put_series(s, from, from + SERIES_ROW_IDS < to ? from + SERIES_ROW_IDS : to);
     }
     return r;
 }
@@ -116,6 +126,9 @@ static void publish(struct store *s)
         if (s->head_since_us == 0)
             s->head_since_us = mono_us();
     }
+    if (s->saved_series < s->index.n && s->saved_series % SERIES_ROW_IDS != 0 && !s->series_damaged &&
+        series_block_start(s->saved_series) < s->fold_from)
+        s->fold_from = series_block_start(s->saved_series); /* a block in more than one row */
     s->saved_series = s->index.n;
     families_saved(&s->families);
     pthread_mutex_lock(&s->view_lock);

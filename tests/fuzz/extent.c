@@ -1,11 +1,12 @@
 /* extent.c - any bytes as what the store wrote: an extent, a log record, a series' key. The CRC is made right first, or
  * nothing behind it would ever be reached. The first byte picks: 0 extent, 1 log record, 2 series key, 3 the bytes are values
- * and must come back from a column as they were. */
+ * and must come back from a column as they were, 4 a row of series. */
 #include "collector/store/column.h"
 #include "collector/store/crc32c.h"
 #include "collector/store/extent.h"
 #include "collector/store/headlog.h"
 #include "collector/store/series_key.h"
+#include "collector/store/series_rows.h"
 #include "lib/base/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -87,6 +88,25 @@ static void round_trip(const uint8_t *bytes, size_t n)
         abort();
 }
 
+static int take_series(void *ctx, uint32_t id, struct span key)
+{
+    uint64_t *sum = ctx;
+    *sum += id;
+    for (size_t i = 0; i < key.len; i++) /* every byte is there */
+        *sum += (uint8_t)key.ptr[i];
+    return 0;
+}
+
+static void read_rows(uint8_t *bytes, size_t n)
+{
+    static struct series_rows rows;
+    uint64_t sum = 0;
+    if (n < 4 || (!rows.decompressor && series_rows_init(&rows) < 0))
+        return;
+    put_crc(bytes, bytes + 4, n - 4);
+    (void)!series_rows_read(&rows, 512, span_of((const char *)bytes, n), take_series, &sum);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n == 0)
@@ -95,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!copy)
         return 0;
     memcpy(copy, data + 1, n - 1);
-    switch (data[0] & 3) {
+    switch (data[0] & 7) {
     case 0:
         read_extent(copy, n - 1);
         break;
@@ -104,6 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         break;
     case 2:
         read_key(copy, n - 1);
+        break;
+    case 4:
+        read_rows(copy, n - 1);
         break;
     default:
         round_trip(copy, n - 1);

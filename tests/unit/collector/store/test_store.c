@@ -638,8 +638,8 @@ static void other_folders_are_refused_with_the_reason(void **state)
         const char *sql, *why;
     } CASES[] = {
         {"UPDATE meta SET value = 0 WHERE key = 'format'",
-         "store format 0, this program reads and writes format 1 only"},
-        {"UPDATE meta SET value = 2 WHERE key = 'format'", "store format 2"},
+         "store format 0, this program reads and writes format 2 only"},
+        {"UPDATE meta SET value = 3 WHERE key = 'format'", "store format 3"},
         {"PRAGMA user_version = 9", "newer"},
         {"PRAGMA application_id = 5", "another program"},
     };
@@ -650,7 +650,7 @@ static void other_folders_are_refused_with_the_reason(void **state)
         check_errno(store_open(&f->config, &s, why, sizeof why), -EUCLEAN);
         check_contains(why, CASES[i].why);
         check_ok(db_open(file, &(struct db_options){.sync = DB_SYNC_NORMAL}, &db, why, sizeof why));
-        check_ok(db_exec(db, "UPDATE meta SET value = 1 WHERE key = 'format'; PRAGMA user_version = 1"));
+        check_ok(db_exec(db, "UPDATE meta SET value = 2 WHERE key = 'format'; PRAGMA user_version = 1"));
         db_close(db);
     }
     check_ok(file_write(
@@ -687,6 +687,68 @@ static void a_damaged_extent_is_skipped_and_counted_and_the_rest_serves(void **s
     }
     put(f->s, "m", 1000, 1); /* cannot be compared with what is lost: kept */
     assert_int_equal(count_samples(f->s, "m"), 3);
+}
+
+static int64_t number_in_file(struct store_fixture *f, const char *sql)
+{
+    char file[512], why[512];
+    const char *const statements[] = {sql};
+    struct db *db;
+    (void)snprintf(file, sizeof file, "%s/head.db", f->folder);
+    check_ok(db_open(file, &(struct db_options){.read_only = true, .sql = statements, .sql_count = 1}, &db, why,
+                     sizeof why));
+    assert_int_equal(db_step(db, 0), 1);
+    int64_t n = db_i64(db, 0, 0);
+    db_reset(db, 0);
+    db_close(db);
+    return n;
+}
+
+static void series_that_came_one_by_one_end_up_in_common_rows(void **state)
+{
+    struct store_fixture *f = *state;
+    char text[64];
+    for (int i = 0; i < 1200; i++) { /* two whole blocks of 512 and a part */
+        (void)snprintf(text, sizeof text, "m|i=%d", i);
+        put(f->s, text, 1000, i);
+    }
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM series"), 1200);
+    check_ok(store_seal(f->s));
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM series"), 2 + 1200 - 1024);
+    restart(f);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM series"), 3);
+    put(f->s, "m|i=1200", 1000, 1200); /* joins the last block */
+    restart(f);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM series"), 3);
+    assert_int_equal(store_series_count(f->s), 1201);
+    for (int i = 0; i <= 1200; i += 75) {
+        (void)snprintf(text, sizeof text, "m|i=%d", i);
+        assert_int_equal(count_samples(f->s, text), 1);
+    }
+}
+
+static void a_damaged_row_of_series_costs_its_own_and_their_ids_stay_taken(void **state)
+{
+    struct store_fixture *f = *state;
+    char text[64];
+    for (int i = 0; i < 600; i++) {
+        (void)snprintf(text, sizeof text, "m|i=%d", i);
+        put(f->s, text, 1000, i);
+    }
+    restart(f);
+    edit_file(
+        f,
+        "UPDATE series SET labels = CAST(substr(labels, 1, 50) || x'ee' || substr(labels, 52) AS BLOB) WHERE id = 512");
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(stat_of(f->s, "crest_store_damaged_series_rows_total"), 1);
+        assert_int_equal(store_series_count(f->s), 512 + (uint64_t)round);
+        assert_int_equal(count_samples(f->s, "m|i=511"), 1);
+        assert_int_equal(count_samples(f->s, "m|i=512"), 0);
+        (void)snprintf(text, sizeof text, "new|i=%d", round); /* must not find what lies under a damaged name */
+        put(f->s, text, 2000, 1);
+        assert_int_equal(count_samples(f->s, text), 1);
+        restart(f);
+    }
 }
 
 static void a_damaged_log_record_costs_its_own_samples_only(void **state)
@@ -952,6 +1014,8 @@ int main(void)
         TEST(a_folder_is_open_once),
         TEST(other_folders_are_refused_with_the_reason),
         TEST(a_damaged_extent_is_skipped_and_counted_and_the_rest_serves),
+        TEST(series_that_came_one_by_one_end_up_in_common_rows),
+        TEST(a_damaged_row_of_series_costs_its_own_and_their_ids_stay_taken),
         TEST(a_damaged_log_record_costs_its_own_samples_only),
         TEST(sealing_trims_the_log_and_a_stop_leaves_no_wal),
         TEST(retention_drops_what_is_over_and_forgets_its_series),
