@@ -395,8 +395,6 @@ int agent_new(const struct agent_settings *settings, int64_t now_us, int64_t uni
         agent_free(a);
         return r;
     }
-    atomic_store(&a->counts.config_ok, true);
-    atomic_store(&a->counts.loaded_ms, a->unix_ms);
     *ret = a;
     return 0;
 }
@@ -426,10 +424,8 @@ int agent_reload(struct agent *a, int64_t now_us, int64_t unix_now_ms, struct pr
     a->now_us = now_us;
     a->unix_ms = unix_now_ms;
     int r = agent_config_load(a->settings.config_path, &fresh, problems);
-    if (r < 0) {
-        atomic_store(&a->counts.config_ok, false);
+    if (r < 0)
         return r;
-    }
     /* The old senders put what they hold into their spools, the new ones read it from there. */
     pthread_mutex_lock(&a->senders_lock);
     free_senders(a->senders, a->n_senders);
@@ -440,7 +436,6 @@ int agent_reload(struct agent *a, int64_t now_us, int64_t unix_now_ms, struct pr
         agent_config_free(fresh);
         int back = make_senders(a, old);
         pthread_mutex_unlock(&a->senders_lock);
-        atomic_store(&a->counts.config_ok, false);
         if (back < 0) {
             log_error("the old endpoints cannot be taken up again either, stopping", "error", "%s", strerror(-back));
             daemon_stop();
@@ -453,8 +448,6 @@ int agent_reload(struct agent *a, int64_t now_us, int64_t unix_now_ms, struct pr
     forget_metadata(a); /* an endpoint may be new */
     r = sync_targets(a, true);
     agent_config_free(old);
-    atomic_store(&a->counts.config_ok, true);
-    atomic_store(&a->counts.loaded_ms, unix_now_ms);
     return r == -EAGAIN ? 0 : r;
 }
 
@@ -552,10 +545,6 @@ void agent_write_metrics(struct agent *a, struct metric_writer *w)
          (double)atomic_load(&c->samples)},
         {"crest_agent_scrape_lateness_max_seconds", "Worst start of a scrape behind its schedule.", METRIC_GAUGE,
          (double)atomic_load(&c->lateness_us_max) / 1e6},
-        {"crest_config_last_reload_successful", "Was the last configuration (re)load good?", METRIC_GAUGE,
-         atomic_load(&c->config_ok)},
-        {"crest_config_last_reload_success_timestamp_seconds", "When configuration was last loaded well.", METRIC_GAUGE,
-         (double)atomic_load(&c->loaded_ms) / 1000.0},
     };
     for (size_t i = 0; i < ARRAY_LEN(OWN); i++) {
         metric_family(w, OWN[i].name, OWN[i].kind, OWN[i].help);

@@ -5,10 +5,9 @@
 #include "agent/agent.h"
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
-#include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/base/options.h"
-#include "lib/httpd/httpd.h"
+#include "lib/httpd/httpd_daemon.h"
 
 #define DRAIN_US 5000000 /* at a stop: so long for what is in memory, then it goes to the spool */
 
@@ -70,40 +69,11 @@ static const struct program_def PROGRAM = {
     .options = OPTIONS,
 };
 
-static void on_metrics(struct httpd_request *r, void *ctx)
+static void write_metrics(void *ctx, struct httpd *server, struct metric_writer *w)
 {
-    struct buf out;
-    struct metric_writer w;
-    enum metric_format format = metric_format_accepted(httpd_header(r, "Accept"));
-    buf_init(&out, BODY_BYTES_MAX);
-    metric_writer_init(&w, &out, format);
-    metric_process(&w, "crest-agent");
-    agent_write_metrics(ctx, &w);
-    httpd_stats(httpd_server(r), &w);
-    metric_writer_end(&w);
-    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
-    buf_done(&out);
+    agent_write_metrics(ctx, w);
+    httpd_stats(server, w);
 }
-static void on_healthy(struct httpd_request *r, void *ctx UNUSED)
-{
-    httpd_reply_text(r, 200, "crest-agent is healthy.\n");
-}
-static void on_ready(struct httpd_request *r, void *ctx UNUSED)
-{
-    httpd_reply_text(r, 200, "crest-agent is ready.\n");
-}
-static void on_reload(struct httpd_request *r, void *ctx UNUSED)
-{
-    daemon_reload();
-    httpd_reply_text(r, 202, "reloading; crest_config_last_reload_successful tells how it went\n");
-}
-static const struct httpd_route ROUTES[] = {
-    {"GET", "/metrics", 0, on_metrics, .help = "metrics about the agent"},
-    {"GET", "/-/healthy", 0, on_healthy, .help = "alive"},
-    {"GET", "/-/ready", 0, on_ready, .help = "serving"},
-    {"POST", "/-/reload", 0, on_reload, .help = "read the configuration again"},
-    {0},
-};
 
 static int report(struct problems *problems, int r)
 {
@@ -112,11 +82,15 @@ static int report(struct problems *problems, int r)
     return r;
 }
 
-static void reload(struct agent *a)
+/* Each part for itself: a job that is bad must not keep a password in force that was taken back. */
+static void reload(struct agent *a, struct httpd *httpd, const char *web_path, struct httpd_daemon *daemon)
 {
     struct problems problems;
     problems_init(&problems);
-    int r = report(&problems, agent_reload(a, mono_us(), unix_ms(), &problems));
+    int r = httpd_daemon_reload_web(httpd, web_path, &problems);
+    int r2 = agent_reload(a, mono_us(), unix_ms(), &problems);
+    r = report(&problems, r < 0 ? r : r2);
+    httpd_daemon_loaded(daemon, r == 0);
     if (r < 0)
         log_error("reload refused, the old configuration stays", "error", "%s", strerror(-r));
     else
@@ -148,6 +122,8 @@ static int run(const struct options *o)
 {
     struct agent *a = NULL;
     struct httpd *httpd = NULL;
+    struct httpd_daemon daemon = {.program = "crest-agent", .metrics = write_metrics, .reloads = true};
+    static const struct httpd_route NONE[] = {{0}};
     struct web_config *web = NULL;
     struct problems problems;
     char why[512] = "";
@@ -166,8 +142,9 @@ static int run(const struct options *o)
     int code = r == -EINVAL || r == -ENOENT ? EXIT_USAGE : r < 0 ? EXIT_FAILED : EXIT_OK;
     if (r == 0) {
         struct httpd_config config = {.listen = options_text(o, "listen"),
-                                      .routes = ROUTES,
+                                      .routes = NONE,
                                       .ctx = a,
+                                      .daemon = &daemon,
                                       .web_config = web,
                                       .server_name = "crest-agent",
                                       .threads = 1};
@@ -178,13 +155,15 @@ static int run(const struct options *o)
         }
     }
     if (r == 0) {
+        httpd_daemon_loaded(&daemon, true);
+        atomic_store(&daemon.ready, true);
         daemon_print_listening(httpd_address(httpd), httpd_port(httpd));
         daemon_notify("READY=1");
     }
     while (r == 0 && !daemon_stopping()) {
         wait_until(a, agent_step(a, mono_us(), unix_ms()));
         if (daemon_take_reload())
-            reload(a);
+            reload(a, httpd, web_path, &daemon);
     }
     if (r == 0) {
         daemon_notify("STOPPING=1");

@@ -218,13 +218,6 @@ MUST_USE static int load_files(struct collector *c, const struct collector_confi
     return r;
 }
 
-static void loaded(struct collector *c, bool ok)
-{
-    atomic_store(&c->room.config_ok, ok);
-    if (ok)
-        atomic_store(&c->room.config_loaded_ms, unix_ms());
-}
-
 MUST_USE static int load_config(struct collector *c)
 {
     struct problems problems;
@@ -395,8 +388,8 @@ MUST_USE static int start(struct collector *c)
         log_error("cannot start", "error", "%s", strerror(-r));
         return r;
     }
-    loaded(c, true);
-    atomic_store(&c->room.ready, true);
+    httpd_daemon_loaded(&c->room.daemon, true);
+    atomic_store(&c->room.daemon.ready, true);
     daemon_print_listening(httpd_address(c->httpd), httpd_port(c->httpd));
     daemon_notify("READY=1");
     return 0;
@@ -411,10 +404,14 @@ static void reload(struct collector *c)
     collector_config_init(&config);
     const char *path = options_text(c->options, "config");
     int r = path ? collector_config_load(&config, path, &problems) : 0;
-    if (r == 0)
+    if (r == 0) {
+        /* Each part for itself: a rule that is bad must not keep a password in force that was taken back. */
+        int r2 = httpd_daemon_reload_web(c->httpd, setting(c, "web-config", config.web_config_file), &problems);
         r = load_files(c, &config, &problems);
+        r = r < 0 ? r : r2;
+    }
     collector_config_done(&config);
-    loaded(c, report(&problems, r) == 0);
+    httpd_daemon_loaded(&c->room.daemon, report(&problems, r) == 0);
     if (r < 0)
         log_error("reload refused, the old configuration stays", "error", "%s", strerror(-r));
     else

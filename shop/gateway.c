@@ -10,7 +10,7 @@
 #include "lib/base/number.h"
 #include "lib/base/options.h"
 #include "lib/base/thread.h"
-#include "lib/httpd/httpd.h"
+#include "lib/httpd/httpd_daemon.h"
 #include "shop/faults.h"
 
 #define PENDING_MAX 8192 /* payments waiting for their latency; 503 above */
@@ -30,6 +30,7 @@ struct pending {
 struct gateway {
     struct gateway_faults faults;
     struct httpd *httpd;
+    struct httpd_daemon daemon;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct pending list[PENDING_MAX]; /* a heap by due_us */
@@ -226,12 +227,9 @@ static void on_control(struct httpd_request *r, void *ctx)
     reply_control(r, g);
 }
 
-static void on_metrics(struct httpd_request *r, void *ctx)
+static void write_metrics(void *ctx, struct httpd *server, struct metric_writer *w)
 {
     struct gateway *g = ctx;
-    struct buf out;
-    struct metric_writer w;
-    enum metric_format format = metric_format_accepted(httpd_header(r, "Accept"));
     int64_t now = mono_us(), oldest = 0;
     pthread_mutex_lock(&g->lock);
     size_t n = g->n;
@@ -239,39 +237,25 @@ static void on_metrics(struct httpd_request *r, void *ctx)
         if (now - g->list[i].start_us > oldest)
             oldest = now - g->list[i].start_us;
     pthread_mutex_unlock(&g->lock);
-    buf_init(&out, 1u << 20);
-    metric_writer_init(&w, &out, format);
-    metric_process(&w, "crest-shop-gateway");
-    metric_family(&w, "gateway_payments_total", METRIC_COUNTER, "Payment requests by answer.");
+    metric_family(w, "gateway_payments_total", METRIC_COUNTER, "Payment requests by answer.");
     for (size_t i = 0; i < ANSWERS; i++)
         for (enum source s = 0; s < SOURCES; s++) {
             double v = (double)atomic_load(&g->answers[i][s]);
             if (s == SOURCE_CUSTOMER)
-                metric_value(&w, v, "answer", ANSWER_NAMES[i], NULL);
+                metric_value(w, v, "answer", ANSWER_NAMES[i], NULL);
             else if (v > 0)
-                metric_value(&w, v, "answer", ANSWER_NAMES[i], "source", SOURCE_NAMES[s], NULL);
+                metric_value(w, v, "answer", ANSWER_NAMES[i], "source", SOURCE_NAMES[s], NULL);
         }
-    metric_family(&w, "gateway_inflight", METRIC_GAUGE, "Payments in flight.");
-    metric_value(&w, (double)n, NULL);
-    metric_family(&w, "gateway_oldest_inflight_seconds", METRIC_GAUGE, "Age of the oldest payment in flight.");
-    metric_value(&w, (double)oldest / 1e6, NULL);
-    httpd_stats(httpd_server(r), &w);
-    metric_writer_end(&w);
-    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
-    buf_done(&out);
-}
-
-static void on_healthy(struct httpd_request *r, void *ctx UNUSED)
-{
-    httpd_reply_text(r, 200, "crest-shop gateway is healthy.\n");
+    metric_family(w, "gateway_inflight", METRIC_GAUGE, "Payments in flight.");
+    metric_value(w, (double)n, NULL);
+    metric_family(w, "gateway_oldest_inflight_seconds", METRIC_GAUGE, "Age of the oldest payment in flight.");
+    metric_value(w, (double)oldest / 1e6, NULL);
+    httpd_stats(server, w);
 }
 
 static const struct httpd_route ROUTES[] = {
     {"POST", "/v1/payments", 65536, on_payment, .help = "take a payment"},
     {"GET|PUT", "/control", 65536, on_control, .help = "faults"},
-    {"GET", "/metrics", 0, on_metrics, .help = "metrics"},
-    {"GET", "/-/healthy", 0, on_healthy, .help = "alive"},
-    {"GET", "/-/ready", 0, on_healthy, .help = "serving"},
     {0},
 };
 
@@ -295,13 +279,16 @@ int gateway_main(const struct options *options)
     atomic_store(&g->faults.hang_ratio, options_number(options, "hang"));
     atomic_store(&g->faults.rate_limit_rps, options_number(options, "rate-limit"));
     const char *listen = options_given(options, "listen") ? options_text(options, "listen") : "127.0.0.1:9484";
-    struct httpd_config config = {.listen = listen, .routes = ROUTES, .ctx = g, .server_name = "crest-shop-gateway"};
+    g->daemon = (struct httpd_daemon){.program = "crest-shop-gateway", .metrics = write_metrics};
+    struct httpd_config config = {
+        .listen = listen, .routes = ROUTES, .ctx = g, .daemon = &g->daemon, .server_name = "crest-shop-gateway"};
     int r = thread_start("gateway-timer", timer_main, g, &timer);
     if (r == 0)
         r = httpd_start(&config, &g->httpd, why, sizeof why);
     if (r < 0) {
         log_error("cannot listen", "address", "%s", listen, "error", "%s", why[0] ? why : strerror(-r));
     } else {
+        atomic_store(&g->daemon.ready, true);
         daemon_print_listening(httpd_address(g->httpd), httpd_port(g->httpd));
         daemon_notify("READY=1");
         while (!daemon_stopping())

@@ -9,6 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/base/options.h"
 #include "lib/base/thread.h"
+#include "lib/httpd/httpd_daemon.h"
 #include "lib/wire/http_client.h"
 #include "shop/visit.h"
 
@@ -17,8 +18,6 @@
 
 static void on_step(struct httpd_request *r, void *ctx);
 static void on_blocking(struct httpd_request *r, void *ctx);
-static void on_metrics(struct httpd_request *r, void *ctx);
-static void on_healthy(struct httpd_request *r, void *ctx);
 
 /* The first STEP_ROUTES routes are steps; STEP_OF says which, and which status codes exist from the start. */
 static const struct httpd_route ROUTES[] = {
@@ -45,9 +44,6 @@ static const struct httpd_route ROUTES[] = {
     {"GET", "/api/order/{id}", 0, on_step, .help = "order"},
     {"GET|PUT", "/control", FORM_BYTES_MAX, on_blocking, .help = "faults"},
     {"GET", "/ledger", 0, on_blocking, .help = "the independent truth"},
-    {"GET", "/metrics", 0, on_metrics, .help = "metrics"},
-    {"GET", "/-/healthy", 0, on_healthy, .help = "alive"},
-    {"GET", "/-/ready", 0, on_healthy, .help = "serving"},
     {0},
 };
 static const enum step STEP_OF[] = {
@@ -58,6 +54,7 @@ static const enum step STEP_OF[] = {
 
 struct server {
     struct shop shop;
+    struct httpd_daemon daemon;
     struct queue *queue; /* of struct httpd_request * */
     struct thread *workers[WORKERS];
 };
@@ -74,7 +71,7 @@ static void on_queue(struct httpd_request *r, struct server *s)
 static void on_step(struct httpd_request *r, void *ctx)
 {
     struct server *s = ctx;
-    atomic_fetch_add(&s->shop.metrics->routes[httpd_route_of(r) - ROUTES].active, 1);
+    atomic_fetch_add(&s->shop.metrics->routes[httpd_route_index(r)].active, 1);
     on_queue(r, s);
 }
 
@@ -83,24 +80,10 @@ static void on_blocking(struct httpd_request *r, void *ctx)
     on_queue(r, ctx);
 }
 
-static void on_healthy(struct httpd_request *r, void *ctx UNUSED)
-{
-    httpd_reply_text(r, 200, "crest-shop is healthy.\n");
-}
-
-static void on_metrics(struct httpd_request *r, void *ctx)
+static void write_metrics(void *ctx, struct httpd *server UNUSED, struct metric_writer *w)
 {
     struct shop *shop = &((struct server *)ctx)->shop;
-    struct buf out;
-    struct metric_writer w;
-    enum metric_format format = metric_format_accepted(httpd_header(r, "Accept"));
-    buf_init(&out, BODY_BYTES_MAX);
-    metric_writer_init(&w, &out, format);
-    metric_process(&w, "crest-shop");
-    shop_metrics_write(shop->metrics, shop->pool, shop->orders, shop->catalogue, &w);
-    metric_writer_end(&w);
-    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
-    buf_done(&out);
+    shop_metrics_write(shop->metrics, shop->pool, shop->orders, shop->catalogue, w);
 }
 
 struct span visit_field(struct visit *v, const char *name)
@@ -442,7 +425,7 @@ static void worker_main(void *arg)
         if (queue_pop_all(s->queue, &item, 1, -1) == 0)
             return; /* closed and drained */
         struct httpd_request *r = item;
-        size_t route = (size_t)(httpd_route_of(r) - ROUTES);
+        size_t route = httpd_route_index(r);
         if (route < STEP_ROUTES)
             visit(&s->shop, r, route);
         else if (span_equal(httpd_path(r), SPAN("/ledger")))
@@ -535,8 +518,12 @@ int shop_main(const struct options *o)
     char why[1024] = "";
     if (!s)
         return EXIT_FAILED;
-    struct httpd_config config = {
-        .listen = options_text(o, "listen"), .routes = ROUTES, .ctx = s, .server_name = "crest-shop"};
+    s->daemon = (struct httpd_daemon){.program = "crest-shop", .metrics = write_metrics};
+    struct httpd_config config = {.listen = options_text(o, "listen"),
+                                  .routes = ROUTES,
+                                  .ctx = s,
+                                  .daemon = &s->daemon,
+                                  .server_name = "crest-shop"};
     int r = open_parts(s, o, why, sizeof why);
     if (r == 0)
         r = start_workers(s);
@@ -545,6 +532,7 @@ int shop_main(const struct options *o)
     if (r < 0) {
         log_error("cannot start", "error", "%s", why);
     } else {
+        atomic_store(&s->daemon.ready, true);
         daemon_print_listening(httpd_address(s->shop.httpd), httpd_port(s->shop.httpd));
         daemon_notify("READY=1");
         while (!daemon_stopping())

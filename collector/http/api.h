@@ -43,10 +43,7 @@ void on_rules(struct httpd_request *r, void *ctx);
 void on_alerts(struct httpd_request *r, void *ctx);
 void on_targets(struct httpd_request *r, void *ctx);
 void on_buildinfo(struct httpd_request *r, void *ctx);
-void on_healthy(struct httpd_request *r, void *ctx);
-void on_ready(struct httpd_request *r, void *ctx);
-void on_reload(struct httpd_request *r, void *ctx);
-void on_metrics(struct httpd_request *r, void *ctx);
+void http_metrics(void *ctx, struct httpd *server, struct metric_writer *w); /* of struct httpd_daemon */
 void on_annotate(struct httpd_request *r, void *ctx);
 void on_annotations(struct httpd_request *r, void *ctx);
 void on_event_import(struct httpd_request *r, void *ctx);

@@ -25,10 +25,6 @@ static const struct httpd_route ROUTES[] = {
      .help = "forget an event; its window is not pinned any more"},
     {"GET", "/api/crest/v1/stream", 0, on_stream, .help = "what the consoles show, once a second (docs/stream.md)"},
     {"GET", "/api/crest/v1/state", 0, on_state, .help = "the same as one JSON document"},
-    {"GET", "/-/healthy", 0, on_healthy, .help = "alive"},
-    {"GET", "/-/ready", 0, on_ready, .help = "serving"},
-    {"POST", "/-/reload", 0, on_reload, .help = "read configuration and rules again"},
-    {"GET", "/metrics", 0, on_metrics, .help = "metrics about the collector"},
     {"GET", "/", 0, on_page, .help = "the web page"},
     {"GET", "/event", 0, on_page, .help = "its view of the event"},
     {"GET", "/services", 0, on_page, .help = "its view of services"},
@@ -44,6 +40,10 @@ int http_start(struct http_room *room, struct httpd_config *config, struct httpd
 {
     config->routes = ROUTES;
     config->ctx = room;
+    room->daemon.program = "crest-collector";
+    room->daemon.metrics = http_metrics;
+    room->daemon.reloads = true;
+    config->daemon = &room->daemon;
     config->server_name = "crest-collector";
     return httpd_start(config, ret, why, why_bytes);
 }

@@ -1,6 +1,6 @@
 /* http.h - the collector's HTTP face: routes, parameters, JSON in Prometheus's shapes.
  *
- *   struct http_room room = {.store = s, .query = q, .rules = ru, .notify = n, .state = st, .config_ok = &ok};
+ *   struct http_room room = {.store = s, .query = q, .rules = ru, .notify = n, .state = st};
  *   r = http_start(&room, &server_config, &h, why, sizeof why);
  *   httpd_stop(h, 10000);
  *
@@ -18,7 +18,7 @@
 #include "collector/rules/rules.h"
 #include "collector/state/state.h"
 #include "collector/store/store.h"
-#include "lib/httpd/httpd.h"
+#include "lib/httpd/httpd_daemon.h"
 
 struct http_room { /* borrowed parts; must outlive the server */
     struct store *store;
@@ -29,9 +29,7 @@ struct http_room { /* borrowed parts; must outlive the server */
     struct live *live;
     struct annotations *annotations;
     struct events *events;
-    atomic_bool ready;             /* /-/ready answers 503 before */
-    atomic_bool config_ok;         /* did the last (re)load succeed? */
-    atomic_llong config_loaded_ms; /* time of the last successful one */
+    struct httpd_daemon daemon; /* filled in by http_start, but for ready and how loading went */
     atomic_ulong writes_decoded_bytes, writes_refused_busy, writes_refused_bad,
         writes_refused_failed; /* nothing was stored: disk full, I/O error */
 };

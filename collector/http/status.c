@@ -1,8 +1,6 @@
 /* Rules, alerts, build information, health, reload, our own metrics. */
 #include "collector/http/api.h"
 
-#include "lib/base/daemon.h"
-#include "lib/base/limits.h"
 #include "lib/base/options.h"
 
 /* The Prometheus whose language and API we speak: clients such as Grafana switch features by it. */
@@ -56,56 +54,22 @@ void on_buildinfo(struct httpd_request *r, void *ctx UNUSED)
     api_success_end(r, &j, NULL, NULL);
 }
 
-void on_healthy(struct httpd_request *r, void *ctx UNUSED)
-{
-    httpd_reply_text(r, 200, "crest-collector is healthy.\n");
-}
-
-void on_ready(struct httpd_request *r, void *ctx)
+void http_metrics(void *ctx, struct httpd *server, struct metric_writer *w)
 {
     struct http_room *room = ctx;
-    if (atomic_load(&room->ready))
-        httpd_reply_text(r, 200, "crest-collector is ready.\n");
-    else
-        httpd_reply_text(r, 503, "crest-collector is not ready.\n");
-}
-
-void on_reload(struct httpd_request *r, void *ctx UNUSED)
-{
-    daemon_reload();
-    httpd_reply_text(r, 202, "reloading; crest_config_last_reload_successful tells how it went\n");
-}
-
-void on_metrics(struct httpd_request *r, void *ctx)
-{
-    struct http_room *room = ctx;
-    struct metric_writer w;
-    struct buf out;
-    enum metric_format format = metric_format_accepted(httpd_header(r, "Accept"));
-    buf_init(&out, BODY_BYTES_MAX);
-    metric_writer_init(&w, &out, format);
-    metric_process(&w, "crest-collector");
-    metric_family(&w, "crest_config_last_reload_successful", METRIC_GAUGE, "Was the last configuration (re)load good?");
-    metric_value(&w, atomic_load(&room->config_ok), NULL);
-    metric_family(&w, "crest_config_last_reload_success_timestamp_seconds", METRIC_GAUGE,
-                  "When configuration was last loaded well.");
-    metric_value(&w, (double)atomic_load(&room->config_loaded_ms) / 1000.0, NULL);
-    metric_family(&w, "crest_write_body_bytes_total", METRIC_COUNTER,
+    metric_family(w, "crest_write_body_bytes_total", METRIC_COUNTER,
                   "Compressed bytes of remote-write bodies decoded.");
-    metric_value(&w, (double)atomic_load(&room->writes_decoded_bytes), NULL);
-    metric_family(&w, "crest_write_refused_total", METRIC_COUNTER,
+    metric_value(w, (double)atomic_load(&room->writes_decoded_bytes), NULL);
+    metric_family(w, "crest_write_refused_total", METRIC_COUNTER,
                   "Remote-write requests answered with 4xx or 503, by reason.");
-    metric_value(&w, (double)atomic_load(&room->writes_refused_bad), "reason", "invalid", NULL);
-    metric_value(&w, (double)atomic_load(&room->writes_refused_busy), "reason", "queue_full", NULL);
-    metric_value(&w, (double)atomic_load(&room->writes_refused_failed), "reason", "not_stored", NULL);
-    httpd_stats(httpd_server(r), &w);
-    store_stats(room->store, &w);
-    query_stats(room->query, &w);
-    rules_stats(room->rules, &w);
-    notify_stats(room->notify, &w);
-    state_stats(room->state, &w);
-    live_stats(room->live, &w);
-    metric_writer_end(&w);
-    httpd_reply(r, 200, format == METRIC_OPENMETRICS ? METRIC_CONTENT_OPENMETRICS : METRIC_CONTENT_TEXT, &out);
-    buf_done(&out);
+    metric_value(w, (double)atomic_load(&room->writes_refused_bad), "reason", "invalid", NULL);
+    metric_value(w, (double)atomic_load(&room->writes_refused_busy), "reason", "queue_full", NULL);
+    metric_value(w, (double)atomic_load(&room->writes_refused_failed), "reason", "not_stored", NULL);
+    httpd_stats(server, w);
+    store_stats(room->store, w);
+    query_stats(room->query, w);
+    rules_stats(room->rules, w);
+    notify_stats(room->notify, w);
+    state_stats(room->state, w);
+    live_stats(room->live, w);
 }

@@ -20,6 +20,7 @@ struct auth {
     struct thread *thread;
     uint8_t key[DIGEST_BYTES];
     pthread_mutex_t lock;
+    struct web_config *web; /* what good and bad were checked against; only compared, and the server holds it */
     struct known good[HTTP_AUTH_GOOD_MAX], bad[HTTP_AUTH_BAD_MAX];
     size_t good_next, bad_next;
 };
@@ -38,13 +39,16 @@ static const struct known *find(const struct known *list, size_t n, const uint8_
     return NULL;
 }
 
-static void remember(struct auth *a, struct span authorization, int result, const char *user)
+static void remember(struct auth *a, const struct web_config *web, struct span authorization, int result,
+                     const char *user)
 {
     struct known k = {.used = true, .user = user};
     if (!digest_of(a, authorization, k.digest))
         return;
     pthread_mutex_lock(&a->lock);
-    if (result == 0)
+    if (a->web != web)
+        ; /* it has been replaced meanwhile */
+    else if (result == 0)
         a->good[a->good_next++ % HTTP_AUTH_GOOD_MAX] = k;
     else
         a->bad[a->bad_next++ % HTTP_AUTH_BAD_MAX] = k;
@@ -60,8 +64,8 @@ static void auth_main(void *arg)
         if (!atomic_load(&a->h->stopping)) { /* else what still waits is let go unchecked, with 503 */
             struct span authorization = httpd_header(r, "Authorization");
             const char *user = NULL;
-            int result = web_config_check(a->h->config.web_config, authorization, &user);
-            remember(a, authorization, result, user);
+            int result = web_config_check(r->web, authorization, &user);
+            remember(a, r->web, authorization, result, user);
             r->auth = result == 0 ? AUTH_RIGHT : AUTH_WRONG;
             r->user = result == 0 ? user : NULL;
         }
@@ -71,12 +75,13 @@ static void auth_main(void *arg)
 
 int auth_init(struct httpd *h)
 {
-    if (!web_config_wants_auth(h->config.web_config))
+    if (!h->web) /* one without users may get some at a reload */
         return 0;
     struct auth *a = calloc(1, sizeof *a);
     if (!a)
         return -ENOMEM;
     a->h = h;
+    a->web = h->web;
     pthread_mutex_init(&a->lock, NULL);
     h->auth = a;
     int r = gnutls_rnd(GNUTLS_RND_KEY, a->key, sizeof a->key) == 0 ? 0 : -EIO;
@@ -114,6 +119,16 @@ void auth_done(struct httpd *h)
     h->auth = NULL;
 }
 
+void auth_forget(struct httpd *h)
+{
+    struct auth *a = h->auth;
+    pthread_mutex_lock(&a->lock);
+    memset(a->good, 0, sizeof a->good);
+    memset(a->bad, 0, sizeof a->bad);
+    a->web = h->web;
+    pthread_mutex_unlock(&a->lock);
+}
+
 bool auth_check(struct httpd_request *r)
 {
     struct auth *a = r->h->auth;
@@ -126,8 +141,9 @@ bool auth_check(struct httpd_request *r)
     if (!digest_of(a, authorization, digest))
         return false;
     pthread_mutex_lock(&a->lock);
-    const struct known *good = find(a->good, HTTP_AUTH_GOOD_MAX, digest);
-    const struct known *bad = good ? NULL : find(a->bad, HTTP_AUTH_BAD_MAX, digest);
+    bool same = a->web == r->web;
+    const struct known *good = same ? find(a->good, HTTP_AUTH_GOOD_MAX, digest) : NULL;
+    const struct known *bad = same && !good ? find(a->bad, HTTP_AUTH_BAD_MAX, digest) : NULL;
     r->user = good ? good->user : NULL;
     pthread_mutex_unlock(&a->lock);
     r->auth = good ? AUTH_RIGHT : bad ? AUTH_WRONG : AUTH_BUSY;

@@ -4,6 +4,8 @@
 
 #define TCP_CLOSE_WAIT 8 /* of netinet/tcp.h, which cannot be included beside it */
 
+#include <gnutls/gnutls.h>
+
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/httpd/httpd_internal.h"
@@ -44,6 +46,22 @@ static void address_add(struct httpd *h, const char *peer, intptr_t by)
         log_warn("connection not counted per address", "peer", "%s", peer); /* out of memory: it may run all the same */
 }
 
+/* libmicrohttpd gave the session what the server started with: a renewed certificate is for new connections. */
+static void use_certificate(struct connection *c, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    gnutls_session_t session = info ? info->tls_session : NULL;
+    if (!session || !c->web)
+        return;
+    int r = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, web_config_credentials(c->web));
+    if (r == 0)
+        r = gnutls_priority_set_direct(session, web_config_priorities(c->web), NULL);
+    if (r < 0)
+        log_error("the TLS session keeps its first certificate", "error", "%s", gnutls_strerror(r));
+    gnutls_certificate_server_set_request(session, web_config_requires_client_certificate(c->web) ? GNUTLS_CERT_REQUEST
+                                                                                                  : GNUTLS_CERT_IGNORE);
+}
+
 static void connection_started(struct httpd *h, struct MHD_Connection *mhd, void **context)
 {
     struct connection *c = calloc(1, sizeof *c);
@@ -55,6 +73,8 @@ static void connection_started(struct httpd *h, struct MHD_Connection *mhd, void
     c->fd = fd ? fd->connect_fd : -1;
     if (addr)
         address_text(addr->client_addr, c->peer, sizeof c->peer);
+    c->web = httpd_web_config(h);
+    use_certificate(c, mhd);
     connection_phase(c, PHASE_HEADERS);
     pthread_mutex_lock(&h->connections_lock);
     c->next = h->connections;
@@ -84,6 +104,7 @@ static void connection_closed(struct httpd *h, void **context)
         c->next->prev = c->prev;
     address_add(h, c->peer, -1);
     pthread_mutex_unlock(&h->connections_lock);
+    web_config_free(c->web);
     free(c);
 }
 

@@ -97,12 +97,12 @@ static bool certificate_is_valid(struct httpd_request *r)
 /* Liveness is told to everybody: a probe has no password. */
 static bool is_open(const struct httpd_request *r)
 {
-    return !r->h->config.web_config || span_equal(r->path, SPAN("/-/healthy"));
+    return !r->web || span_equal(r->path, SPAN("/-/healthy"));
 }
 
 bool guard_certificate(struct httpd_request *r)
 {
-    if (is_open(r) || !web_config_requires_client_certificate(r->h->config.web_config) || certificate_is_valid(r))
+    if (is_open(r) || !web_config_requires_client_certificate(r->web) || certificate_is_valid(r))
         return false;
     stats_refused(r->h, REFUSED_CREDENTIALS, r->peer);
     httpd_reply_text(r, 403, "a client certificate of this server's authority is needed\n");
@@ -111,7 +111,7 @@ bool guard_certificate(struct httpd_request *r)
 
 bool guard_wants_credentials(const struct httpd_request *r)
 {
-    return r->h->auth && !is_open(r);
+    return web_config_wants_auth(r->web) && !is_open(r);
 }
 
 bool guard_credentials(struct httpd_request *r)

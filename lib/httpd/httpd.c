@@ -9,6 +9,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/httpd/httpd_daemon.h"
 
 /* libmicrohttpd's own words, one line per kind and minute; at the start they are the reason of a failure. Most tell of
  * clients that left, which is ordinary. */
@@ -106,9 +107,18 @@ static int start_daemon(struct httpd *h, int fd, char *why, size_t why_bytes)
     return -EIO;
 }
 
-static int check_exposure(const struct httpd *h, char *why, size_t why_bytes)
+struct web_config *httpd_web_config(struct httpd *h)
 {
-    const struct web_config *wc = h->config.web_config;
+    if (!h->config.web_config) /* then there never is one */
+        return NULL;
+    pthread_mutex_lock(&h->web_lock);
+    struct web_config *wc = web_config_ref(h->web);
+    pthread_mutex_unlock(&h->web_lock);
+    return wc;
+}
+
+static int check_exposure(const struct httpd *h, const struct web_config *wc, char *why, size_t why_bytes)
+{
     if (h->address.loopback || (wc && (web_config_wants_auth(wc) || web_config_requires_client_certificate(wc))))
         return 0;
     (void)snprintf(why, why_bytes,
@@ -121,7 +131,18 @@ static int check_exposure(const struct httpd *h, char *why, size_t why_bytes)
 
 static int prepare_routes(struct httpd *h, char *why, size_t why_bytes)
 {
-    const struct httpd_route *routes = h->config.routes;
+    size_t own = 0, more = 0;
+    while (h->config.routes[own].path)
+        own++;
+    while (h->config.daemon && HTTPD_DAEMON_ROUTES[more].path)
+        more++;
+    more -= more && !h->config.daemon->reloads;
+    struct httpd_route *routes = h->table = calloc(own + more + 1, sizeof *routes);
+    if (!routes)
+        return -ENOMEM;
+    memcpy(routes, h->config.routes, own * sizeof *routes);
+    memcpy(routes + own, HTTPD_DAEMON_ROUTES, more * sizeof *routes);
+    h->config.routes = routes;
     int r = routes_check(routes, &h->routes_n, why, why_bytes);
     if (r < 0)
         return r;
@@ -142,6 +163,9 @@ static void httpd_free(struct httpd *h)
 {
     pthread_cond_destroy(&h->deferred_changed);
     pthread_mutex_destroy(&h->lock);
+    pthread_mutex_destroy(&h->web_lock);
+    web_config_free(h->web);
+    free(h->table);
     free(h->routes);
     free(h->stats);
     free(h);
@@ -166,6 +190,8 @@ static struct httpd *httpd_alloc(const struct httpd_config *config)
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&h->web_lock, NULL);
+    h->web = web_config_ref(config->web_config);
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->deferred_changed, &attr);
     pthread_condattr_destroy(&attr);
@@ -185,7 +211,7 @@ int httpd_start(const struct httpd_config *config, struct httpd **ret, char *why
     struct httpd *h = httpd_alloc(config);
     int r = h ? listen_parse(config->listen, &h->address, why, why_bytes) : -ENOMEM;
     if (r == 0)
-        r = check_exposure(h, why, why_bytes);
+        r = check_exposure(h, h->web, why, why_bytes);
     if (r == 0)
         r = prepare_routes(h, why, why_bytes);
     if (r == 0)
@@ -285,6 +311,24 @@ void httpd_stop(struct httpd *h, int64_t grace_ms)
     connections_done(h);
     auth_done(h);
     httpd_free(h);
+}
+
+int httpd_set_web_config(struct httpd *h, struct web_config *wc, char *why, size_t why_bytes)
+{
+    if (!h->config.web_config || !wc || web_config_has_tls(h->config.web_config) != web_config_has_tls(wc)) {
+        (void)snprintf(why, why_bytes, "TLS, or a web config as such, goes on or off at a restart only");
+        return -EOPNOTSUPP;
+    }
+    int r = check_exposure(h, wc, why, why_bytes);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&h->web_lock);
+    struct web_config *old = h->web;
+    h->web = web_config_ref(wc);
+    pthread_mutex_unlock(&h->web_lock);
+    auth_forget(h);
+    web_config_free(old);
+    return 0;
 }
 
 uint16_t httpd_port(const struct httpd *h)

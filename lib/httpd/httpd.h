@@ -48,7 +48,8 @@ struct httpd_config {   /* what it points to must live until httpd_stop */
     const char *listen; /* "ADDR:PORT", "[::1]:PORT"; port 0 picks one */
     const struct httpd_route *routes;
     void *ctx;                        /* given to handlers */
-    struct web_config *web_config;    /* borrowed; NULL: none */
+    struct web_config *web_config;    /* the server holds one more of it; NULL: none */
+    struct httpd_daemon *daemon;      /* httpd_daemon.h: routes about the program itself; NULL: none */
     const char *const *allowed_hosts; /* further Host names (external_url's), ended by NULL; may be NULL */
     unsigned threads;                 /* 0: 2 */
     unsigned connections_max, connections_per_address_max; /* 0: limits.h; fewer when descriptors are short */
@@ -62,6 +63,10 @@ MUST_USE int httpd_start(const struct httpd_config *config, struct httpd **ret, 
  * answer into the void, with nothing but httpd_reply_* and the request's own accessors), ends streams, ends. NULL is
  * fine. */
 void httpd_stop(struct httpd *h, int64_t grace_ms);
+/* New credentials and certificates, from the next request and the next connection on; the old ones end with those that hold them.
+ * -EOPNOTSUPP: there was none at the start, or TLS would go on or off: that needs a restart; -EPERM: not loopback, and it asks for no
+ * credentials. Then the old ones stay and why gets a sentence. */
+MUST_USE int httpd_set_web_config(struct httpd *h, struct web_config *wc, char *why, size_t why_bytes);
 uint16_t httpd_port(const struct httpd *h);
 const char *httpd_address(const struct httpd *h);
 /* Families crest_http_*: requests by route and status, seconds by route, refused by reason, what is open now. */
@@ -72,7 +77,8 @@ struct span httpd_method(const struct httpd_request *r);
 struct span httpd_path(const struct httpd_request *r);
 /* The server that took it: what httpd_start returned, also for a request that comes before it has returned. */
 struct httpd *httpd_server(const struct httpd_request *r);
-const struct httpd_route *httpd_route_of(const struct httpd_request *r);
+/* Its route's place in config.routes; those of the daemon come behind. */
+size_t httpd_route_index(const struct httpd_request *r);
 /* A {name} of the route's path, decoded; "*" gives the rest. */
 struct span httpd_segment(const struct httpd_request *r, const char *name);
 /* First query or form parameter of that name, decoded; empty span with ptr NULL when absent. */

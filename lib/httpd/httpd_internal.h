@@ -71,6 +71,7 @@ struct connection {
     uint64_t seen_bytes;
     int64_t seen_us; /* IDLE: when bytes of the next request were first seen; REPLY: begin of the window */
     /* the pool thread's */
+    struct web_config *web; /* whose certificate the TLS session has */
     bool certificate_checked;
 };
 
@@ -105,6 +106,7 @@ struct httpd_request {
     size_t segments_n;
     const struct httpd_route *route;
     size_t stats_at;
+    struct web_config *web; /* who may come in; has the user's name */
     const char *user;
     enum auth_state auth;
     struct buf body;
@@ -142,14 +144,18 @@ struct httpd {
     struct listen_address address;
     uint16_t port;
     struct MHD_Daemon *daemon;
-    struct auth *auth;   /* NULL: no passwords or tokens are wanted */
+    struct auth *auth;   /* NULL: no web config */
     char mhd_words[256]; /* the last thing libmicrohttpd said while it started */
     atomic_bool started, stopping;
     size_t routes_n;
-    struct route_facts *routes; /* [routes_n], beside config.routes */
+    struct httpd_route *table;  /* config.routes, then the daemon's; config.routes is it from the start on */
+    struct route_facts *routes; /* [routes_n], beside table */
     struct route_stats *stats;  /* [routes_n + 1], the last for what no route answered */
     atomic_ulong refused[REFUSED_COUNT];
     atomic_long connections_open, in_flight, handlers_running;
+
+    pthread_mutex_t web_lock; /* a leaf */
+    struct web_config *web;
 
     pthread_mutex_t connections_lock;
     pthread_cond_t connections_changed;
@@ -174,6 +180,12 @@ MUST_USE int listen_open(const struct listen_address *a, int *ret_fd, uint16_t *
 /* Address without port; IPv4 in IPv6 is written as IPv4. */
 void address_text(const struct sockaddr *addr, char *text, size_t text_bytes);
 
+/* httpd.c: the web config of now, for web_config_free */
+struct web_config *httpd_web_config(struct httpd *h);
+
+/* httpd_daemon.c */
+extern const struct httpd_route HTTPD_DAEMON_ROUTES[]; /* ended by {0}; the reload is the last */
+
 /* connection.c */
 MUST_USE int connections_init(struct httpd *h); /* starts the sweeper */
 void connections_done(struct httpd *h);
@@ -193,6 +205,7 @@ bool guard_wants_credentials(const struct httpd_request *r);
 MUST_USE int auth_init(struct httpd *h);
 void auth_stop(struct httpd *h); /* lets go of those who wait */
 void auth_done(struct httpd *h);
+void auth_forget(struct httpd *h); /* what was checked against another web config than the server's */
 /* Sets r->auth. True: the connection is suspended, and serve_access is called again when r->auth has the answer;
  * until then r belongs to the auth thread. */
 MUST_USE bool auth_check(struct httpd_request *r);

@@ -17,6 +17,7 @@ struct httpd_request *request_new(struct httpd *h, struct connection *c, const c
     r->connection = c;
     r->fd = c->fd;
     memcpy(r->peer, c->peer, sizeof r->peer);
+    r->web = httpd_web_config(h);
     r->started_us = mono_us();
     r->stats_at = h->routes_n;
     atomic_init(&r->state, REQUEST_RUNNING);
@@ -41,6 +42,7 @@ void request_unref(struct httpd_request *r)
         MHD_destroy_response(r->response);
     buf_done(&r->body);
     arena_done(&r->arena);
+    web_config_free(r->web);
     free(r);
 }
 
@@ -228,9 +230,9 @@ struct httpd *httpd_server(const struct httpd_request *r)
     return r->h;
 }
 
-const struct httpd_route *httpd_route_of(const struct httpd_request *r)
+size_t httpd_route_index(const struct httpd_request *r)
 {
-    return r->route;
+    return (size_t)(r->route - r->h->table);
 }
 
 struct span httpd_segment(const struct httpd_request *r, const char *name)

@@ -188,14 +188,14 @@ static void read_client_auth(struct loader *l, const struct yaml_node *tls, cons
 }
 
 /* What the server would find out when it starts, said here with a place. */
-static void try_certificates(struct loader *l, const struct yaml_node *tls)
+static void make_credentials(struct loader *l, const struct yaml_node *tls)
 {
     struct web_config *wc = l->wc;
-    gnutls_certificate_credentials_t c;
-    if (gnutls_certificate_allocate_credentials(&c) < 0) {
+    if (gnutls_certificate_allocate_credentials(&wc->credentials) < 0) {
         fail(l, -ENOMEM);
         return;
     }
+    gnutls_certificate_credentials_t c = wc->credentials;
     gnutls_datum_t cert = {(unsigned char *)wc->certificate, (unsigned)strlen(wc->certificate)};
     gnutls_datum_t key = {(unsigned char *)wc->key, (unsigned)strlen(wc->key)};
     int r = gnutls_certificate_set_x509_key_mem(c, &cert, &key, GNUTLS_X509_FMT_PEM);
@@ -208,7 +208,6 @@ static void try_certificates(struct loader *l, const struct yaml_node *tls)
         if (gnutls_certificate_set_x509_trust_mem(c, &ca, GNUTLS_X509_FMT_PEM) <= 0)
             FAIL_AT(l, tls, "the client CA has no certificate in PEM");
     }
-    gnutls_certificate_free_credentials(c);
 }
 
 static void read_tls(struct loader *l, const struct yaml_node *tls)
@@ -231,7 +230,7 @@ static void read_tls(struct loader *l, const struct yaml_node *tls)
     if (!wc->certificate || !wc->key)
         FAIL_AT(l, tls, "tls_server_config needs %s", wc->certificate ? "key_file" : "cert_file");
     else
-        try_certificates(l, tls);
+        make_credentials(l, tls);
 }
 
 /* ---- credentials ------------------------------------------------------------------------------------------ */
@@ -339,6 +338,7 @@ MUST_USE static int new_config(struct web_config **ret)
         free(wc);
         return -EIO;
     }
+    atomic_init(&wc->refs, 1);
     wc->priorities = VERSIONS[0].priorities;
     *ret = wc;
     return 0;
@@ -374,10 +374,19 @@ int web_config_load(const char *path, struct web_config **ret, struct problems *
     return 0;
 }
 
+struct web_config *web_config_ref(struct web_config *wc)
+{
+    if (wc)
+        atomic_fetch_add(&wc->refs, 1);
+    return wc;
+}
+
 void web_config_free(struct web_config *wc)
 {
-    if (!wc)
+    if (!wc || atomic_fetch_sub(&wc->refs, 1) != 1)
         return;
+    if (wc->credentials)
+        gnutls_certificate_free_credentials(wc->credentials);
     wipe(&wc->certificate);
     wipe(&wc->key);
     wipe(&wc->client_ca);
@@ -417,6 +426,11 @@ const char *web_config_key(const struct web_config *wc)
 const char *web_config_client_ca(const struct web_config *wc)
 {
     return wc->client_ca;
+}
+
+struct gnutls_certificate_credentials_st *web_config_credentials(const struct web_config *wc)
+{
+    return wc->credentials;
 }
 
 bool web_config_requires_client_certificate(const struct web_config *wc)

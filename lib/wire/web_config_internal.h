@@ -1,7 +1,9 @@
 /* web_config_internal.h - what loading and checking of web_config share. */
 #pragma once
 
+#include <gnutls/gnutls.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "lib/wire/web_config.h"
@@ -19,6 +21,8 @@ struct web_token {
     uint8_t mac[WEB_MAC_BYTES];
 };
 struct web_config {
+    atomic_uint refs;
+    gnutls_certificate_credentials_t credentials; /* what the texts say */
     char *certificate, *key, *client_ca;
     bool requires_client_certificate;
     const char *priorities;

@@ -1,5 +1,6 @@
 /* Who may come in: addresses, hosts, origins, passwords, TLS, from both sides. */
 #include <crypt.h>
+#include <signal.h>
 #include <string.h>
 
 #include "lib/base/buf.h"
@@ -204,6 +205,84 @@ static void an_agent_comes_through_tls_and_passwords(void **state UNUSED)
     free_doors(&d);
 }
 
+/* ---- the same, while it runs ---- */
+
+struct outcome {
+    struct e2e_program *program;
+    const struct http_credentials *credentials;
+    const char *scheme, *text;
+};
+/* Is the text on its page of metrics? */
+static bool says(void *ctx)
+{
+    const struct outcome *o = ctx;
+    char *page = NULL;
+    bool yes = fetch(o->program, o->scheme, "/metrics", o->credentials, &page) == 200 && strstr(page, o->text);
+    free(page);
+    return yes;
+}
+
+static void write_users(const char *user, const char *more)
+{
+    char text[512], setting[64];
+    struct crypt_data crypt = {0};
+    assert_non_null(crypt_gensalt_rn("$2b$", 4, NULL, 0, setting, sizeof setting));
+    snprintf(text, sizeof text, "%sbasic_auth_users: {%s: '%s'}\n", more, user, crypt_r(PASSWORD, setting, &crypt));
+    e2e_write("web.yml", text);
+}
+
+#define TLS_FILES "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
+#define RELOAD_FAILED "crest_config_last_reload_successful 0"
+
+static void a_reload_takes_new_passwords_and_certificates_and_keeps_the_old_when_they_are_bad(void **state UNUSED)
+{
+    static const char *const PROGRAMS[] = {"crest-collector", "crest-agent"};
+    for (size_t i = 0; i < ARRAY_LEN(PROGRAMS); i++) {
+        struct doors d;
+        struct identity renewed;
+        make_doors(&d, true);
+        struct http_credentials ada = {
+            .user = "ada", .password = PASSWORD, .ca_file = d.ca_file, .server_name = "crest.test"};
+        struct http_credentials bob = {
+            .user = "bob", .password = PASSWORD, .ca_file = d.ca_file, .server_name = "renewed.test"};
+        struct http_credentials old = {
+            .user = "bob", .password = PASSWORD, .ca_file = d.ca_file, .server_name = "crest.test"};
+        struct e2e_program *p =
+            e2e_start(PROGRAMS[i], E2E_ARGS("--data", e2e_path("data"), "--web-config", d.web_config));
+        assert_int_equal(fetch(p, "https", "/metrics", &ada, NULL), 200);
+        assert_int_equal(fetch(p, "https", "/metrics", &old, NULL), 401);
+
+        identity_make(&renewed, "renewed.test", &d.ca);
+        e2e_write("server.pem", renewed.certificate_pem);
+        e2e_write("server.key", renewed.key_pem);
+        write_users("bob", TLS_FILES);
+        e2e_signal(p, SIGHUP);
+        e2e_wait(5000, says, &((struct outcome){p, &bob, "https", "crest_config_last_reload_successful 1"}));
+        assert_true(fetch(p, "https", "/-/healthy", &old, NULL) < 0); /* the certificate is another's now */
+        ada.server_name = "renewed.test";
+        assert_int_equal(fetch(p, "https", "/metrics", &ada, NULL), 401); /* a taken back password */
+
+        e2e_write("server.pem", "no certificate\n");
+        write_users("eve", TLS_FILES);
+        e2e_signal(p, SIGHUP);
+        e2e_wait(5000, says, &((struct outcome){p, &bob, "https", RELOAD_FAILED}));
+        e2e_write("server.pem", renewed.certificate_pem);
+        e2e_signal(p, SIGHUP);
+        struct http_credentials eve = bob;
+        eve.user = "eve";
+        e2e_wait(5000, says, &((struct outcome){p, &eve, "https", "crest_config_last_reload_successful 1"}));
+        write_users("bob", ""); /* without TLS: not while it runs */
+        e2e_signal(p, SIGHUP);
+        e2e_wait(5000, says, &((struct outcome){p, &eve, "https", RELOAD_FAILED}));
+        char *log = e2e_log(p);
+        check_contains(log, "at a restart only");
+        free(log);
+        e2e_stop(p);
+        identity_free(&renewed);
+        free_doors(&d);
+    }
+}
+
 static void with_credentials_another_address_is_fine(void **state UNUSED)
 {
     struct doors d;
@@ -267,6 +346,8 @@ int main(void)
         cmocka_unit_test_teardown(basic_auth_and_tokens_decide_who_comes_in, e2e_teardown),
         cmocka_unit_test_teardown(an_agent_comes_through_tls_and_passwords, e2e_teardown),
         cmocka_unit_test_teardown(commands_come_through_tls_with_a_password_or_a_token, e2e_teardown),
+        cmocka_unit_test_teardown(a_reload_takes_new_passwords_and_certificates_and_keeps_the_old_when_they_are_bad,
+                                  e2e_teardown),
         cmocka_unit_test_teardown(with_credentials_another_address_is_fine, e2e_teardown),
     };
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);
