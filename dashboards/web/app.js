@@ -5,7 +5,7 @@
  * update() runs after every frame and change of place, at most once per drawn picture, and not while paused. */
 
 const HIDDEN_MS = 30_000;      /* a tab nobody sees gives its connection back (browsers have 6 per host) */
-const GAP_FILL_MS = [1500, 8000]; /* after a lost connection: at once, and when the agents' spools have followed */
+const GAP_FILL_MS = [1500, 8000, 30_000, 120_000]; /* after a lost connection: at once, and as the agents' spools follow */
 const KIOSK_SECONDS = 15;
 
 let view = null, openPath = '', opening = 0, drawing = false;
@@ -151,7 +151,13 @@ document.addEventListener('click', (event) => {
     place.go(link.pathname, new URLSearchParams(link.search));
 });
 place.changed.add(openView);
-store.on('frame', draw);
+/* Stale is said when it becomes true, not at the next full second. */
+let staleTimer = 0;
+store.on('frame', () => {
+    draw();
+    clearTimeout(staleTimer);
+    staleTimer = setTimeout(shell.tick, STALE_MS + 20);
+});
 
 let away = false;
 store.link = connect('/api/crest/v1/stream', {

@@ -50,11 +50,13 @@ export function makeChart(host, options) {
     const details = h('details', {id, class: 'chart-table'}, h('summary', {}, 'Data table', h('span', {class: 'reader-only'}, ` of ${options.title}`)),
         h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': `Data of ${options.title}`}, table));
     details.addEventListener('toggle', () => details.open && fillTable());
-    const figure = h('figure', {class: 'chart'}, h('figcaption', {}, options.title), canvas, message, legend, spoken, details);
+    const figure = h('figure', {class: 'chart', 'aria-busy': 'true'}, h('figcaption', {}, options.title), canvas, message, legend, spoken, details);
     host.append(figure);
 
     const chart = {figure, visible: !seen, update, close, reload};
-    let xs = [], lines = [], plot = null, lastRange = null, request = null, marks = '', lastLive = 0, spokenTimer = 0, anchor = null;
+    let xs = [], lines = [], plot = null, lastRange = null, request = null, marks = '', lastLive = 0, spokenTimer = 0;
+    /* The keyboard's cursor and where its selection began, as times: points move under it when history arrives. */
+    let held = null, anchor = null;
     /* lines: {label, ys, kind: 'live' | 'plan' | 'last', hidden} */
 
     /* ---- data ---- */
@@ -71,6 +73,7 @@ export function makeChart(host, options) {
     }
     async function reload() {
         const range = currentRange(), step = stepOf(range), mine = (request = {});
+        setAttribute(figure, 'aria-busy', 'true');
         const from = Math.floor(range.from / step) * step, to = Math.ceil(range.to / step) * step;
         let answers;
         try {
@@ -78,8 +81,10 @@ export function makeChart(host, options) {
             answers = await Promise.all(queries.map((one) => queryRange(one.query, from, to, step, one.lookback_ms)));
             answers = answers.map((series, i) => series.map((one) => ({label: queries[i].label(one.labels), points: one.points, kind: queries[i].kind})));
         } catch (error) {
-            if (mine === request)
+            if (mine === request) {
                 say(`No history: ${error.message}`);
+                setAttribute(figure, 'aria-busy', 'false');
+            }
             return;
         }
         if (mine !== request)
@@ -87,6 +92,7 @@ export function makeChart(host, options) {
         say('');
         merge(answers.flat().filter((one) => one.label !== null), from, to, step);
         redraw(true);
+        setAttribute(figure, 'aria-busy', 'false');
     }
     /* History is the truth up to its newest point; live points after that stay. */
     function merge(series, from, to, step) {
@@ -213,6 +219,7 @@ export function makeChart(host, options) {
         }, [xs, ...lines.map((one) => one.ys)], canvas);
         showRange();
         fillLegend();
+        holdCursor();
     }
     function showRange() {
         const range = currentRange();
@@ -263,6 +270,7 @@ export function makeChart(host, options) {
             plot.setData([xs, ...lines.map((one) => one.ys)], false);
             plot.setScale('x', {min: range.from, max: range.to});
         });
+        holdCursor();
         readCursor(plot);
     }
     function update() {
@@ -321,38 +329,59 @@ export function makeChart(host, options) {
         return `${clock(xs[at])}: ` + (lines.filter((one) => !one.hidden).map((one) =>
             `${one.label} ${!Number.isFinite(one.ys[at]) ? 'no data' : (options.format ?? String)(one.ys[at])}`).join(', ') || 'no lines');
     }
+    function nearest(t) {
+        let low = 0, high = xs.length - 1;
+        while (high - low > 1) {
+            const middle = (low + high) >> 1;
+            if (xs[middle] <= t)
+                low = middle;
+            else
+                high = middle;
+        }
+        return t - xs[low] <= xs[high] - t ? low : high;
+    }
+    /* Puts cursor and selection back to their times after anything was drawn anew. */
+    function holdCursor() {
+        if (held === null || !plot)
+            return;
+        plot.setCursor({left: plot.valToPos(held, 'x'), top: plot.over.clientHeight / 2}, true, true);
+        const a = plot.valToPos(anchor ?? held, 'x'), b = plot.valToPos(held, 'x');
+        plot.setSelect({left: Math.min(a, b), top: 0, width: Math.abs(a - b), height: plot.over.clientHeight}, false);
+    }
+    function letGo() {
+        held = anchor = null;
+        plot?.setSelect({left: 0, top: 0, width: 0, height: 0}, false);
+    }
+    canvas.addEventListener('pointermove', () => held !== null && letGo());
     canvas.addEventListener('keydown', (event) => {
         if (!plot || !xs.length || event.ctrlKey || event.altKey || event.metaKey)
             return;
-        let at = plot.cursor.left >= 0 ? plot.cursor.idx ?? xs.length - 1 : xs.length - 1;
+        const at = held !== null ? nearest(held) : plot.cursor.left >= 0 ? plot.cursor.idx ?? xs.length - 1 : xs.length - 1;
         const jump = Math.max(1, Math.round(xs.length / 60));
         if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') {
-            const next = Math.min(xs.length - 1, Math.max(0, at + (event.key === 'ArrowLeft' ? -jump : jump)));
-            anchor = event.shiftKey ? anchor ?? at : null;
-            at = next;
+            anchor = event.shiftKey ? anchor ?? xs[at] : null;
+            held = xs[Math.min(xs.length - 1, Math.max(0, at + (event.key === 'ArrowLeft' ? -jump : jump)))];
         } else if (event.key === 'Home' || event.key === 'End') {
-            at = event.key === 'Home' ? 0 : xs.length - 1;
-        } else if (event.key === 'Enter' && anchor !== null) {
-            place.zoom(Math.min(xs[anchor], xs[at]), Math.max(xs[anchor], xs[at]));
-            anchor = null;
+            anchor = event.shiftKey ? anchor ?? xs[at] : null;
+            held = xs[event.key === 'Home' ? 0 : xs.length - 1];
+        } else if (event.key === 'Enter' && anchor !== null && held !== null) {
+            const [from, to] = [Math.min(anchor, held), Math.max(anchor, held)];
+            letGo();
+            place.zoom(from, to);
+            event.preventDefault();
+            return;
         } else if (event.key === 'Escape') {
-            anchor = null;
+            letGo();
             plot.setCursor({left: -10, top: -10}, true, true);
             return;
         } else {
             return;
         }
         event.preventDefault();
-        plot.setCursor({left: plot.valToPos(xs[at], 'x'), top: plot.over.clientHeight / 2}, true, true);
-        const selected = anchor === null ? '' : ` Selected from ${clock(xs[anchor])}; Enter zooms.`;
-        if (anchor !== null) {
-            const a = plot.valToPos(xs[anchor], 'x'), b = plot.valToPos(xs[at], 'x');
-            plot.setSelect({left: Math.min(a, b), top: 0, width: Math.abs(a - b), height: plot.over.clientHeight}, false);
-        } else {
-            plot.setSelect({left: 0, top: 0, width: 0, height: 0}, false);
-        }
+        holdCursor();
+        const selected = anchor === null || anchor === held ? '' : ` Selected from ${clock(anchor)}; Enter zooms.`;
         clearTimeout(spokenTimer);
-        spokenTimer = setTimeout(() => setText(spoken, words(at) + selected), 250);
+        spokenTimer = setTimeout(() => held !== null && setText(spoken, words(nearest(held)) + selected), 250);
     });
     /* At most 60 rows: every n-th point, and the extremes would be the engine's job, not the eye's. */
     function fillTable() {

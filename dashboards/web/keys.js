@@ -55,12 +55,15 @@ export function makeKeys(table) {
     document.addEventListener('keydown', (event) => {
         if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented)
             return;
+        if (dialog.open && event.key === 'Escape') {
+            dialog.close(); /* now: the browser's own comes later than the next key may */
+            event.preventDefault();
+            return;
+        }
         if (event.target.closest?.('input, textarea, select, [contenteditable]'))
             return;
-        if (off && event.key !== '?')
-            return; /* the overlay stays reachable: it holds the switch, and the button ? does too */
         if (off || (dialog.open && event.key !== '?'))
-            return;
+            return; /* off: all of them, also ?; the button ? opens the overlay, which has the switch */
         const entry = table.find((known) => known.key === event.key);
         if (!entry)
             return;

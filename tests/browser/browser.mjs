@@ -11,6 +11,7 @@ import {after, test} from 'node:test';
 import {startFake} from './fake_collector.mjs';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', process.env.CHROMIUM ?? ''].find((path) => path && existsSync(path));
+const PATIENCE_MS = 90_000; /* a wait for something that happens at once may take this long on a busy machine */
 let chromium = null, browser = null;
 
 /* Registers one skipped test when there is no browser (tests/ALLOWED_SKIPS says which are allowed). */
@@ -29,9 +30,24 @@ export async function ready() {
     return true;
 }
 
+/* Waits until condition() holds here, not in the page. */
+export async function until(condition, words) {
+    for (const end = Date.now() + PATIENCE_MS; !(await condition()); await new Promise((resolve) => setTimeout(resolve, 50)))
+        assert.ok(Date.now() < end, `waited in vain until ${words}`);
+}
+/* The charts of the view have their history and are drawn. */
+export function charted(page, least = 1) {
+    return page.waitForFunction((least) => {
+        const all = [...document.querySelectorAll('main figure.chart')];
+        return all.length >= least && all.every((one) => one.getAttribute('aria-busy') === 'false'
+            && (one.querySelector('canvas') || one.getBoundingClientRect().top >= innerHeight)); /* below the screen nothing is drawn */
+    }, least);
+}
+
 /* A tab of its own; run gets page and problems. */
 export async function withTab({width = 1280, height = 800, ...context}, run) {
     const tab = await browser.newContext({viewport: {width, height}, ...context});
+    tab.setDefaultTimeout(PATIENCE_MS);
     const page = await tab.newPage();
     const problems = [];
     page.on('console', (message) => problems.push(`${message.type()}: ${message.text()}`));

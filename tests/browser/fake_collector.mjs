@@ -3,7 +3,9 @@
  *   const fake = await startFake();            fake.url
  *   fake.set({alerts: {…}});                   rows that the next frame changes; null removes one
  *   fake.kill(); await fake.revive();          the collector goes away and comes back with another epoch
- *   fake.stall = true                          nothing new arrives, heartbeats only
+ *   fake.stall = true                          nothing new arrives, heartbeats only; quiet: not even these
+ *   fake.tick();                               one frame now
+ *   fake.delay_ms = 1500                       queries are answered that late
  *
  * It serves the page as dashboards/embed.sh joins it, with the collector's Content-Security-Policy. */
 import {execFileSync} from 'node:child_process';
@@ -76,7 +78,7 @@ export async function startFake({port = 0} = {}) {
     const clients = new Set(), sockets = new Set();
     let server = null, extra = {}, removed = {}, seq = 0, epoch = 1, timer = 0, upSince = Date.now() - 900_000;
     const down = []; /* stretches without data: [from, to] */
-    const fake = {url: '', requests: [], streams: 0, stall: false, refuse: false, set, kill, revive, stop, raw};
+    const fake = {url: '', requests: [], streams: 0, refused: 0, ticks: 0, stall: false, quiet: false, refuse: false, delay_ms: 0, set, tick, kill, revive, stop, raw};
 
     function state(t) {
         const now = sections(t);
@@ -87,6 +89,11 @@ export async function startFake({port = 0} = {}) {
     }
     function send(res, event, data) {
         res.write(`id: ${epoch}-${++seq}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    }
+    function everySecond() {
+        fake.ticks++;
+        if (!fake.quiet)
+            tick();
     }
     function tick() {
         const t = Date.now();
@@ -141,12 +148,13 @@ export async function startFake({port = 0} = {}) {
     function handle(req, res) {
         const url = new URL(req.url, 'http://fake');
         fake.requests.push(req.url);
-        const json = (status, body) => {
+        const json = (status, body) => setTimeout(() => {
             res.writeHead(status, {'Content-Type': 'application/json'});
             res.end(JSON.stringify(body));
-        };
+        }, fake.delay_ms);
         if (url.pathname === '/api/crest/v1/stream') {
             if (fake.refuse) {
+                fake.refused++;
                 res.writeHead(503, {'Retry-After': '1'});
                 res.end();
                 return;
@@ -184,7 +192,7 @@ export async function startFake({port = 0} = {}) {
             socket.on('close', () => sockets.delete(socket));
         });
         await new Promise((resolve) => server.listen(at, '127.0.0.1', resolve));
-        timer = setInterval(tick, 1000);
+        timer = setInterval(everySecond, 1000);
     }
     /* As kill -9: the port closes, connections break. */
     function kill() {
