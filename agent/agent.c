@@ -241,10 +241,15 @@ static void on_page(void *ctx, struct http_response *response)
     t->flight = NULL;
     if (response->error == -ECANCELED)
         return;
-    uint64_t failures = t->failures;
+    uint64_t failures = t->failures, duplicates = t->duplicates;
     target_take_page(t, response, mono_us() - t->started_us, &a->sink);
     atomic_fetch_add(&a->counts.scrapes, 1);
     atomic_fetch_add(&a->counts.scrape_failures, t->failures - failures);
+    atomic_fetch_add(&a->counts.duplicates, t->duplicates - duplicates);
+    if (t->duplicates > duplicates && duplicates == 0)
+        log_warn("samples dropped: a series is twice in a page, or relabelling makes two the same", "job", "%s",
+                 t->job->name, "instance", "%s", t->instance, "samples", "%llu",
+                 (unsigned long long)(t->duplicates - duplicates));
 }
 
 /* The time stamp: the schedule's when it is kept within min(interval/100, 2 ms), else the clock's. The schedule runs on the
@@ -541,6 +546,9 @@ void agent_write_metrics(struct agent *a, struct metric_writer *w)
         {"crest_agent_scrapes_total", "Scrapes done.", METRIC_COUNTER, (double)atomic_load(&c->scrapes)},
         {"crest_agent_scrape_failures_total", "Scrapes that failed.", METRIC_COUNTER,
          (double)atomic_load(&c->scrape_failures)},
+        {"crest_agent_duplicate_samples_total",
+         "Samples dropped: their series had one in the same page, as it stood there or after relabelling.",
+         METRIC_COUNTER, (double)atomic_load(&c->duplicates)},
         {"crest_agent_samples_total", "Samples taken from targets, stale markers and reports included.", METRIC_COUNTER,
          (double)atomic_load(&c->samples)},
         {"crest_agent_scrape_lateness_max_seconds", "Worst start of a scrape behind its schedule.", METRIC_GAUGE,

@@ -18,9 +18,7 @@ struct agent_settings {
 };
 /* Read by /metrics and status from the HTTP threads. */
 struct agent_counts {
-    atomic_ullong targets, targets_up, scrapes, scrape_failures, samples, skipped_jobs, loads, load_failures;
-    atomic_llong loaded_ms;
-    atomic_bool config_ok;
+    atomic_ullong targets, targets_up, scrapes, scrape_failures, samples, duplicates;
     atomic_ullong lateness_us_max; /* scrape started after its time, since the start */
 };
 /* -EINVAL with problems: the configuration; other errors in why. */

@@ -211,20 +211,36 @@ int agent_read_file_sd(const char *path, struct arena *arena, struct target_grou
 
 /* ---- jobs ---- */
 
+/* Of a job that is skipped only the keys' names are looked at: each must be one that Prometheus knows. */
+static void check_keys(struct reader *rd, const struct yaml_node *node)
+{
+    struct yaml_field known[ARRAY_LEN(JOB_FIELDS) + ARRAY_LEN(DISCOVERIES)];
+    struct {
+        const struct yaml_node *any;
+    } ignored;
+    size_t n = 0;
+    for (const struct yaml_field *f = JOB_FIELDS; f->key; f++)
+        known[n++] = (struct yaml_field){.key = f->key, .type = YAML_FIELD_NODE, .required = f->required};
+    for (size_t i = 0; i < ARRAY_LEN(DISCOVERIES); i++)
+        known[n++] = (struct yaml_field){.key = DISCOVERIES[i], .type = YAML_FIELD_NODE};
+    known[n] = (struct yaml_field){0};
+    read_fields(rd, node, known, &ignored);
+}
+
 /* Service discovery that Prometheus knows and we do not: the job is skipped, the rest runs. */
 static bool lacks_discovery(struct reader *rd, const struct yaml_node *node, const char *job)
 {
     bool lacks = false;
     YAML_EACH(node, member)
-    {
-        struct span key = member->key;
-        if (key.len < 11 || !span_equal(span_from(key, key.len - 11), SPAN("_sd_configs")) ||
-            span_equal(key, SPAN("file_sd_configs")))
+    for (size_t i = 0; i < ARRAY_LEN(DISCOVERIES); i++) {
+        if (!span_equal(member->key, span_str(DISCOVERIES[i])))
             continue;
         problem_add(rd->problems, PROBLEM_WARNING, rd->file, member->key_line, member->key_column,
-                    "job '%s': " SPAN_FMT " is not supported; the job is skipped", job ? job : "?", SPAN_ARG(key));
+                    "job '%s': %s is not supported; the job is skipped", job ? job : "?", DISCOVERIES[i]);
         lacks = true;
     }
+    if (lacks)
+        check_keys(rd, node);
     return lacks;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "lib/base/hash.h"
 #include "lib/base/limits.h"
 
 void series_cache_init(struct series_cache *c, struct pair_table *pairs)
@@ -27,6 +28,7 @@ void series_cache_done(struct series_cache *c)
         forget(c, &c->list[i]);
     free(c->list);
     free(c->slots);
+    free(c->twins);
     *c = (struct series_cache){.pairs = c->pairs};
 }
 
@@ -141,6 +143,7 @@ int64_t series_cache_add(struct series_cache *c, const struct labels *scraped, u
                                            .n_final = (uint16_t) final->n};
     place(c, (uint32_t)c->n++);
     c->expected = c->n;
+    c->unpaired = true;
     return (int64_t)c->n - 1;
 }
 
@@ -158,6 +161,7 @@ int series_cache_rename(struct series_cache *c, size_t index, const struct label
     free(e->ids);
     e->ids = ids;
     e->n_final = (uint16_t) final->n;
+    c->unpaired = true;
     return 0;
 }
 
@@ -178,6 +182,76 @@ struct labels series_cache_final(const struct series_cache *c, const struct cach
 struct labels series_cache_scraped(const struct series_cache *c, const struct cached_series *e, struct label *pairs)
 {
     return labels_of(c, e->ids, e->n_scraped, pairs);
+}
+
+/* ---- twins ---- */
+
+static bool same_final(const struct cached_series *a, const struct cached_series *b)
+{
+    return a->n_final == b->n_final &&
+           memcmp(a->ids + a->n_scraped, b->ids + b->n_scraped, a->n_final * sizeof *a->ids) == 0;
+}
+
+MUST_USE static int new_twins(struct series_cache *c, struct cached_series *e)
+{
+    if ((c->n_twins & (c->n_twins - 1)) == 0) { /* it doubles */
+        struct twins *list = reallocarray(c->twins, c->n_twins ? c->n_twins * 2 : 1, sizeof *list);
+        if (!list)
+            return -ENOMEM;
+        c->twins = list;
+    }
+    c->twins[c->n_twins++] = (struct twins){.round = c->round - 1};
+    e->twin = (uint32_t)c->n_twins;
+    return 0;
+}
+
+int series_cache_pair_twins(struct series_cache *c)
+{
+    size_t n_slots = 16;
+    if (!c->unpaired)
+        return 0;
+    while (n_slots < c->n * 2)
+        n_slots *= 2;
+    AUTO_FREE uint32_t *slots = calloc(n_slots, sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    c->n_twins = 0;
+    for (size_t i = 0; i < c->n; i++)
+        c->list[i].twin = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        struct cached_series *e = &c->list[i], *other = NULL;
+        if (e->n_final == 0)
+            continue;
+        size_t at = hash_bytes(e->ids + e->n_scraped, e->n_final * sizeof *e->ids, hash_seed()) & (n_slots - 1);
+        for (; slots[at] && !other; at = (at + 1) & (n_slots - 1))
+            if (same_final(&c->list[slots[at] - 1], e))
+                other = &c->list[slots[at] - 1];
+        if (!other) {
+            slots[at] = (uint32_t)i + 1;
+            continue;
+        }
+        if (!other->twin && new_twins(c, other) < 0)
+            return -ENOMEM;
+        e->twin = other->twin;
+    }
+    c->unpaired = false;
+    return 0;
+}
+
+bool series_cache_admit(struct series_cache *c, const struct cached_series *e, int64_t t_ms)
+{
+    struct twins *t = e->twin ? &c->twins[e->twin - 1] : NULL;
+    if (!t)
+        return true;
+    if (t->round == c->round && t->t_ms == t_ms)
+        return false;
+    *t = (struct twins){c->round, t_ms};
+    return true;
+}
+
+bool series_cache_twin_left(const struct series_cache *c, const struct cached_series *e)
+{
+    return e->twin && c->twins[e->twin - 1].round == c->round;
 }
 
 /* ---- forgetting ---- */

@@ -287,8 +287,10 @@ static int on_sample(void *ctx, const struct exposition_sample *s)
         return (int)at;
     struct cached_series *e = &t->cache.list[at];
     bool own_time = s->has_time && t->job->honor_timestamps;
-    if (e->round == t->cache.round && !own_time)
+    if (e->round == t->cache.round && !own_time) {
+        t->duplicates++;
         return 0; /* the same series twice in a page: the first one counts */
+    }
     e->round = t->cache.round;
     e->own_time = own_time && !t->job->track_timestamps_staleness;
     if (e->n_final == 0)
@@ -380,6 +382,7 @@ MUST_USE static int parse_page(struct page_reader *p, const struct http_response
 struct gone {
     const struct sample_sink *sink;
     int64_t time_ms;
+    struct series_cache *cache;
 };
 
 static void stale(const struct sample_sink *sink, const struct labels *labels, int64_t time_ms)
@@ -391,7 +394,7 @@ static void stale(const struct sample_sink *sink, const struct labels *labels, i
 static void on_gone(void *ctx, const struct cached_series *e, const struct labels *final)
 {
     const struct gone *g = ctx;
-    if (e->sent && !e->own_time)
+    if (e->sent && !e->own_time && !series_cache_twin_left(g->cache, e) && series_cache_admit(g->cache, e, g->time_ms))
         stale(g->sink, final, g->time_ms);
 }
 
@@ -455,6 +458,10 @@ static void pass_on(struct target *t, const struct sample_sink *sink)
     struct label pairs[LABELS_MAX + 1];
     for (size_t i = 0; i < t->n_page; i++) {
         struct cached_series *e = &t->cache.list[t->page[i].series];
+        if (!series_cache_admit(&t->cache, e, t->page[i].sample.t_ms)) {
+            t->duplicates++; /* relabelling made it equal to another one: the first one counts */
+            continue;
+        }
         struct labels final = series_cache_final(&t->cache, e, pairs);
         sink->sample(sink->ctx, &final, &t->page[i].sample);
         e->sent = true;
@@ -465,7 +472,7 @@ void target_take_page(struct target *t, const struct http_response *response, in
                       const struct sample_sink *sink)
 {
     struct page_reader p = {.t = t, .sink = sink};
-    struct gone g = {sink, t->time_ms};
+    struct gone g = {sink, t->time_ms, &t->cache};
     bool ok = false;
     arena_init(&p.arena, TARGET_BYTES);
     arena_init(&p.family_texts, SCRAPE_BODY_BYTES_MAX);
@@ -477,6 +484,10 @@ void target_take_page(struct target *t, const struct http_response *response, in
         http_failed(t, response);
     else
         ok = parse_page(&p, response) == 0;
+    if (ok && series_cache_pair_twins(&t->cache) < 0) {
+        set_error(t, "%s", strerror(ENOMEM));
+        ok = false;
+    }
     if (ok)
         pass_on(t, sink);
     else
@@ -495,7 +506,7 @@ void target_take_page(struct target *t, const struct http_response *response, in
 
 void target_gone(struct target *t, int64_t time_ms, const struct sample_sink *sink)
 {
-    struct gone g = {sink, time_ms};
+    struct gone g = {sink, time_ms, &t->cache};
     series_cache_begin(&t->cache);
     series_cache_sweep(&t->cache, on_gone, &g);
     for (size_t i = 0; i < REPORTS && t->reported; i++)
@@ -516,6 +527,7 @@ void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const
     fresh->grid_ms = t->grid_ms;
     fresh->scrapes = t->scrapes;
     fresh->failures = t->failures;
+    fresh->duplicates = t->duplicates;
     fresh->reported = t->reported;
     fresh->time_ms = t->time_ms;
     fresh->started_us = t->started_us;

@@ -42,7 +42,7 @@ struct target {
     struct arena info_arena;
     struct scraped *page; /* samples of the page in hand */
     size_t n_page, cap_page;
-    uint64_t scrapes, failures;
+    uint64_t scrapes, failures, duplicates; /* duplicates: samples whose series had one in that page already */
 };
 MUST_USE int target_new(const struct scrape_job *job, const struct pair_list *group, struct span address,
                         const struct pair_list *external, struct pair_table *pairs, struct target **ret);

@@ -217,6 +217,24 @@ static void a_job_with_service_discovery_that_we_lack_is_skipped_loudly(void **s
     problems_done(&problems);
 }
 
+static void a_skipped_jobs_keys_are_looked_at_all_the_same(void **state UNUSED)
+{
+    struct problems problems;
+    struct agent_config *c = NULL;
+    problems_init(&problems);
+    const char *path = write_file("prometheus.yml", "scrape_configs:\n"
+                                                    "  - job_name: k8s\n"
+                                                    "    kubernetes_sd_configs: [{role: pod}]\n"
+                                                    "    oauth2: {}\n"
+                                                    "    relabel_config: []\n");
+    check_errno(agent_config_load(path, &c, &problems), -EINVAL);
+    assert_int_equal(problems.n, 2); /* the warning, and the key: oauth2 would be refused in a job that runs */
+    assert_int_equal(problems.list[1].line, 5);
+    assert_int_equal(problems.list[1].column, 5);
+    check_contains(problems.list[1].text, "did you mean 'relabel_configs'?");
+    problems_done(&problems);
+}
+
 static const struct bad_case {
     const char *text;
     uint32_t line, column;
@@ -227,6 +245,7 @@ static const struct bad_case {
     {"crest: {probes: []}\n", 1, 1, "not supported yet"},
     {"global: {scrape_intervall: 1s}\n", 1, 10, "scrape_interval"},
     {"global: {scrape_interval: 1x}\n", 1, 27, "1x"},
+    {"scrape_configs: [{job_name: k, kubernets_sd_configs: []}]\n", 1, 32, "unknown key 'kubernets_sd_configs'"},
     {"global: {scrape_interval: 0s}\n", 1, 27, "scrape_interval"},
     {"scrape_configs: 5\n", 1, 17, "list"},
     {"scrape_configs:\n  - static_configs: []\n", 2, 5, "job_name"},
@@ -366,6 +385,7 @@ int main(void)
         TEST(remote_write_endpoints_are_read),
         TEST(sections_we_do_not_use_get_one_notice_each),
         TEST(a_job_with_service_discovery_that_we_lack_is_skipped_loudly),
+        TEST(a_skipped_jobs_keys_are_looked_at_all_the_same),
         TEST(errors_name_their_place_and_what_was_meant),
         TEST(all_errors_are_told_at_once),
         TEST(a_file_that_cannot_be_read_is_named),

@@ -440,6 +440,32 @@ static const struct limit_case {
     {"label_value_length_limit: 4", "label_value_length_limit exceeded"},
 };
 
+static void of_series_that_relabelling_makes_equal_the_first_counts(void **state UNUSED)
+{
+    use(JOB "    metric_relabel_configs: [{target_label: pod, replacement: ''}]\n");
+    page("a{pod=\"1\"} 1\na{pod=\"2\"} 2\nb 3\n");
+    expect_line("a{instance=\"h:1\", job=\"j\"} 1@1000");
+    expect_no(" 2@1000");
+    expect_line("b{instance=\"h:1\", job=\"j\"} 3@1000");
+    assert_int_equal(target->duplicates, 1);
+    forget();
+    target->time_ms = 2000;
+    page("a{pod=\"2\"} 4\nb 3\n"); /* the first is gone, its name is not */
+    expect_line("a{instance=\"h:1\", job=\"j\"} 4@2000");
+    expect_no("stale");
+    forget();
+    target->time_ms = 3000;
+    page("b 3\na{pod=\"3\"} 5\na{pod=\"2\"} 6\na{pod=\"3\"} 7\n");
+    expect_line("a{instance=\"h:1\", job=\"j\"} 5@3000"); /* page order, whoever was known before */
+    expect_no(" 6@3000");
+    expect_no(" 7@3000");
+    assert_int_equal(target->duplicates, 3);
+    forget();
+    target->time_ms = 4000;
+    page("b 3\n");
+    expect_line("a{instance=\"h:1\", job=\"j\"} stale@4000");
+}
+
 static void a_page_over_a_limit_is_refused_whole(void **state UNUSED)
 {
     for (size_t i = 0; i < ARRAY_LEN(LIMITS); i++) {
@@ -582,6 +608,7 @@ int main(void)
         TEST(time_stamps_of_the_page_are_honoured_and_get_no_stale_marker),
         TEST(time_stamps_can_be_tracked_or_not_honoured),
         TEST(of_a_series_twice_in_a_page_the_first_counts),
+        TEST(of_series_that_relabelling_makes_equal_the_first_counts),
         TEST(a_page_over_a_limit_is_refused_whole),
         TEST(a_limit_counts_what_relabelling_left),
         TEST(an_openmetrics_page_brings_start_times),
