@@ -191,13 +191,17 @@ static void render_state(struct console *c, struct buf *b)
 static int run_once(struct console *c)
 {
     int64_t end = mono_ms() + ONCE_WAIT_MS;
-    while (c->link && c->app->live.t_ms == 0 && mono_ms() < end)
+    while (c->link && c->app->live.t_ms == 0 && link_failures(c->link) == 0 && mono_ms() < end)
         live_elapse(c, 50);
     if (!c->link)
         replay_frames(c, SIZE_MAX);
     if (c->app->live.t_ms == 0) {
-        fprintf(stderr, "crest-tui: no state within %d s: %s\n", ONCE_WAIT_MS / 1000,
-                c->link ? link_words(c->link) : "the replay has no frame");
+        if (!c->link)
+            fprintf(stderr, "crest-tui: the replay has no frame\n");
+        else if (link_failures(c->link) > 0)
+            fprintf(stderr, "crest-tui: %s\n", link_why(c->link));
+        else
+            fprintf(stderr, "crest-tui: no state within %d s\n", ONCE_WAIT_MS / 1000);
         return EXIT_FAILED;
     }
     struct buf b;
@@ -376,7 +380,7 @@ static int run_terminal(struct console *c)
     }
     c->app->mouse = !how.no_mouse;
     r = cells_init(&cells, term_width(t), term_height(t));
-    cells.ascii = !term_locale_is_utf8();
+    cells.ascii = term_glyphs_of(NULL) == TERM_ASCII;
     int code = r == 0 ? terminal_loop(c, t, &cells) : EXIT_FAILED;
     term_close(t);
     cells_done(&cells);

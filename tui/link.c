@@ -97,11 +97,38 @@ const char *link_words(const struct link *l)
     return l->words;
 }
 
+const char *link_why(const struct link *l)
+{
+    return l->why;
+}
+
+unsigned link_failures(const struct link *l)
+{
+    return l->failures;
+}
+
 /* ---- the stream ------------------------------------------------------------------------------------------- */
+
+static bool is_ours(const char *event)
+{
+    static const char *const OURS[] = {"snapshot", "delta", "alert", "hb"};
+    for (size_t i = 0; i < ARRAY_LEN(OURS); i++)
+        if (strcmp(OURS[i], event) == 0)
+            return true;
+    return false;
+}
 
 static void on_event(void *ctx, const struct sse_event *event)
 {
     struct link *l = ctx;
+    if (!l->connected &&
+        is_ours(event->name)) { /* some other server's 200 is no connection: it is not asked again at once */
+        l->connected = true;
+        l->failures = 0;
+        l->wait_ms = WAIT_MIN_MS;
+        if (l->app)
+            app_connected(l->app, l->mono_ms);
+    }
     if (l->app)
         app_frame(l->app, event, l->mono_ms);
     if (l->on_event)
@@ -112,13 +139,6 @@ static bool on_data(void *ctx, struct span piece)
 {
     struct link *l = ctx;
     l->heard_ms = l->mono_ms;
-    if (!l->connected) {
-        l->connected = true;
-        l->failures = 0;
-        l->wait_ms = WAIT_MIN_MS;
-        if (l->app)
-            app_connected(l->app, l->mono_ms);
-    }
     if (sse_feed(&l->sse, piece, on_event, l))
         return true;
     l->broken = true;
@@ -142,6 +162,7 @@ static void on_stream_end(void *ctx, struct http_response *response)
 {
     struct link *l = ctx;
     int64_t asked_ms = http_retry_after_ms(response);
+    bool was_ours = l->connected;
     if (l->broken)
         snprintf(l->why, sizeof l->why, "what comes is not a stream of ours");
     else if (l->silent)
@@ -157,6 +178,8 @@ static void on_stream_end(void *ctx, struct http_response *response)
         snprintf(l->why, sizeof l->why, "the collector refuses (HTTP 403): not for this name or these credentials");
     else if (response->status / 100 != 2)
         snprintf(l->why, sizeof l->why, "the collector answers HTTP %d", response->status);
+    else if (!was_ours)
+        snprintf(l->why, sizeof l->why, "what answers is no collector: its stream had no frame");
     else
         snprintf(l->why, sizeof l->why, "the collector ended the stream");
     l->streaming = l->connected = l->silent = l->broken = false;

@@ -28,3 +28,5 @@ int link_fd(const struct link *l);
 int64_t link_timeout_ms(const struct link *l, int64_t mono_ms);
 void link_step(struct link *l, int64_t mono_ms);
 const char *link_words(const struct link *l); /* why there is no stream */
+const char *link_why(const struct link *l);   /* the same without when it tries again */
+unsigned link_failures(const struct link *l); /* tries since the last frame */

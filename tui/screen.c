@@ -238,23 +238,37 @@ static void draw_message(const struct app *app, struct cells *c, int y)
         cells_printf(c, 1, y, c->w - 2, STYLE_DIM, "filter /%s \xc2\xb7 Esc shows all", f->text);
 }
 
+static int key_label_width(const struct key_def *def)
+{
+    char name[16];
+    return cells_text_width(term_key_name(def->keys[0], name)) + cells_text_width(def->label) + 1;
+}
+
+static void draw_key(struct app *app, struct cells *c, int x, int y, const struct key_def *def)
+{
+    char name[16];
+    int from = x;
+    x += cells_text(c, x, y, c->w - x, STYLE_KEY, term_key_name(def->keys[0], name));
+    x += cells_printf(c, x, y, c->w - x, STYLE_BAR, " %s", def->label);
+    screen_hot(app, (struct box){from, y, x - from, 1}, def->keys[0], 0);
+}
+
+/* As many as there is room for, and always the last one, which is the way out. */
 static void draw_keys(struct app *app, struct cells *c, int y)
 {
+    const struct key_def *last = &KEYS[KEYS_N - 1];
     cells_fill(c, (struct box){0, y, c->w, 1}, ' ', STYLE_BAR);
-    int x = 0;
-    for (size_t i = 0; i < KEYS_N; i++) {
-        char name[16];
+    int x = 0, room = c->w - key_label_width(last) - 2;
+    for (size_t i = 0; i + 1 < KEYS_N; i++) {
         if (!KEYS[i].label)
             continue;
-        const char *key = term_key_name(KEYS[i].keys[0], name);
-        int w = cells_text_width(key) + cells_text_width(KEYS[i].label) + 3;
-        if (x + w > c->w)
-            return;
-        int from = x;
-        x += cells_text(c, x, y, c->w - x, STYLE_KEY, key);
-        x += cells_printf(c, x, y, c->w - x, STYLE_BAR, " %s", KEYS[i].label) + 2;
-        screen_hot(app, (struct box){from, y, x - from - 1, 1}, KEYS[i].keys[0], 0);
+        int w = key_label_width(&KEYS[i]);
+        if (x + w > room)
+            break;
+        draw_key(app, c, x, y, &KEYS[i]);
+        x += w + 2;
     }
+    draw_key(app, c, x, y, last);
 }
 
 static void draw_too_small(struct app *app, struct cells *c, int y)

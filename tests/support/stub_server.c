@@ -175,7 +175,9 @@ static bool answer(struct connection *c, const struct stub_page *page)
     struct buf head;
     buf_init(&head, 65536);
     size_t n = page->status == 204 || page->status == 304 ? 0 : page->body_bytes; /* these have none */
-    buf_printf(&head, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n", page->status, n);
+    buf_printf(&head, "HTTP/1.1 %d X\r\n", page->status);
+    if (!page->open_ended)
+        buf_printf(&head, "Content-Length: %zu\r\n", n);
     if (page->content_type)
         buf_printf(&head, "Content-Type: %s\r\n", page->content_type);
     buf_printf(&head, "%s\r\n", page->headers ? page->headers : "");
@@ -188,6 +190,8 @@ static bool answer(struct connection *c, const struct stub_page *page)
         if (ok && page->drip_bytes)
             ok = pause_ms(c, 50);
     }
+    for (char byte; page->open_ended && ok;)
+        ok = pause_ms(c, 20) && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
     return ok;
 }
 

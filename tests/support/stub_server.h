@@ -29,6 +29,7 @@ struct stub_page {
     size_t body_bytes;        /* 0: strlen(body) */
     int64_t delay_ms;         /* before the first byte */
     size_t drip_bytes;        /* > 0: so many bytes of the body every 50 ms */
+    bool open_ended;          /* no Content-Length: the connection stays open after the body until the client leaves */
     char *owned;              /* a handler's body from malloc, freed once sent */
 };
 /* Fill *page; what it points to must live until the handler is called again on this thread, but for `owned`. */
