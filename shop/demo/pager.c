@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
@@ -17,11 +18,47 @@ struct known {
     struct page page;
 };
 struct pager {
+    struct show *show;
+    const struct fault *faults;
+    size_t n_faults;
     struct httpd *httpd;
     pthread_mutex_t lock;
     struct known list[PAGES_MAX];
     size_t n;
 };
+
+/* Seconds from the cause (of the cure, when it has resolved) to now, when a fault explains the alert. */
+static bool seconds_since(const struct pager *p, const char *alert, bool cure, int64_t now, double *ret)
+{
+    for (size_t i = 0; i < p->n_faults; i++) {
+        const struct fault *f = &p->faults[i];
+        int64_t at = cure ? f->cure_ms : f->cause_ms;
+        if (strcmp(f->alert, alert) == 0 && at > 0 && at <= now) {
+            *ret = (double)(now - at) / 1000;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say_page(struct pager *p, const char *alert, const char *severity, const char *summary, int64_t now)
+{
+    const char *kind = severity && strcmp(severity, "page") == 0 ? "PAGE" : "TICKET";
+    double s;
+    if (seconds_since(p, alert, false, now, &s))
+        show_say(p->show, "%s after %.1f s: %s (%s)", kind, s, summary, alert);
+    else
+        show_say(p->show, "%s %s (%s)", kind, summary, alert);
+}
+
+static void say_resolved(struct pager *p, const char *alert, int64_t now)
+{
+    double s;
+    if (seconds_since(p, alert, true, now, &s))
+        show_say(p->show, "resolved %.1f s after the cure: %s", s, alert);
+    else
+        show_say(p->show, "resolved: %s", alert);
+}
 
 static void take(struct pager *p, const json_t *alert, int64_t now)
 {
@@ -30,6 +67,7 @@ static void take(struct pager *p, const json_t *alert, int64_t now)
     const char *fingerprint = json_string_value(json_object_get(alert, "fingerprint"));
     const char *starts = json_string_value(json_object_get(alert, "startsAt"));
     const char *summary = json_string_value(json_object_get(json_object_get(alert, "annotations"), "summary"));
+    const char *severity = json_string_value(json_object_get(json_object_get(alert, "labels"), "severity"));
     int64_t starts_ms = 0;
     if (!name || !status || !fingerprint || !starts || parse_rfc3339_ms(span_str(starts), &starts_ms) < 0)
         return;
@@ -44,11 +82,11 @@ static void take(struct pager *p, const json_t *alert, int64_t now)
         snprintf(k->alert, sizeof k->alert, "%s", name);
         snprintf(k->fingerprint, sizeof k->fingerprint, "%s", fingerprint);
         if (!resolved)
-            story("  PAGE      %s: %s", name, summary ? summary : "");
+            say_page(p, name, severity, summary ? summary : "", now);
     }
     if (k && resolved && !k->page.resolved_received_ms) {
         k->page.resolved_received_ms = now;
-        story("  resolved  %s", name);
+        say_resolved(p, name, now);
     }
 }
 
@@ -74,12 +112,15 @@ static void on_page(struct httpd_request *r, void *ctx)
 
 static const struct httpd_route ROUTES[] = {{"POST", "/page", API_BODY_BYTES_MAX, on_page}, {0}};
 
-int pager_open(struct pager **ret, char *url, size_t url_bytes)
+int pager_open(struct show *w, const struct fault *faults, size_t n, struct pager **ret, char *url, size_t url_bytes)
 {
     char why[512] = "";
     struct pager *p = calloc(1, sizeof *p);
     if (!p)
         return -ENOMEM;
+    p->show = w;
+    p->faults = faults;
+    p->n_faults = n;
     pthread_mutex_init(&p->lock, NULL);
     struct httpd_config config = {
         .listen = "127.0.0.1:0", .routes = ROUTES, .ctx = p, .server_name = "pager", .threads = 1};

@@ -15,10 +15,10 @@
 #include "lib/wire/json.h"
 #include "lib/wire/url.h"
 
-static const char *const NAMES[PROGRAMS_RUN] = {"crest-shop gateway", "crest-shop", "crest-collector", "crest-agent",
-                                                "crest-loadgen"};
-static const char *const PORTS[PROGRAMS_RUN] = {"127.0.0.1:9484", "127.0.0.1:9483", "127.0.0.1:9480", "127.0.0.1:9481",
-                                                NULL};
+static const char *const NAMES[PROGRAMS_RUN] = {"crest-shop gateway", "crest-shop", "crest-collector",
+                                                "crest-agent",        "visitors",   "crest-loadgen"};
+static const char *const PORTS[PROGRAMS_RUN] = {
+    "127.0.0.1:9484", "127.0.0.1:9483", "127.0.0.1:9480", "127.0.0.1:9481", NULL, NULL};
 
 static char *path_in(const struct stage *s, const char *name)
 {
@@ -153,26 +153,32 @@ int stage_open(struct stage *s, const char *webhook_url)
     return r < 0 ? r : start(s, AGENT, agent_argv, 4);
 }
 
-int stage_start_customers(struct stage *s, const char *stages)
+int stage_start_load(struct stage *s, enum program who, const char *stages)
 {
     char log[4096], host[128], browse[4096], german[4096], japanese[4096], program[4096], url[256];
-    AUTO_FREE char *json = path_in(s, "customers.json");
-    snprintf(log, sizeof log, "%s/crest-loadgen.log", s->dir);
+    AUTO_FREE char *json = path_in(s, who == CUSTOMERS ? "customers.json" : "visitors.json");
+    snprintf(log, sizeof log, "%s/%s.log", s->dir, NAMES[who]);
     snprintf(program, sizeof program, "%s/crest-loadgen", s->bin);
     snprintf(host, sizeof host, "host=http://%s", s->address[SHOP]);
     snprintf(browse, sizeof browse, "%s/journeys/browse.hurl", s->source);
     snprintf(german, sizeof german, "%s/journeys/checkout-de.hurl", s->source);
     snprintf(japanese, sizeof japanese, "%s/journeys/checkout-jp.hurl", s->source);
     snprintf(url, sizeof url, "http://%s/api/v1/write", s->address[COLLECTOR]);
-    const char *argv[] = {
-        program,          "run",    browse, german,           japanese, "--stages",  stages, "--variable", host,
-        "--as-customers", "--json", json,   "--remote-write", url,      "--threads", "1",    NULL};
-    return process_start(argv, &(struct process_options){.log_path = log, .quiet = true}, &s->programs[CUSTOMERS]);
+    const char *argv[20] = {program, "run", browse}, *buy[] = {german, japanese},
+               *rest[] = {"--stages",       stages, "--variable", host, "--as-customers", "--json", json,
+                          "--remote-write", url,    "--threads",  "1"};
+    size_t n = 3;
+    for (size_t i = 0; who == CUSTOMERS && i < ARRAY_LEN(buy); i++)
+        argv[n++] = buy[i];
+    for (size_t i = 0; i < ARRAY_LEN(rest); i++)
+        argv[n++] = rest[i];
+    argv[n] = NULL;
+    return process_start(argv, &(struct process_options){.log_path = log, .quiet = true}, &s->programs[who]);
 }
 
 void stage_close(struct stage *s)
 {
-    static const enum program ORDER[] = {CUSTOMERS, AGENT, COLLECTOR, SHOP, GATEWAY};
+    static const enum program ORDER[] = {CUSTOMERS, VISITORS, AGENT, COLLECTOR, SHOP, GATEWAY};
     for (size_t i = 0; i < ARRAY_LEN(ORDER); i++) {
         struct process *p = s->programs[ORDER[i]];
         int status;
