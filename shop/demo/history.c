@@ -1,4 +1,4 @@
-/* An hour of the past, so that the live lines have something to stand beside: the shop's signals at 15 s, in time order, by remote write. Made up,
+/* An hour of the past, so that the live lines have something to stand beside: the shop's signals every 2 s, in time order, by remote write. Made up,
  * and only signals: no counter, order or euro of it can enter the books. */
 #include "shop/demo/demo.h"
 
@@ -9,28 +9,28 @@
 #include "lib/wire/http_client.h"
 #include "lib/wire/remote_write.h"
 
-#define STEP_MS 15000
+#define STEP_MS 2000 /* dense enough for a line in a live chart, which shows 3 s without a sample as a gap */
 #define HOUR_MS 3600000
 
 struct past {
-    const char *name, *market, *currency;
+    const char *name, *market, *currency, *channel;
     double base, swing; /* value = base + swing * wave, never below 0 */
 };
 static const struct past SIGNALS[] = {
-    {"commerce:throughput_rps", NULL, NULL, 14, 4},
-    {"commerce:error_ratio", NULL, NULL, 0, 0},
-    {"commerce:operation_error_ratio", NULL, NULL, 0.004, 0.002},
-    {"commerce:response_seconds:p95", NULL, NULL, 0.045, 0.01},
-    {"commerce:inflight", NULL, NULL, 1, 1},
-    {"commerce:checkout_step_seconds:p95", NULL, NULL, 0.12, 0.02},
-    {"commerce:payment_decline_ratio", NULL, NULL, 0.02, 0.01},
-    {"commerce:payment_failure_ratio", NULL, NULL, 0, 0},
-    {"commerce:cache_hit_ratio", NULL, NULL, 0.96, 0.02},
-    {"commerce:db_connections_ratio", NULL, NULL, 0.1, 0.05},
-    {"commerce:orders_per_minute", "de", "EUR", 22, 6},
-    {"commerce:orders_per_minute", "jp", "JPY", 12, 4},
-    {"commerce:revenue_per_minute", "de", "EUR", 3400, 900},
-    {"commerce:revenue_per_minute", "jp", "JPY", 290000, 80000},
+    {"commerce:throughput_rps", NULL, NULL, NULL, 14, 4},
+    {"commerce:error_ratio", NULL, NULL, NULL, 0, 0},
+    {"commerce:operation_error_ratio", NULL, NULL, NULL, 0.004, 0.002},
+    {"commerce:response_seconds:p95", NULL, NULL, NULL, 0.045, 0.01},
+    {"commerce:inflight", NULL, NULL, NULL, 1, 1},
+    {"commerce:checkout_step_seconds:p95", NULL, NULL, NULL, 0.12, 0.02},
+    {"commerce:payment_decline_ratio", NULL, NULL, NULL, 0.02, 0.01},
+    {"commerce:payment_failure_ratio", NULL, NULL, NULL, 0, 0},
+    {"commerce:cache_hit_ratio", NULL, NULL, NULL, 0.96, 0.02},
+    {"commerce:db_connections_ratio", NULL, NULL, NULL, 0.1, 0.05},
+    {"commerce:orders_per_minute", "de", "EUR", "web", 22, 6},
+    {"commerce:orders_per_minute", "jp", "JPY", "app", 12, 4},
+    {"commerce:revenue_per_minute", "de", "EUR", "web", 3400, 900},
+    {"commerce:revenue_per_minute", "jp", "JPY", "app", 290000, 80000},
 };
 
 MUST_USE static int add(struct remote_write_encoder *e, const struct past *p, size_t index, int64_t t_ms)
@@ -39,7 +39,7 @@ MUST_USE static int add(struct remote_write_encoder *e, const struct past *p, si
     size_t n = 0;
     pairs[n++] = (struct label){SPAN("__name__"), span_str(p->name)};
     if (p->market) {
-        pairs[n++] = (struct label){SPAN("channel"), SPAN("web")};
+        pairs[n++] = (struct label){SPAN("channel"), span_str(p->channel)};
         pairs[n++] = (struct label){SPAN("currency"), span_str(p->currency)};
         pairs[n++] = (struct label){SPAN("market"), span_str(p->market)};
     }

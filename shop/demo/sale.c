@@ -162,7 +162,7 @@ static void so_far(struct demo *d)
                      *pace = json_object_get(json_object_get(market, "on_pace_for"), "orders");
         if (!json_is_number(json_object_get(orders, "now")) || !json_is_number(json_object_get(orders, "plan")))
             continue;
-        buf_printf(&words, "%s %s %.0f orders of %.0f planned by now", words.len ? "," : "", name,
+        buf_printf(&words, "%s %s %.0f orders, plan %.0f", words.len ? "," : "", name,
                    json_number_value(json_object_get(orders, "now")),
                    json_number_value(json_object_get(orders, "plan")));
         if (pace)
@@ -184,19 +184,17 @@ struct act {
     void (*happen)(struct demo *d);
 };
 static const struct act ACTS[] = {
-    {14.5, 0.08, "fault", "the payment gateway slows down to 3 s", "Services > shop: in-flight and checkout p95 rise",
-     slow},
-    {18.5, 0.16, "fault", "the gateway declines 20 % of the cards, with HTTP 200",
-     "Journeys > payment: declined, while errors stay at 0", decline},
+    {14.5, 0.08, "fault", "the payment gateway slows down to 3 s", "Services > shop: in-flight", slow},
+    {18.5, 0.16, "fault", "the gateway declines 20 % of the cards, with HTTP 200", "Journeys > payment: declined",
+     decline},
     {34.0, 0.20, NULL, NULL, NULL, so_far},
-    {41.5, 0.24, "recovery", "the gateway is well again", "Alerts: they resolve once their windows are clean", recover},
+    {41.5, 0.24, "recovery", "the gateway is well again", "Alerts: they resolve", recover},
     {45.5, 0.40, "fault", "the catalogue cache is lost", "Services > shop: cache falls to 0 %", lose_cache},
     {54.5, 0.55, "recovery", "the cache is back", "Services > shop: cache fills again", restore_cache},
-    {57.5, 0.67, "fault", "flash sale: 20 buyers at once for 5 units of " FLASH_SKU,
-     "Alerts: units sold that do not exist", oversell},
+    {57.5, 0.67, "fault", "flash sale: 20 buyers at once for 5 units of " FLASH_SKU, "Alerts: oversold", oversell},
     {60.5, 0.75, "recovery", "a delivery of " FLASH_SKU " comes in", "Alerts: Oversold resolves", deliver},
-    {63.5, 0.85, "fault", "the collector is killed (kill -9) and starts again after 2 s",
-     "the screens: they say STALE, then the gap is filled", kill_collector},
+    {63.5, 0.85, "fault", "the collector is killed (kill -9) and comes back after 2 s",
+     "it say STALE, then fill the gap", kill_collector},
 };
 
 static void until_ms(struct demo *d, int64_t due_ms)
