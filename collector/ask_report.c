@@ -18,10 +18,7 @@ MUST_USE static int write_from_folder(const struct options *o, const char *name,
         buf_init(html, REPORT_BYTES_MAX);
         r = report_write(&from, e, html, &error);
         if (r < 0)
-            fprintf(stderr, "crest-collector report: %s\n",
-                    r == -ENODATA   ? "the event has not begun, as far as the samples know"
-                    : error.text[0] ? error.text
-                                    : strerror(-r));
+            fprintf(stderr, "crest-collector report: %s\n", error.text[0] ? error.text : strerror(-r));
     } else if (r == 0) {
         fprintf(stderr, "crest-collector report: no event is called '%s'\n", name);
         r = -ENOENT;

@@ -17,6 +17,6 @@ struct report_sources {
     struct events *events;
     struct annotations *annotations;
 };
-/* -ENODATA: the event has not begun, or there is no sample of it; -ENOMEM, -E2BIG; errors of queries are in ret_error. */
+/* An event without a sample is a report, too: it says so, beside its plan. -ENOMEM, -E2BIG; errors of queries are in ret_error. */
 MUST_USE int report_write(const struct report_sources *from, struct event *e, struct buf *out,
                           struct promql_error *ret_error);

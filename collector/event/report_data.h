@@ -7,8 +7,9 @@
 
 #define REPORT_ROWS_MAX 200u /* alerts, annotations, gaps: beyond, the table says how many more */
 
-struct report_totals { /* of a market: NAN is unknown */
-    double now[CURVE_VALUES], plan[CURVE_VALUES], last[CURVE_VALUES];
+struct report_totals {                                                /* of a market: NAN is unknown */
+    double now[CURVE_VALUES], plan[CURVE_VALUES], last[CURVE_VALUES]; /* plan and last up to at_ms */
+    double plan_whole[CURVE_VALUES];
     double peak; /* most orders in a minute */
     int64_t peak_ms;
 };
@@ -38,7 +39,10 @@ struct report {
     const struct report_sources *from;
     struct event *e;
     int64_t at_ms; /* the figures' end: the window's, or the newest sample's */
-    int64_t cell_ms;
+    bool
+        begun; /* there are samples from after doors open; else at_ms is starts_ms and plan and last are the whole window's */
+    int64_t cell_ms, alert_step_ms;
+    bool has_targets; /* some `up` is stored: gaps can be told */
     struct event_actual *actual;
     struct event_beside *beside;  /* plan and last event */
     struct report_totals *totals; /* per market */

@@ -79,9 +79,9 @@ static void find_peak(const struct report *r, size_t market, struct report_total
 MUST_USE static int gather_totals(struct report *r, struct promql_error *error)
 {
     struct event *e = r->e;
-    int64_t until = r->at_ms - e->starts_ms;
+    int64_t whole = e->ends_ms - e->starts_ms, until = r->begun ? r->at_ms - e->starts_ms : whole;
     int x = event_actual_new(r->from->query, e, r->cell_ms, &r->actual);
-    if (x == 0)
+    if (x == 0 && r->begun)
         x = event_actual_advance(r->actual, r->at_ms, 0, error);
     if (x == 0)
         x = event_beside_new(r->from->query, r->from->events, e, &r->beside);
@@ -94,6 +94,7 @@ MUST_USE static int gather_totals(struct report *r, struct promql_error *error)
         for (enum curve_value v = CURVE_ORDERS; v < CURVE_VALUES; v++) {
             r->totals[m].now[v] = event_actual_total(r->actual, m, v);
             r->totals[m].plan[v] = curve_sum(event_beside_plan(r->beside, m), v, 0, until);
+            r->totals[m].plan_whole[v] = curve_sum(event_beside_plan(r->beside, m), v, 0, whole);
             r->totals[m].last[v] = curve_sum(event_beside_last(r->beside, m), v, 0, until);
         }
         find_peak(r, m, &r->totals[m]);
@@ -299,6 +300,7 @@ MUST_USE static int gather_alerts(struct report *r, struct promql_error *error)
     struct promql_result *result = NULL;
     int64_t step = (r->at_ms - r->e->starts_ms) / 10000;
     step = step < 1000 ? 1000 : (step + 999) / 1000 * 1000;
+    r->alert_step_ms = step;
     struct query_request q = {.text = SPAN("ALERTS{alertstate=\"firing\"}"),
                               .start_ms = r->e->starts_ms,
                               .end_ms = r->at_ms,
@@ -334,16 +336,23 @@ static void take_note(void *ctx, const struct annotation *n)
 
 /* ---- gaps: where nothing is known ---- */
 
-MUST_USE static int add_gap(struct report *r, const struct labels *l, int64_t start_ms, int64_t end_ms, bool down)
+MUST_USE static int add_gap(struct report *r, const char *target, int64_t start_ms, int64_t end_ms, bool down)
 {
     if (!make_room((void **)&r->gaps, r->n_gaps, &r->cap_gaps, sizeof *r->gaps))
         return -ENOMEM;
-    struct report_gap g = {.start_ms = start_ms, .end_ms = end_ms, .down = down};
-    if (asprintf(&g.target, SPAN_FMT " " SPAN_FMT, SPAN_ARG(labels_get(l, SPAN("job"))),
-                 SPAN_ARG(labels_get(l, SPAN("instance")))) < 0)
+    struct report_gap g = {strdup(target), start_ms, end_ms, down};
+    if (!g.target)
         return -ENOMEM;
     r->gaps[r->n_gaps++] = g;
     return 0;
+}
+
+static int gaps_by_time(const void *a, const void *b)
+{
+    const struct report_gap *x = a, *y = b;
+    if (x->start_ms != y->start_ms)
+        return x->start_ms < y->start_ms ? -1 : 1;
+    return strcmp(x->target, y->target);
 }
 
 static int by_time(const void *a, const void *b)
@@ -364,43 +373,88 @@ static int64_t usual_distance(const struct promql_matrix_series *s)
     return d[(s->n - 1) / 2];
 }
 
-MUST_USE static int gaps_of(struct report *r, const struct promql_matrix_series *s, int64_t from_ms, int64_t to_ms)
+/* A target's scrapes as they are read on, piece by piece. */
+struct scrapes {
+    char *target;
+    int64_t before_ms, down_ms, limit_ms; /* last sample; down since, or 0; a longer distance is a gap */
+};
+
+MUST_USE static int find_scrapes(struct report *r, struct scrapes **list, size_t *n, size_t *cap,
+                                 const struct labels *l, struct scrapes **ret)
 {
-    int64_t limit = (int64_t)(GAP_FACTOR * (double)usual_distance(s)), before = from_ms, down_ms = 0;
-    limit = limit < GAP_MS_MIN ? GAP_MS_MIN : limit;
-    int x = 0;
-    for (size_t i = 0; x == 0 && i <= s->n; i++) {
-        int64_t t = i < s->n ? s->t_ms[i] : to_ms;
-        bool down = i < s->n && s->values[i] == 0;
-        if (t - before > limit)
-            x = add_gap(r, &s->labels, before, t, false);
-        if (down && !down_ms)
-            down_ms = t;
-        if (!down && down_ms && x == 0) {
-            x = add_gap(r, &s->labels, down_ms, t, true);
-            down_ms = 0;
-        }
-        before = t;
+    AUTO_FREE char *target = NULL;
+    if (asprintf(&target, SPAN_FMT " " SPAN_FMT, SPAN_ARG(labels_get(l, SPAN("job"))),
+                 SPAN_ARG(labels_get(l, SPAN("instance")))) < 0) {
+        target = NULL;
+        return -ENOMEM;
     }
+    for (size_t i = 0; i < *n; i++)
+        if (strcmp((*list)[i].target, target) == 0) {
+            *ret = &(*list)[i];
+            return 0;
+        }
+    if (!make_room((void **)list, *n, cap, sizeof **list))
+        return -ENOMEM;
+    *ret = &(*list)[(*n)++];
+    **ret = (struct scrapes){.target = target, .before_ms = r->e->starts_ms};
+    target = NULL;
+    return 0;
+}
+
+/* A sample at t_ms, or the end of the report. */
+MUST_USE static int scraped(struct report *r, struct scrapes *s, int64_t t_ms, bool down)
+{
+    bool silent = t_ms - s->before_ms > s->limit_ms;
+    int x = 0;
+    if (s->down_ms && (!down || silent)) {
+        x = add_gap(r, s->target, s->down_ms, silent ? s->before_ms : t_ms, true);
+        s->down_ms = 0;
+    }
+    if (x == 0 && silent)
+        x = add_gap(r, s->target, s->before_ms, t_ms, false);
+    if (down && !s->down_ms)
+        s->down_ms = t_ms;
+    s->before_ms = t_ms;
+    return x;
+}
+
+MUST_USE static int read_scrapes(struct report *r, struct scrapes *s, const struct promql_matrix_series *m)
+{
+    int64_t limit_ms = (int64_t)(GAP_FACTOR * (double)usual_distance(m));
+    int x = 0;
+    if (limit_ms > GAP_MS_MIN || !s->limit_ms)
+        s->limit_ms = limit_ms > GAP_MS_MIN ? limit_ms : GAP_MS_MIN;
+    for (size_t i = 0; x == 0 && i < m->n; i++)
+        x = scraped(r, s, m->t_ms[i], m->values[i] == 0);
     return x;
 }
 
 MUST_USE static int gather_gaps(struct report *r, struct promql_error *error)
 {
-    for (int64_t from = r->e->starts_ms; from < r->at_ms; from += PIECE_MS) {
+    struct scrapes *list = NULL, *s = NULL;
+    size_t n = 0, cap = 0;
+    int x = 0;
+    for (int64_t from = r->e->starts_ms; x == 0 && from < r->at_ms; from += PIECE_MS) {
         char text[64];
         struct promql_result *result = NULL;
         int64_t to = r->at_ms - from < PIECE_MS ? r->at_ms : from + PIECE_MS;
         snprintf(text, sizeof text, "up[%" PRId64 "ms]", to - from);
         struct query_request q = {.text = span_str(text), .start_ms = to, .end_ms = to};
-        int x = query_run(r->from->query, &q, &result, error);
+        x = query_run(r->from->query, &q, &result, error);
         for (size_t i = 0; x == 0 && i < result->n_matrix; i++)
-            x = gaps_of(r, &result->matrix[i], from, to);
+            if ((x = find_scrapes(r, &list, &n, &cap, &result->matrix[i].labels, &s)) == 0)
+                x = read_scrapes(r, s, &result->matrix[i]);
         promql_result_free(result);
-        if (x < 0)
-            return x;
     }
-    return 0;
+    for (size_t i = 0; x == 0 && i < n; i++)
+        x = scraped(r, &list[i], r->at_ms, false);
+    r->has_targets = n > 0;
+    for (size_t i = 0; i < n; i++)
+        free(list[i].target);
+    free(list);
+    if (r->n_gaps)
+        qsort(r->gaps, r->n_gaps, sizeof *r->gaps, gaps_by_time);
+    return x;
 }
 
 int report_gather(struct report *r, struct promql_error *error)
@@ -408,10 +462,14 @@ int report_gather(struct report *r, struct promql_error *error)
     struct store *store = query_store(r->from->query);
     int64_t newest = store ? store_newest_ms(store) : r->e->ends_ms;
     r->at_ms = newest < r->e->ends_ms ? newest : r->e->ends_ms;
-    if (r->at_ms <= r->e->starts_ms)
-        return -ENODATA;
+    r->begun = r->at_ms > r->e->starts_ms;
+    if (!r->begun)
+        r->at_ms = r->e->starts_ms;
     r->cell_ms = r->e->ends_ms - r->e->starts_ms < LONG_MS ? 10000 : MINUTE_MS;
     int x = gather_totals(r, error);
+    r->availability = r->checkout_p95_s = NAN;
+    if (x < 0 || !r->begun)
+        return x;
     if (x == 0)
         x = gather_checkout(r, error);
     if (x == 0)

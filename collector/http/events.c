@@ -164,8 +164,6 @@ static void work_report(struct httpd_request *r, struct http_room *room)
         httpd_reply(r, 200, "text/html; charset=utf-8", &html);
     } else if (x == -ENOENT) {
         httpd_reply_error(r, 404, "not_found", "no event is called '" SPAN_FMT "'", SPAN_ARG(name));
-    } else if (x == -ENODATA) {
-        httpd_reply_error(r, 422, "execution", "the event has not begun, as far as the samples know");
     } else if (error.kind != PROMQL_OK) {
         api_query_error(r, &error);
     } else {

@@ -146,14 +146,38 @@ static void draw_axes(struct drawing *d)
     }
 }
 
+/* Labels do not lie on one another: alerts choose first, and what finds no room is a line without its label. */
+static void draw_label(struct drawing *d, const struct chart_mark *m, double (*taken)[2], size_t *n)
+{
+    double half = 3.2 * (double)strlen(m->label) + 3, x = x_of(d, m->start_ms);
+    int anchor = x - half < d->x0 ? -1 : x + half > d->x1 ? 1 : 0;
+    double from = anchor < 0 ? x : anchor > 0 ? x - 2 * half : x - half, to = from + 2 * half;
+    for (size_t i = 0; i < *n; i++)
+        if (from < taken[i][1] && to > taken[i][0])
+            return;
+    taken[*n][0] = from;
+    taken[(*n)++][1] = to;
+    words(d, CHART_TEXT, x, d->y0 - 3, anchor, m->label);
+}
+
+static bool is_outside(const struct drawing *d, const struct chart_mark *m)
+{
+    return m->end_ms < d->spec->start_ms || m->start_ms > d->spec->end_ms;
+}
+
 static void draw_marks(struct drawing *d)
 {
-    double free_from = -1; /* labels do not lie on one another: the later one is left out, its line is not */
+    AUTO_FREE double(*taken)[2] = calloc(d->spec->n_marks + 1, sizeof *taken);
+    size_t n = 0;
+    if (!taken) {
+        d->error = -ENOMEM;
+        return;
+    }
     for (size_t i = 0; i < d->spec->n_marks; i++) {
         const struct chart_mark *m = &d->spec->marks[i];
         enum chart_class look = m->alert ? CHART_ALERT : CHART_MARK;
         double x = x_of(d, m->start_ms), to = x_of(d, m->end_ms);
-        if (m->end_ms < d->spec->start_ms || m->start_ms > d->spec->end_ms)
+        if (is_outside(d, m))
             continue;
         struct chart_shape *bar = to > x + 1 ? shape(d, CHART_BAR, look, 2) : NULL;
         if (bar) {
@@ -163,11 +187,11 @@ static void draw_marks(struct drawing *d)
             bar->points[1][1] = d->y1;
         }
         path(d, look, x, d->y0, x, d->y1);
-        if (x >= free_from) {
-            words(d, CHART_TEXT, x, d->y0 - 3, 0, m->label);
-            free_from = x + 7 * (double)strlen(m->label) + 4;
-        }
     }
+    for (int alerts = 1; alerts >= 0; alerts--)
+        for (size_t i = 0; i < d->spec->n_marks; i++)
+            if (d->spec->marks[i].alert == (alerts == 1) && !is_outside(d, &d->spec->marks[i]))
+                draw_label(d, &d->spec->marks[i], taken, &n);
 }
 
 static void draw_line(struct drawing *d, const struct chart_line *l)

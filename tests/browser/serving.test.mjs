@@ -1,39 +1,11 @@
 /* The page as crest-collector itself serves it: headers, caching, both encodings, and a first sample that arrives. */
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
-import {mkdtempSync, rmSync} from 'node:fs';
 import {request} from 'node:http';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
 import {test} from 'node:test';
 import {gunzipSync} from 'node:zlib';
 import {ready, withTab} from './browser.mjs';
+import {withCollector} from './collector.mjs';
 
-const BIN = process.env.CREST_BIN ?? 'build/release';
-
-async function withCollector(run) {
-    const data = mkdtempSync(join(tmpdir(), 'crest-data-'));
-    const collector = spawn(join(BIN, 'crest-collector'), ['--listen', '127.0.0.1:0', '--data', data], {stdio: ['ignore', 'pipe', 'inherit']});
-    const ended = new Promise((resolve) => collector.on('exit', resolve));
-    try {
-        const url = await new Promise((resolve, reject) => {
-            let text = '';
-            collector.on('error', reject);
-            collector.on('exit', (code) => reject(new Error(`crest-collector ended with ${code}`)));
-            collector.stdout.on('data', (part) => {
-                text += part;
-                const address = /listening (\S+)\n/.exec(text);
-                if (address)
-                    resolve(`http://${address[1]}`);
-            });
-        });
-        await run(url);
-    } finally {
-        collector.kill('SIGTERM');
-        await ended;
-        rmSync(data, {recursive: true, force: true});
-    }
-}
 /* fetch would decode for us: this one shows what is on the wire. */
 function get(url, headers = {}) {
     return new Promise((resolve, reject) => {
