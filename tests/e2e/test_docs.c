@@ -254,7 +254,7 @@ static void the_load_generators_commands_run(void **state)
         if (strstr(command, "127.0.0.1:9483"))
             replace(command, sizeof command, "127.0.0.1:9483", base);
         if (strstr(command, "--duration"))
-            replace(command, sizeof command, "--duration 1m", "--duration 1s");
+            replace(command, sizeof command, "--duration 1m", "--duration 1s --max-lag 10s");
         snprintf(script, sizeof script, "export HURL_base=http://%s\n%s", base, command);
         expect_script(script, NULL);
     }

@@ -515,17 +515,19 @@ static void notify_delivers_within_milliseconds(void **unused)
     struct webhook_server *s;
     check_ok(webhook_server_start(0, &s));
     struct bench b = bench_new(webhook_server_url(s), true);
-    int64_t worst_us = 0;
+    int64_t worst_us = 0, best_us = INT64_MAX;
     for (size_t i = 0; i < 20; i++) {
         int64_t start_us = mono_us();
         offer_one(&b, "Slow", "a", i % 2, T0 + (int64_t)i);
         assert_true(webhook_server_wait(s, i + 1, 5000));
         int64_t took_us = webhook_server_at_us(s, i) - start_us;
         worst_us = took_us > worst_us ? took_us : worst_us;
+        best_us = took_us < best_us ? took_us : best_us;
     }
-    print_message("from offer to receiver, worst of 20: %.1f ms\n", (double)worst_us / 1000);
-    assert_true(worst_us <
-                250000); /* a few ms here; a loaded machine may take longer, a missing wake-up takes seconds */
+    print_message("from offer to receiver: best of 20 %.1f ms, worst %.1f ms\n", (double)best_us / 1000,
+                  (double)worst_us / 1000);
+    /* A few ms here; a loaded machine may take longer, a missing wake-up takes seconds each time. */
+    assert_true(best_us < 250000 && worst_us < 250000 * (int64_t)check_patience());
     bench_done(&b);
     webhook_server_stop(s);
 }
