@@ -91,8 +91,11 @@
 #define HTTP_SEGMENTS_MAX 8u               /* {names} of one route */
 #define HTTP_PARAMS_MAX 10000u             /* query and form parameters of one request: 400 above */
 #define HTTP_DRAIN_BYTES_MAX (1u << 20)    /* body read and thrown away so that a refusal reaches its sender */
-#define HTTP_IDLE_DEADLINE_MS 120000       /* a kept-alive connection without a request */
-#define HTTP_REPLY_DEADLINE_MS 60000       /* taking a reply, or at 16 KB/s, whichever is later */
+#define HTTP_LINGER_MAX 32u /* sockets of refused bodies beyond that which are read to their end: reset above */
+#define HTTP_LINGER_BYTES_MAX (64u << 20) /* of each, */
+#define HTTP_LINGER_MS 5000               /* and for so long */
+#define HTTP_IDLE_DEADLINE_MS 120000      /* a kept-alive connection without a request */
+#define HTTP_REPLY_DEADLINE_MS 60000      /* taking a reply, or at 16 KB/s, whichever is later */
 #define HTTP_REPLY_BYTES_PER_S_MIN 16384
 #define HTTP_STREAM_IDLE_S 180u  /* libmicrohttpd's own: a stream's client that takes nothing of what is there */
 #define HTTP_STOP_FLUSH_MS 1000  /* for the last answers to leave */

@@ -226,6 +226,8 @@ int httpd_start(const struct httpd_config *config, struct httpd **ret, char *why
     }
     if (r == 0) {
         r = auth_init(h);
+        if (r == 0)
+            r = linger_init(h);
         if (r < 0)
             close(fd);
     }
@@ -240,6 +242,7 @@ int httpd_start(const struct httpd_config *config, struct httpd **ret, char *why
     if (swept) {
         connections_done(h);
         auth_done(h);
+        linger_done(h);
     }
     if (h)
         httpd_free(h);
@@ -310,6 +313,7 @@ void httpd_stop(struct httpd *h, int64_t grace_ms)
     MHD_stop_daemon(h->daemon);
     connections_done(h);
     auth_done(h);
+    linger_done(h);
     httpd_free(h);
 }
 

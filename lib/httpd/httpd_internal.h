@@ -111,7 +111,8 @@ struct httpd_request {
     enum auth_state auth;
     struct buf body;
     size_t body_bytes_max;
-    bool drain; /* the answer is known, the body is thrown away */
+    bool drain;  /* the answer is known, the body is thrown away */
+    bool linger; /* the answer leaves before the body has come */
     size_t drained_bytes;
     bool judged;  /* let in or refused */
     bool handled; /* the handler ran */
@@ -144,7 +145,8 @@ struct httpd {
     struct listen_address address;
     uint16_t port;
     struct MHD_Daemon *daemon;
-    struct auth *auth;   /* NULL: no web config */
+    struct auth *auth; /* NULL: no web config */
+    struct lingerer *linger;
     char mhd_words[256]; /* the last thing libmicrohttpd said while it started */
     atomic_bool started, stopping;
     size_t routes_n;
@@ -209,6 +211,12 @@ void auth_forget(struct httpd *h); /* what was checked against another web confi
 /* Sets r->auth. True: the connection is suspended, and serve_access is called again when r->auth has the answer;
  * until then r belongs to the auth thread. */
 MUST_USE bool auth_check(struct httpd_request *r);
+
+/* linger.c */
+MUST_USE int linger_init(struct httpd *h);
+void linger_done(struct httpd *h);
+/* The connection is about to be closed while its client still sends: keep the socket until that has ended. */
+void linger_add(struct httpd *h, int fd);
 
 /* serve.c: libmicrohttpd's callbacks */
 enum MHD_Result serve_access(void *ctx, struct MHD_Connection *mhd, const char *url, const char *method,

@@ -87,6 +87,7 @@ static enum MHD_Result on_admission(struct httpd_request *r)
         bool waits = httpd_header(r, "Expect").ptr != NULL;
         if (announced > HTTP_DRAIN_BYTES_MAX || waits) {
             (void)MHD_add_response_header(r->response, "Connection", "close");
+            r->linger = true;
             return queue_answer(r);
         }
         r->drain = true;
@@ -215,6 +216,8 @@ void serve_completed(void *ctx, struct MHD_Connection *mhd, void **request, enum
     else if (!atomic_load(&c->cut)) /* else the sweeper has counted it */
         stats_refused(h, !r->mhd && how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? REFUSED_MALFORMED : REFUSED_ABORTED,
                       r->peer);
+    if (r->linger && r->sent_status && !atomic_load(&c->cut))
+        linger_add(h, c->fd);
     atomic_fetch_add_explicit(&c->turn, 1, memory_order_relaxed);
     connection_phase(c, PHASE_IDLE);
     request_unref(r);

@@ -291,6 +291,28 @@ static void httpd_answers_413_before_reading_a_body_that_is_announced_too_large(
     raw_expect(port, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1x\r\n\r\nab", 400, NULL);
 }
 
+static void httpd_gets_413_across_to_a_sender_that_only_writes(void **state)
+{
+    (void)state;
+    static char piece[1u << 20];
+    memset(piece, 'x', sizeof piece);
+    for (int i = 0; i < 5; i++) {
+        int fd = raw_connect(port);
+        raw_send(fd, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 33554432\r\n\r\n");
+        for (int k = 0; k < 32; k++)
+            for (size_t at = 0; at < sizeof piece;) {
+                ssize_t n = send(fd, piece + at, sizeof piece - at, MSG_NOSIGNAL);
+                if (n <= 0)
+                    fail_msg("reset after %d MB: %s", k, strerror(errno));
+                at += (size_t)n;
+            }
+        struct raw_reply reply = raw_read(fd);
+        assert_int_equal(reply.status, 413);
+        raw_done(&reply);
+        close(fd);
+    }
+}
+
 static void httpd_answers_413_to_a_chunked_body_that_grows_too_large(void **state)
 {
     (void)state;
@@ -605,6 +627,7 @@ int main(void)
         cmocka_unit_test(httpd_refuses_more_parameters_than_its_limit),
         cmocka_unit_test(httpd_gives_whole_bodies_however_they_arrive),
         cmocka_unit_test(httpd_answers_413_before_reading_a_body_that_is_announced_too_large),
+        cmocka_unit_test(httpd_gets_413_across_to_a_sender_that_only_writes),
         cmocka_unit_test(httpd_answers_413_to_a_chunked_body_that_grows_too_large),
         cmocka_unit_test(httpd_gets_a_refusal_across_to_a_sender_of_a_small_body_and_keeps_the_connection),
         cmocka_unit_test(httpd_answers_pipelined_requests_in_order),
