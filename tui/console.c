@@ -212,12 +212,21 @@ static int run_once(struct console *c)
     return ok ? EXIT_OK : EXIT_FAILED;
 }
 
+/* Of the stream itself: a line among lines, but JSON stays JSON. */
+static void say_beside(bool json, struct buf *b, const char *words)
+{
+    if (json)
+        fprintf(stderr, "crest-tui: %s\n", words);
+    else
+        buf_printf(b, "%s\n", words);
+}
+
 /* One line per change; a line also when the stream stops and when it is back. */
 static int run_lines(struct console *c)
 {
     struct model before;
     struct buf b;
-    bool ok = model_init(&before) == 0, said_stale = false, first = true;
+    bool ok = model_init(&before) == 0, said_stale = false, first = true, json = options_flag(c->options, "json");
     buf_init(&b, BODY_BYTES_MAX);
     uint64_t seen = 0;
     while (ok) {
@@ -226,15 +235,16 @@ static int run_lines(struct console *c)
             live_elapse(c, 100);
         else
             more = replay_frames(c, 1);
-        bool stale = app_stale_s(c->app) > 0 || (c->link && !c->app->connected);
-        if (stale != said_stale && c->link) {
-            buf_printf(&b, stale ? "STALE: no frame; %s\n" : "the stream is back\n",
-                       c->app->connected ? "" : link_words(c->link));
-            said_stale = stale;
+        /* before the first frame it counts only when a try has failed */
+        bool stale = app_stale_s(c->app) > 0 ||
+                     (c->link && !c->app->connected && (c->app->live.t_ms || link_failures(c->link) > 0));
+        if (!stale && said_stale) {
+            say_beside(json, &b, "the stream is back");
+            said_stale = false;
         }
         if (c->events != seen && c->app->live.t_ms) {
             seen = c->events;
-            if (first || options_flag(c->options, "json"))
+            if (first || json)
                 render_state(c, &b);
             else
                 plain_changes(c->app, &before, &b);
@@ -244,6 +254,13 @@ static int run_lines(struct console *c)
                 model_done(&before);
                 before = now;
             }
+        }
+        if (stale && !said_stale && c->link) {
+            char words[300];
+            snprintf(words, sizeof words, "STALE: no frame%s%s", c->app->connected ? "" : "; ",
+                     c->app->connected ? "" : link_words(c->link));
+            say_beside(json, &b, words);
+            said_stale = true;
         }
         ok = print(&b) && more;
     }

@@ -8,6 +8,9 @@
 #include "lib/term/term.h"
 #include "tui/screen.h"
 
+#define AWAIT_MS 60000
+#define AWAIT_STEP_MS 50
+
 struct script {
     struct app *app;
     struct cells cells;
@@ -67,6 +70,26 @@ static void click(struct script *s, struct span text)
         app_click(s->app, (int)x, (int)y);
 }
 
+/* Draws until the screen says it; with a collector for up to AWAIT_MS. */
+static void await(struct script *s, struct span text)
+{
+    bool seen = false;
+    for (int64_t waited = 0; !seen && waited <= AWAIT_MS; waited += AWAIT_STEP_MS) {
+        struct buf b;
+        buf_init(&b, BODY_BYTES_MAX);
+        show(s);
+        cells_save(&s->cells, &b);
+        seen = span_search(buf_view(&b), text) < b.len;
+        buf_done(&b);
+        if (!seen && s->source->frames) /* a replay's frames come by command only */
+            break;
+        if (!seen)
+            s->app->mono_ms = s->source->elapse(s->source->ctx, AWAIT_STEP_MS);
+    }
+    if (!seen)
+        wrong(s, "the screen does not say", text);
+}
+
 static void run_command(struct script *s, struct span line)
 {
     struct span rest = line, name = span_of(line.ptr, span_find(line, ' '));
@@ -88,6 +111,8 @@ static void run_command(struct script *s, struct span line)
             wrong(s, "not a duration such as 3s", rest);
         else
             s->app->mono_ms = s->source->elapse(s->source->ctx, ms);
+    } else if (span_equal(name, SPAN("await"))) {
+        await(s, rest);
     } else if (span_equal(name, SPAN("paste"))) {
         app_paste(s->app, text);
     } else if (span_equal(name, SPAN("click"))) {

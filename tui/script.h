@@ -5,6 +5,7 @@
  *   :size 120x40            the terminal's size (80x24 at first)
  *   :frames N | all         take the next frames of --replay
  *   :elapse 3s              let time pass without frames (replay); with a collector: really wait, and take what comes
+ *   :await TEXT             until the screen says it; an error when it does not (with a collector: within a minute)
  *   :paste TEXT  :click X Y  :wheel up|down
  */
 #pragma once
