@@ -16,12 +16,15 @@ const shell = makeShell({
         applyTheme();
         reopen();
     },
+    note: () => note.open(),
     help: () => keys.toggleHelp(),
 });
+const note = makeNote();
 const keys = makeKeys([
     ...VIEWS.map((entry, i) => ({key: String(i + 1), words: entry.name, run: () => goTo(entry.path)})),
     {key: 'p', words: 'Pause and resume', run: () => setPaused(!shell.paused)},
     {key: '/', words: 'Filter, or the query of Explore', run: () => shell.main.querySelector('input')?.focus()},
+    {key: 'n', words: 'Note what happened: a mark on every chart', run: () => note.open()},
     {key: 'z', words: 'Undo the last zoom', run: () => place.undoZoom()},
     {key: '0', words: 'Back to now', run: () => place.set({from: null, to: null})},
     {key: '[', words: 'Shorter range', run: () => stepRange(-1)},
@@ -36,7 +39,7 @@ function goTo(path) {
     place.go(url.pathname, url.searchParams);
 }
 function stepRange(by) {
-    const names = RANGES.map(([value]) => value);
+    const names = RANGES.map(([value]) => value).filter((value) => value.startsWith('now') || currentEvent());
     const at = names.indexOf(place.get('from') ?? 'now-15m');
     place.set({from: names[Math.min(names.length - 1, Math.max(0, at + by))], to: null});
 }
@@ -154,6 +157,7 @@ place.changed.add(openView);
 /* Stale is said when it becomes true, not at the next full second. */
 let staleTimer = 0;
 store.on('frame', () => {
+    followPlan();
     draw();
     clearTimeout(staleTimer);
     staleTimer = setTimeout(shell.tick, STALE_MS + 20);

@@ -1,47 +1,70 @@
 /* chart.js - a live line chart over uPlot (joined in front of this file), with what uPlot lacks: gaps where data stopped,
- * plan and last event as lines, a keyboard cursor, words for screen readers, a table.
+ * plan and last event as curves that reach beyond now, marks, a keyboard cursor, words for screen readers, a table.
  *
  *   const chart = makeChart(host, {
  *       title: 'Orders per minute', format: number,
- *       history: (range) => [{query, label: (labels) => 'de'}],      asked with query_range; label null: not in this chart
+ *       history: (range) => [{query, label: (labels) => 'de'}],      asked with query_range; label null: not in this chart;
+ *                                                                     two series of one label are added up
  *       order: (label) => 3,                                          optional: where a line stands, else by name
  *       live: () => [['de', 31.2], …] | null,                         the values at store.newest
+ *       curves: () => [{label, kind, of: 'de', from, step, values}],  optional: marks.js; of: the line whose colour it has
  *   });
- *   chart.update(); chart.close();
+ *   chart.update(); chart.push(t, [['de', 31.2]]); chart.close();
  *
  * All charts of a page share one crosshair. Lines differ by colour and by dashes. Drag or Shift+arrows select a stretch,
- * which becomes the range in the address bar. */
-import {h, setText, setAttribute, show, clean, clock, dateTime, store, place, queryRange, currentRange} from './app.js';
+ * which becomes the range in the address bar. What is out of sight is not drawn, and nothing is drawn twice. */
+import {h, setText, setAttribute, show, clean, clock, dateTime, store, place, queryRange, currentRange, plannedEvent} from './app.js';
 
 const POINTS = 600;      /* history is asked for about so many steps */
-const SERIES_MAX = 24;   /* more lines than that tell nothing; the legend says how many are left out */
+const SERIES_MAX = 24;   /* more lines than that tell nothing; the chart says how many are left out */
 const TABLE_ROWS = 60;
 const BRIDGE_MS = 300_000; /* scrapes further apart than that are no line */
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 2], [12, 6], [1, 2], [7, 2, 2, 2]];
 const COLOURS = 8;       /* --line-0 … --line-7 of app.css: Okabe and Ito's palette for each background */
+const CURVES_SHOWN = 6;  /* more plans and last events than that are there, but switched off */
 
 const charts = new Set();
+const byFigure = new Map();
 const shared = uPlot.sync('crest');
 const seen = typeof IntersectionObserver === 'function' ? new IntersectionObserver((entries) => {
     for (const entry of entries) {
-        const chart = [...charts].find((one) => one.figure === entry.target);
-        if (chart) {
+        const chart = byFigure.get(entry.target);
+        if (chart && chart.visible !== entry.isIntersecting) {
             chart.visible = entry.isIntersecting;
             if (chart.visible)
-                chart.update();
+                chart.appear();
         }
     }
-}) : null;
+}, {rootMargin: '100px'}) : null;
 
+/* Colours are read once per theme: each reading makes the browser compute styles. */
+const colours = new Map();
 function css(name) {
-    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    if (!colours.has(name))
+        colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+    return colours.get(name);
 }
-function axisFont() {
-    return '12px system-ui, sans-serif';
+function repaintAll(all = false) {
+    colours.clear();
+    for (const chart of charts)
+        if (all || chart.visible)
+            chart.repaint(all);
 }
+new MutationObserver(() => repaintAll()).observe(document.documentElement, {attributeFilter: ['data-theme']});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => repaintAll());
+/* Paper is white: charts are drawn for it, all of them, and as before afterwards. */
+addEventListener('beforeprint', () => {
+    document.documentElement.classList.add('printing');
+    repaintAll(true);
+});
+addEventListener('afterprint', () => {
+    document.documentElement.classList.remove('printing');
+    repaintAll();
+});
 
 export function makeChart(host, options) {
     const id = 'chart-' + Math.random().toString(36).slice(2, 9);
+    const format = options.format ?? String;
     const canvas = h('div', {class: 'plot', tabindex: '0', role: 'img', 'aria-label': options.title, 'aria-details': id});
     const legend = h('ul', {class: 'legend', 'aria-label': `Lines of ${options.title}`});
     const message = h('p', {class: 'chart-message', hidden: true});
@@ -50,21 +73,26 @@ export function makeChart(host, options) {
     const details = h('details', {id, class: 'chart-table'}, h('summary', {}, 'Data table', h('span', {class: 'reader-only'}, ` of ${options.title}`)),
         h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': `Data of ${options.title}`}, table));
     details.addEventListener('toggle', () => details.open && fillTable());
-    const figure = h('figure', {class: 'chart', 'aria-busy': 'true'}, h('figcaption', {}, options.title), canvas, message, legend, spoken, details);
+    const caption = h('figcaption', {}, options.title);
+    const figure = h('figure', {class: 'chart', 'aria-busy': 'true'}, caption, canvas, message, legend, spoken, details);
     host.append(figure);
 
-    const chart = {figure, visible: !seen, update, close, reload};
-    let xs = [], lines = [], plot = null, lastRange = null, request = null, marks = '', lastLive = 0, spokenTimer = 0;
+    const chart = {figure, caption, visible: !seen, update, push, appear: () => redraw(), repaint, reload, close};
+    let xs = [], lines = [], curves = [], plot = null, lastRange = null, request = null, spokenTimer = 0, leftOut = 0;
+    let drawn = {}, values = []; /* what stands on the canvas; the legend's figures */
+    const off = new Map(); /* label → hidden, as chosen in the legend */
     /* The keyboard's cursor and where its selection began, as times: points move under it when history arrives. */
     let held = null, anchor = null;
-    /* lines: {label, ys, kind: 'live' | 'plan' | 'last', hidden} */
+    /* lines: {label, ys} */
 
     /* ---- data ---- */
-    function line(label, kind = 'live') {
+    function line(label) {
         let found = lines.find((one) => one.label === label);
         if (!found && lines.length < SERIES_MAX) {
-            found = {label, ys: new Array(xs.length).fill(null), kind, hidden: false};
+            found = {label, ys: new Array(xs.length).fill(null)};
             lines.push(found);
+        } else if (!found) {
+            leftOut++;
         }
         return found;
     }
@@ -74,12 +102,13 @@ export function makeChart(host, options) {
     async function reload() {
         const range = currentRange(), step = stepOf(range), mine = (request = {});
         setAttribute(figure, 'aria-busy', 'true');
-        const from = Math.floor(range.from / step) * step, to = Math.ceil(range.to / step) * step;
-        let answers;
+        const from = Math.floor(range.from / step) * step, to = Math.ceil(Math.min(range.to, store.now() + step) / step) * step;
+        let answers = [];
         try {
             const queries = options.history(range);
-            answers = await Promise.all(queries.map((one) => queryRange(one.query, from, to, step, one.lookback_ms)));
-            answers = answers.map((series, i) => series.map((one) => ({label: queries[i].label(one.labels), points: one.points, kind: queries[i].kind})));
+            if (to > from)
+                answers = await Promise.all(queries.map((one) => queryRange(one.query, from, to, step, one.lookback_ms)));
+            answers = answers.map((series, i) => series.map((one) => ({label: queries[i].label(one.labels), points: one.points})));
         } catch (error) {
             if (mine === request) {
                 say(`No history: ${error.message}`);
@@ -91,12 +120,13 @@ export function makeChart(host, options) {
             return;
         say('');
         merge(answers.flat().filter((one) => one.label !== null), from, to, step);
-        redraw(true);
+        drawn = {};
+        redraw();
         setAttribute(figure, 'aria-busy', 'false');
     }
     /* History is the truth up to its newest point; live points after that stay. */
     function merge(series, from, to, step) {
-        const grid = [];
+        const grid = [], summed = new Set();
         let newest = 0;
         for (const one of series)
             for (const t of one.points.keys())
@@ -107,28 +137,35 @@ export function makeChart(host, options) {
         const old = lines;
         xs = [...grid, ...tail.map((i) => xs[i])];
         lines = [];
+        leftOut = 0;
         for (const one of series) {
-            const made = line(one.label, one.kind);
+            const made = line(one.label), add = summed.has(one.label);
+            summed.add(one.label);
             if (made)
-                grid.forEach((t, i) => (made.ys[i] = one.points.get(t) ?? made.ys[i]));
+                grid.forEach((t, i) => {
+                    const value = one.points.get(t);
+                    if (value !== undefined)
+                        made.ys[i] = add && Number.isFinite(made.ys[i]) ? made.ys[i] + value : value;
+                });
         }
         for (const was of old) {
             if (!tail.some((i) => Number.isFinite(was.ys[i])))
                 continue;
-            const kept = line(was.label, was.kind);
+            const kept = line(was.label);
             if (kept)
                 tail.forEach((i, k) => (kept.ys[grid.length + k] = was.ys[i]));
         }
         for (const now of lines)
             bridge(now.ys);
-        for (const now of lines)
-            now.hidden = old.find((was) => was.label === now.label)?.hidden ?? false;
         order();
     }
     /* Scrapes that are 15 s apart leave empty steps between them: uPlot draws across undefined, and breaks at null. A hole is
      * bridged when the points beside it are spaced alike; where they are closer, something stopped. */
     function bridge(ys) {
-        const at = ys.map((y, i) => i).filter((i) => Number.isFinite(ys[i]));
+        const at = [];
+        for (let i = 0; i < ys.length; i++)
+            if (Number.isFinite(ys[i]))
+                at.push(i);
         for (let k = 1; k < at.length; k++) {
             const wide = xs[at[k]] - xs[at[k - 1]];
             const before = k > 1 ? xs[at[k - 1]] - xs[at[k - 2]] : Infinity, after = k + 1 < at.length ? xs[at[k + 1]] - xs[at[k]] : Infinity;
@@ -137,74 +174,70 @@ export function makeChart(host, options) {
         }
     }
     function order() {
-        const rank = {live: 0, plan: 1, last: 2};
         const rankOf = options.order ?? (() => 0);
-        lines.sort((a, b) => rank[a.kind] - rank[b.kind] || rankOf(a.label) - rankOf(b.label) || a.label.localeCompare(b.label, 'en', {numeric: true}));
+        lines.sort((a, b) => rankOf(a.label) - rankOf(b.label) || a.label.localeCompare(b.label, 'en', {numeric: true}));
     }
     /* One point per step. After a pause an empty one goes before it: a gap, not a line across. */
-    function append(range) {
-        const values = store.newest > lastLive ? options.live?.() : null;
-        if (!values)
-            return false;
-        const t = store.newest, step = stepOf(range), last = xs[xs.length - 1] ?? 0;
-        lastLive = t;
-        if (t <= last || (t - last < step && xs.length > 1))
-            return false;
+    function push(t, points) {
+        const range = currentRange(), step = stepOf(range), last = xs[xs.length - 1] ?? 0;
+        if (!points || !range.live || t <= last || (t - last < step && xs.length > 1))
+            return;
         if (last && t - last > Math.max(3000, 2.5 * Math.max(step, store.step)))
-            push(last + step);
-        push(t);
+            addColumn(last + step);
+        addColumn(t);
         const count = lines.length;
-        for (const [label, value, kind] of values) {
-            const at = line(label, kind);
+        leftOut = 0;
+        for (const [label, value] of points) {
+            const at = line(label);
             if (at)
                 at.ys[xs.length - 1] = Number.isFinite(value) ? value : null;
         }
         if (lines.length !== count)
             order();
-        const old = xs.findIndex((x) => x >= range.from - step * 2);
+        let old = 0;
+        while (old < xs.length && xs[old] < range.from - step * 2)
+            old++;
         if (old > 50) {
             xs.splice(0, old);
             for (const one of lines)
                 one.ys.splice(0, old);
         }
-        return true;
     }
-    function push(t) {
+    function addColumn(t) {
         xs.push(t);
         for (const one of lines)
             one.ys.push(null);
     }
+    const hidden = (one, i) => off.get(one.label) ?? (one.kind !== undefined && i >= CURVES_SHOWN);
 
     /* ---- drawing ---- */
-    function series() {
-        return lines.map((one, i) => {
-            const plain = one.kind === 'live';
-            const index = lines.filter((other) => other.kind === 'live').indexOf(one);
-            return {
-                label: one.label, show: !one.hidden,
-                stroke: plain ? css(`--line-${index % COLOURS}`) : css(one.kind === 'plan' ? '--plan' : '--last'),
-                width: plain ? 2 : 1.5, spanGaps: false,
-                dash: plain ? DASHES[index % DASHES.length] : one.kind === 'plan' ? [6, 6] : [2, 4],
-                points: {show: (u, s, from, to) => to - from < 2, size: 5},
-            };
-        });
+    function colourOf(one) {
+        const index = lines.findIndex((other) => other.label === one.label);
+        return css(`--line-${index % COLOURS}`);
+    }
+    function curveColour(curve) {
+        const of = curve.of === undefined ? null : lines.find((one) => one.label === curve.of);
+        return of && lines.length > 1 ? colourOf(of) : css(curve.kind === 'plan' ? '--plan' : '--last');
     }
     function build() {
         const ink = css('--ink-2'), rule = css('--rule');
-        const axis = {stroke: ink, font: axisFont(), grid: {stroke: rule, width: 1}, ticks: {stroke: rule, width: 1}};
+        const axis = {stroke: ink, font: '12px system-ui, sans-serif', grid: {stroke: rule, width: 1}, ticks: {stroke: rule, width: 1}};
+        const range = currentRange();
         plot?.destroy();
         plot = new uPlot({
             ms: 1, width: Math.max(80, canvas.clientWidth), height: Math.max(80, canvas.clientHeight), legend: {show: false},
-            scales: {x: {time: true, auto: false, range: (u, min, max) => [min, max]},
+            scales: {x: {time: true, auto: false, min: range.from, max: range.to, range: (u, min, max) => [min, max]},
                 y: {range: (u, min, max) => {
-                    if (options.range)
-                        return options.range;
-                    return [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1];
+                    const top = Math.max(max ?? 0, curvesTop(curves.filter((one, i) => !hidden(one, i)), u.scales.x.min, u.scales.x.max));
+                    return [Math.min(0, min ?? 0), top > 0 ? top * 1.08 : 1];
                 }}},
-            axes: [{...axis, space: 70, size: 36, values: (u, ticks, n, s, step) => ticks.map((t) => (step >= 60_000 ? clock(t).slice(0, 5) : clock(t)))},
-                {...axis, size: 64, values: (u, ticks) => ticks.map((y) => (options.format ? options.format(y) : y))}],
+            axes: [{...axis, space: 70, size: 36, values: (u, ticks) => timeTicks(ticks)},
+                {...axis, size: 64, values: (u, ticks) => ticks.map((y) => format(y))}],
             cursor: {sync: {key: shared.key, setSeries: false, scales: ['x', null]}, drag: {x: true, y: false, setScale: false}, points: {size: 7}},
-            series: [{}, ...series()],
+            series: [{}, ...lines.map((one, i) => ({
+                label: one.label, show: !hidden(one), stroke: css(`--line-${i % COLOURS}`), width: 2, spanGaps: false, dash: DASHES[i % DASHES.length],
+                points: {show: (u, s, from, to) => to - from < 2, size: 5},
+            }))],
             hooks: {
                 setCursor: [readCursor],
                 setSelect: [(u) => {
@@ -214,58 +247,28 @@ export function makeChart(host, options) {
                     u.setSelect({left: 0, top: 0, width: 0, height: 0}, false);
                     place.zoom(from, to);
                 }],
-                draw: [drawMarks],
+                drawAxes: [(u) => curves.forEach((one, i) => hidden(one, i) || drawCurve(u, one, curveColour(one), devicePixelRatio || 1))],
+                draw: [(u) => drawMarks(u, allMarks(), css('--ink-2'), css('--card'), devicePixelRatio || 1)],
             },
         }, [xs, ...lines.map((one) => one.ys)], canvas);
-        showRange();
         fillLegend();
+        readCursor(plot);
         holdCursor();
     }
-    function showRange() {
-        const range = currentRange();
-        plot.setScale('x', {min: range.from, max: range.to});
-    }
-    /* Annotations are lines with their words; phases and deploys explain a bend in the curve. */
-    function drawMarks(u) {
-        const ctx = u.ctx, scale = devicePixelRatio || 1;
-        ctx.save();
-        ctx.strokeStyle = ctx.fillStyle = css('--ink-2');
-        ctx.font = `${11 * scale}px system-ui, sans-serif`;
-        ctx.textAlign = 'left';
-        ctx.textBaseline = 'alphabetic';
-        ctx.setLineDash([3 * scale, 3 * scale]);
-        let free = 0;
-        for (const mark of store.rows('annotations').sort((a, b) => a.t - b.t)) {
-            if (!(mark.t >= u.scales.x.min && mark.t <= u.scales.x.max))
-                continue;
-            const x = Math.round(u.valToPos(mark.t, 'x', true));
-            ctx.beginPath();
-            ctx.moveTo(x, u.bbox.top);
-            ctx.lineTo(x, u.bbox.top + u.bbox.height);
-            ctx.stroke();
-            const words = clean(mark.text ?? mark.kind ?? '').slice(0, 24);
-            if (x > free) {
-                const width = ctx.measureText(words).width;
-                const left = Math.min(x + 4 * scale, u.bbox.left + u.bbox.width - width);
-                if (left < free)
-                    continue;
-                ctx.fillText(words, left, u.bbox.top + 10 * scale);
-                free = left + width + 8 * scale;
-            }
-        }
-        ctx.restore();
-    }
-    let shape = '';
-    function redraw(always = false) {
+    function redraw() {
         if (!chart.visible || !canvas.clientWidth)
             return;
-        const now = lines.map((one) => one.label + one.kind + one.hidden).join('\n');
-        if (!plot || now !== shape || always) {
-            shape = now;
+        const range = currentRange();
+        const shape = [...lines, ...curves].map((one, i) => `${one.label}\t${one.kind}\t${hidden(one, i - lines.length)}`).join('\n');
+        const now = {shape, from: range.from, to: range.to, newest: xs[xs.length - 1], points: xs.length, marks: allMarks().map((mark) => mark.t + mark.words).join('\t')};
+        if (plot && Object.keys(now).every((name) => now[name] === drawn[name]))
+            return;
+        if (!plot || drawn.shape !== shape) {
+            drawn = now;
             build();
             return;
         }
-        const range = currentRange();
+        drawn = now;
         plot.batch(() => {
             plot.setData([xs, ...lines.map((one) => one.ys)], false);
             plot.setScale('x', {min: range.from, max: range.to});
@@ -273,20 +276,26 @@ export function makeChart(host, options) {
         holdCursor();
         readCursor(plot);
     }
+    function repaint(always) {
+        const visible = chart.visible;
+        chart.visible ||= always;
+        drawn = {};
+        redraw();
+        chart.visible = visible;
+    }
     function update() {
         const range = currentRange();
-        const key = `${place.get('from')}|${place.get('to')}`;
+        const key = `${place.get('from')}|${place.get('to')}|${range.fixed ?? ''}`;
         if (key !== lastRange && (store.frames > 0 || !range.live)) {
             lastRange = key;
             xs = [];
             lines = [];
             reload();
         }
-        const added = range.live && append(range);
-        const markKey = store.rows('annotations').length + '';
-        if (added || range.live || markKey !== marks)
-            redraw();
-        marks = markKey;
+        curves = options.curves?.() ?? curves;
+        if (options.live)
+            push(store.newest, store.newest > (xs[xs.length - 1] ?? 0) ? options.live() : null);
+        redraw();
     }
     function say(words) {
         setText(message, words);
@@ -295,39 +304,49 @@ export function makeChart(host, options) {
 
     /* ---- reading ---- */
     function fillLegend() {
-        legend.replaceChildren(...lines.map((one, i) => {
-            const s = plot.series[i + 1];
+        const entries = [...lines, ...curves];
+        values = entries.map(() => h('span', {class: 'value'}));
+        legend.replaceChildren(...entries.map((one, i) => {
             const sample = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
             sample.setAttribute('viewBox', '0 0 24 8');
             sample.setAttribute('aria-hidden', 'true');
             const stroke = document.createElementNS('http://www.w3.org/2000/svg', 'line');
-            for (const [name, value] of [['x1', 0], ['x2', 24], ['y1', 4], ['y2', 4], ['stroke-width', 3]])
+            for (const [name, value] of [['x1', 0], ['x2', 24], ['y1', 4], ['y2', 4], ['stroke-width', one.kind ? 2 : 3]])
                 stroke.setAttribute(name, value);
-            stroke.style.stroke = typeof s.stroke === 'function' ? s.stroke(plot, i + 1) : s.stroke;
-            stroke.style.strokeDasharray = (s.dash ?? []).join(' ');
+            stroke.style.stroke = one.kind ? curveColour(one) : colourOf(one);
+            stroke.style.strokeDasharray = (one.kind ? CURVE_DASH[one.kind] : DASHES[i % DASHES.length]).join(' ');
             sample.append(stroke);
-            return h('li', {}, h('button', {type: 'button', 'aria-pressed': String(!one.hidden), title: 'Show or hide this line', onclick: () => {
-                one.hidden = !one.hidden;
+            const out = hidden(one, i - lines.length);
+            return h('li', {}, h('button', {type: 'button', 'aria-pressed': String(!out), title: 'Show or hide this line', onclick: (event) => {
+                off.set(one.label, !out);
                 redraw();
-            }}, sample, h('bdi', {}, one.label), h('span', {class: 'value'})));
+                legend.children[i]?.firstChild.focus();
+                event.preventDefault();
+            }}, sample, h('bdi', {}, one.label), values[i]));
         }));
-        readCursor(plot);
+        if (leftOut)
+            legend.append(h('li', {class: 'quiet'}, 'More lines than a chart can hold; the first are shown.'));
     }
     function readCursor(u) {
-        const at = u.cursor.idx, on = u.cursor.left >= 0 && at !== null && at !== undefined;
-        [...legend.children].forEach((item, i) => {
-            const ys = lines[i]?.ys ?? [];
-            let value = on ? ys[at] : null;
+        const on = u.cursor.left >= 0 && u.cursor.idx !== null && u.cursor.idx !== undefined;
+        const t = on ? held ?? u.posToVal(u.cursor.left, 'x') : store.now();
+        const ahead = on && t > (xs[xs.length - 1] ?? 0) + 2 * stepOf(currentRange());
+        const at = on && !ahead ? u.cursor.idx : null;
+        lines.forEach((one, i) => {
+            let value = at !== null ? one.ys[at] : null;
             if (!on)
-                for (let k = ys.length - 1; k >= Math.max(0, ys.length - 3) && !Number.isFinite(value); k--)
-                    value = ys[k];
-            setText(item.querySelector('.value'), (options.format ?? String)(value ?? undefined));
+                for (let k = one.ys.length - 1; k >= Math.max(0, one.ys.length - 3) && !Number.isFinite(value); k--)
+                    value = one.ys[k];
+            if (values[i])
+                setText(values[i], format(value ?? undefined));
         });
-        setText(figure.querySelector('figcaption'), on && xs[at] ? `${options.title} · ${clock(xs[at])}` : options.title);
+        curves.forEach((one, i) => values[lines.length + i] && setText(values[lines.length + i], format(curveAt(one, at !== null ? xs[at] : t))));
+        setText(caption, on ? `${options.title} · ${dayClock(at !== null ? xs[at] : t)}` : options.title);
     }
     function words(at) {
-        return `${clock(xs[at])}: ` + (lines.filter((one) => !one.hidden).map((one) =>
-            `${one.label} ${!Number.isFinite(one.ys[at]) ? 'no data' : (options.format ?? String)(one.ys[at])}`).join(', ') || 'no lines');
+        const all = [...lines.filter((one) => !hidden(one)).map((one) => `${one.label} ${Number.isFinite(one.ys[at]) ? format(one.ys[at]) : 'no data'}`),
+            ...curves.filter((one, i) => !hidden(one, i)).map((one) => `${one.label} ${format(curveAt(one, xs[at]))}`)];
+        return `${clock(xs[at])}: ` + (all.join(', ') || 'no lines');
     }
     function nearest(t) {
         let low = 0, high = xs.length - 1;
@@ -389,21 +408,22 @@ export function makeChart(host, options) {
         const rows = xs.map((t, i) => i).filter((i) => (xs.length - 1 - i) % every === 0);
         table.replaceChildren(
             h('caption', {}, `${options.title}, ${rows.length} of ${xs.length} points`),
-            h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'Time'), lines.map((one) => h('th', {scope: 'col'}, one.label)))),
+            h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'Time'), [...lines, ...curves].map((one) => h('th', {scope: 'col'}, one.label)))),
             h('tbody', {}, rows.map((i) => h('tr', {}, h('th', {scope: 'row'}, dateTime(xs[i])),
-                lines.map((one) => h('td', {}, (options.format ?? String)(one.ys[i] ?? undefined)))))));
+                lines.map((one) => h('td', {}, format(one.ys[i] ?? undefined))), curves.map((one) => h('td', {}, format(curveAt(one, xs[i]))))))));
     }
 
     const resized = new ResizeObserver(() => {
-        if (plot && canvas.clientWidth)
+        if (plot && canvas.clientWidth && (plot.width !== canvas.clientWidth || plot.height !== canvas.clientHeight))
             plot.setSize({width: Math.max(80, canvas.clientWidth), height: Math.max(80, canvas.clientHeight)});
-        else
+        else if (!plot)
             redraw();
     });
     resized.observe(canvas);
     const stopGap = store.on('gap', reload);
-    seen?.observe(figure);
     charts.add(chart);
+    byFigure.set(figure, chart);
+    seen?.observe(figure);
 
     function close() {
         request = null;
@@ -412,8 +432,18 @@ export function makeChart(host, options) {
         seen?.unobserve(figure);
         stopGap();
         charts.delete(chart);
+        byFigure.delete(figure);
         plot?.destroy();
         figure.remove();
     }
     return chart;
+}
+
+/* Hours and minutes, seconds where ticks are closer, the day where they are further apart or it changes. */
+function timeTicks(ticks) {
+    const apart = ticks.length > 1 ? ticks[1] - ticks[0] : 0;
+    return ticks.map((t) => (apart >= 86_400_000 || (apart >= 3_600_000 && new Date(t).getHours() === 0) ? dateTime(t).slice(5, 10) : apart >= 60_000 ? clock(t).slice(0, 5) : clock(t)));
+}
+function dayClock(t) {
+    return Math.abs(t - store.now()) < 43_200_000 ? clock(t) : dateTime(t);
 }

@@ -62,7 +62,7 @@ export function makeKeys(table) {
         }
         if (event.target.closest?.('input, textarea, select, [contenteditable]'))
             return;
-        if (off || (dialog.open && event.key !== '?'))
+        if (off || (document.querySelector('dialog[open]') && !(dialog.open && event.key === '?')))
             return; /* off: all of them, also ?; the button ? opens the overlay, which has the switch */
         const entry = table.find((known) => known.key === event.key);
         if (!entry)

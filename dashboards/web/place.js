@@ -4,9 +4,10 @@
  *   place.set({filter: 'x'}, {replace: true});                     no step of its own
  *   place.range() → {from, to, live, text}                         ms; live: to is now
  *
- * from: now-15m (default), open (the event's doors), or milliseconds; to: now (default) or milliseconds. */
+ * from: now-15m (default), open (the event's doors), event (its whole window, also what lies ahead), or milliseconds;
+ * to: now (default) or milliseconds. */
 
-export const RANGES = [['now-5m', '5 min'], ['now-15m', '15 min'], ['now-1h', '1 h'], ['now-6h', '6 h'], ['now-24h', '24 h']];
+export const RANGES = [['now-5m', '5 min'], ['now-15m', '15 min'], ['now-1h', '1 h'], ['now-6h', '6 h'], ['now-24h', '24 h'], ['open', 'since doors open'], ['event', 'whole event']];
 const RANGE_DEFAULT = 'now-15m';
 const UNITS = {s: 1e3, m: 60e3, h: 3600e3, d: 86400e3};
 const KEPT = ['from', 'to', 'kiosk', 'theme']; /* stay when the view changes */
@@ -55,15 +56,18 @@ export const place = {
     },
 
     /* Seconds first and last: a range of at least 10 s, whatever the address bar says. */
-    range(now, doorsOpen) {
+    range(now, event) {
         const from = this.get('from') ?? RANGE_DEFAULT, to = this.get('to') ?? 'now';
+        const starts = event?.starts, whole = from === 'event' && Number.isFinite(starts) && event.ends > starts;
+        if (whole)
+            return {from: Math.min(starts, now - 10_000), to: Math.max(event.ends, starts + 10_000), live: now < event.ends, fixed: starts, text: from};
         const end = /^\d{1,15}$/.test(to) ? Number(to) : now;
         const relative = /^now-(\d{1,6})([smhd])$/.exec(from);
         let start = relative ? end - Number(relative[1]) * UNITS[relative[2]]
-            : from === 'open' && Number.isFinite(doorsOpen) ? doorsOpen
+            : from === 'open' && starts < end ? starts
             : /^\d{1,15}$/.test(from) ? Number(from) : end - 15 * UNITS.m;
         start = Math.max(0, Math.min(start, end - 10_000));
-        return {from: start, to: end, live: end === now, text: from + ' to ' + to};
+        return {from: start, to: end, live: end === now, fixed: from === 'open' ? starts : undefined, text: from + ' to ' + to};
     },
     zoom(from, to) {
         if (to - from < 2000)

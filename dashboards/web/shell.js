@@ -28,7 +28,7 @@ export function currentEvent() {
     return store.rows('event')[0] ?? null;
 }
 export function currentRange() {
-    return place.range(store.now(), currentEvent()?.starts);
+    return place.range(store.now(), currentEvent());
 }
 
 export function makeShell(actions) {
@@ -40,8 +40,7 @@ export function makeShell(actions) {
     const pause = h('button', {type: 'button', onclick: actions.pause, title: 'Key p'}, 'Pause');
     const undo = h('button', {type: 'button', onclick: () => place.undoZoom(), hidden: true, title: 'Key z'}, 'Undo zoom');
     const range = h('select', {'aria-label': 'Time range', onchange: () => place.set({from: range.value, to: null})},
-        RANGES.map(([value, name]) => h('option', {value}, name)), h('option', {value: 'open'}, 'since doors open'),
-        h('option', {value: 'custom', hidden: true}, 'zoomed'));
+        RANGES.map(([value, name]) => h('option', {value}, name)), h('option', {value: 'custom', hidden: true}, 'zoomed'));
     const themes = h('select', {'aria-label': 'Colours', onchange: () => {
         remember(THEME, themes.value === 'auto' ? null : themes.value);
         place.set({theme: null}, {replace: true});
@@ -59,7 +58,7 @@ export function makeShell(actions) {
     }}, 'Skip to content');
     const header = h('header', {class: 'top'},
         h('a', {class: 'brand', href: '/event'}, 'Crest'), nav,
-        h('div', {class: 'tools'}, age, undo, range, pause, themes,
+        h('div', {class: 'tools'}, age, undo, range, h('button', {type: 'button', onclick: actions.note, title: 'Key n'}, 'Note'), pause, themes,
             h('button', {type: 'button', onclick: actions.help, 'aria-label': 'Keys and help', title: 'Key ?'}, '?')));
     document.body.append(skip, alarm.element, header, h('section', {'aria-label': 'Age of the data'}, stale), main, kioskBar);
 
@@ -81,8 +80,9 @@ export function makeShell(actions) {
         setAttribute(document.body, 'data-alarm', firing('page').length > 0);
 
         const from = place.get('from') ?? 'now-15m';
-        range.value = place.get('to') === null && (from === 'open' || RANGES.some(([value]) => value === from)) ? from : 'custom';
-        range.querySelector('[value=open]').disabled = !Number.isFinite(currentEvent()?.starts);
+        range.value = place.get('to') === null && RANGES.some(([value]) => value === from) ? from : 'custom';
+        for (const value of ['open', 'event'])
+            range.querySelector(`[value=${value}]`).disabled = !Number.isFinite(currentEvent()?.starts);
         show(undo, place.zooms > 0);
         themes.value = theme();
         setText(pause, shell.paused ? 'Resume' : 'Pause');

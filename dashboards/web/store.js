@@ -17,6 +17,7 @@ export const store = {
     t: 0,              /* the collector's clock at the last frame */
     newest: 0,         /* time of the newest sample we know of */
     frames: 0, lost: false,
+    more: {},          /* section → rows that the frame has no room for */
     receivedAt: 0,     /* performance.now() of the last frame, and of the last that brought newer samples */
     newerAt: 0,
     step: 1000,        /* how far newer samples are apart, as observed */
@@ -60,6 +61,8 @@ export const store = {
             if (Array.isArray(keys))
                 for (const key of keys)
                     this.sections.get(name)?.delete(key);
+        if (kind !== 'alert' && kind !== 'hb')
+            this.more = data.more ?? {};
         this.t = data.t;
         this.receivedAt = performance.now();
         this.frames++;

@@ -66,11 +66,23 @@ export const ALERTS = {
     cache: (since) => ({name: 'CacheLost', state: 'firing', severity: 'ticket', service: 'shop', since, value: 0.04, summary: 'shop: the catalogue cache serves 4% of its requests', description: 'Every miss goes to the database.',
         labels: {service: 'shop', tier: 'app', severity: 'ticket'}, expr: 'commerce:cache_hit_ratio < 0.2'}),
 };
-export const EVENT = (t) => ({name: 'Black Friday', phase: 'rush', starts: t - 240_000, ends: t + 7_200_000, zone: 'Europe/Berlin', countdown_ms: -240_000,
-    markets: Object.fromEntries(MARKETS.map(([market, currency]) => [market, {currency,
-        orders: {now: SALE.orders(t, market), plan: SALE.orders(t, market) * 1.1, last: SALE.orders(t, market) * 0.8},
-        revenue: {now: SALE.revenue(t, market), plan: SALE.revenue(t, market) * 1.1, last: SALE.revenue(t, market) * 0.8},
-        on_pace_for: {orders: 4100, revenue: 320_000}}]))});
+/* An event as the collector sends it: doors opened four minutes before the fixture began, plan and last event by the minute. */
+const DOORS = Math.floor(Date.now() / 60_000) * 60_000 - 240_000, ENDS = DOORS + 7_200_000;
+const PLANNED = {plan: 1.1, last: 0.8};
+const pace = (at) => ({at, low: at * 0.95, high: at * 1.05, plan: at * 1.2, pace: 0.83});
+export const EVENT = (t) => ({name: 'black-friday', title: 'Black Friday', phase: 'rush', starts: DOORS, ends: ENDS, zone: 'Europe/Berlin',
+    countdown_ms: t < DOORS ? DOORS - t : Math.max(0, ENDS - t),
+    markets: Object.fromEntries(MARKETS.map(([market, currency]) => {
+        const beside = (name) => ({now: SALE[name](t, market), ...Object.fromEntries(Object.entries(PLANNED).map(([kind, k]) => [kind, SALE[name](t, market) * k]))});
+        const total = (name) => Object.fromEntries(Object.entries({now: 1, ...PLANNED}).map(([kind, k]) => [kind, SALE[name](0, market) * k * (t - DOORS) / 60_000]));
+        return [market, {currency, orders: beside('orders'), revenue: beside('revenue'), total: {orders: total('orders'), revenue: total('revenue')},
+            on_pace_for: {orders: pace(SALE.orders(0, market) * 120), revenue: pace(SALE.revenue(0, market) * 120)}}];
+    }))});
+/* As GET /api/crest/v1/events/black-friday. */
+export const EVENT_DETAIL = {name: 'black-friday', title: 'Black Friday', zone: 'Europe/Berlin', starts: DOORS, ends: ENDS, phase: 'rush',
+    phases: [{name: 'warm-up', starts: DOORS - 1_800_000}, {name: 'rush', starts: DOORS + 60_000}],
+    markets: Object.fromEntries(MARKETS.map(([market, currency]) => [market, {currency, ...Object.fromEntries(Object.entries(PLANNED).map(([kind, k]) =>
+        [kind, {first_minute: -30, ...Object.fromEntries(['orders', 'revenue'].map((name) => [name, Array.from({length: 150}, (_, i) => SALE[name](DOORS + (i - 30) * 60_000, market) * k)]))}]))}]))};
 
 export async function startFake({port = 0} = {}) {
     const dir = mkdtempSync(join(tmpdir(), 'crest-web-'));
@@ -78,7 +90,7 @@ export async function startFake({port = 0} = {}) {
     const clients = new Set(), sockets = new Set();
     let server = null, extra = {}, removed = {}, seq = 0, epoch = 1, timer = 0, upSince = Date.now() - 900_000;
     const down = []; /* stretches without data: [from, to] */
-    const fake = {url: '', requests: [], streams: 0, refused: 0, ticks: 0, stall: false, quiet: false, refuse: false, delay_ms: 0, set, tick, kill, revive, stop, raw};
+    const fake = {url: '', requests: [], notes: [], noteError: '', hiddenServices: {}, more: undefined, streams: 0, refused: 0, ticks: 0, stall: false, quiet: false, refuse: false, delay_ms: 0, set, tick, kill, revive, stop, raw};
 
     function state(t) {
         const now = sections(t);
@@ -101,7 +113,7 @@ export async function startFake({port = 0} = {}) {
             if (fake.stall)
                 send(res, 'hb', {t});
             else
-                send(res, 'delta', {t, sections: state(t), removed});
+                send(res, 'delta', {t, sections: state(t), removed, more: fake.more});
         removed = {};
     }
     function set(changes) {
@@ -162,9 +174,24 @@ export async function startFake({port = 0} = {}) {
             fake.streams++;
             res.writeHead(200, {'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store'});
             res.write('retry: 2000\n\n');
-            send(res, 'snapshot', {t: Date.now(), sections: state(Date.now())});
+            send(res, 'snapshot', {t: Date.now(), sections: state(Date.now()), more: fake.more});
             clients.add(res);
             req.on('close', () => clients.delete(res));
+        } else if (url.pathname === '/api/crest/v1/events/black-friday') {
+            json(200, {status: 'success', data: EVENT_DETAIL});
+        } else if (url.pathname === '/api/crest/v1/annotations' && req.method === 'POST') {
+            body(req).then((text) => {
+                const note = JSON.parse(text);
+                fake.notes.push({note, origin: req.headers.origin});
+                if (fake.noteError) {
+                    json(400, {status: 'error', errorType: 'bad_data', error: fake.noteError});
+                    return;
+                }
+                set({annotations: {[`w${fake.notes.length}`]: {t: note.t, kind: note.kind, text: note.text, service: note.service, user: ''}}});
+                json(200, {status: 'success', data: {id: fake.notes.length}});
+            });
+        } else if (url.pathname === '/api/crest/v1/state') {
+            json(200, {id: `${epoch}-${seq}`, t: Date.now(), sections: {...state(Date.now()), services: {...state(Date.now()).services, ...fake.hiddenServices}}});
         } else if (url.pathname === '/api/v1/query_range') {
             json(200, {status: 'success', data: {resultType: 'matrix', result: range(url.searchParams)}});
         } else if (url.pathname === '/api/v1/query') {
@@ -184,6 +211,12 @@ export async function startFake({port = 0} = {}) {
                 res.end('not found\n');
             }
         }
+    }
+    async function body(req) {
+        let text = '';
+        for await (const part of req)
+            text += part;
+        return text;
     }
     async function listen(at) {
         server = createServer(handle);

@@ -187,7 +187,7 @@ if (await ready()) {
         await page.locator('#keys-on').focus();
         await page.keyboard.press('Space');
         await page.keyboard.press('Escape');
-        await page.locator('dialog').waitFor({state: 'hidden'});
+        await page.locator('dialog.help').waitFor({state: 'hidden'});
         await page.keyboard.press('3');
         await page.getByRole('button', {name: 'Keys and help'}).press('Enter');
         await page.locator('dialog[open]').waitFor();

@@ -1,6 +1,6 @@
 /* The event: orders and money by market against plan and last event, what is in trouble, what fires, what happened. */
 import {h, setText, setAttribute, show, patchList, stateMark, setState, number, money, ratio, duration, clock, dateTime, store,
-    place, firing, alertWords, firingFor, currentEvent} from '../app.js';
+    place, firing, alertWords, firingFor, currentEvent, plannedEvent, planCurves, planTotal, planVersion} from '../app.js';
 import {makeChart} from '../chart.js';
 
 /* One question for every chart of this view: money is never added up across currencies. */
@@ -45,8 +45,18 @@ function setFigure(element, value, plan, last, format) {
     setAttribute(element, 'data-state', behind < 0.5 ? 'crit' : behind < 0.8 ? 'warn' : 'ok');
 }
 
+/* "4 100 orders (3 900 to 4 300; plan 5 000, 82 %)": where it ends when it goes on as so far, and how sure that is. */
+function paceWords(pace, format, unit) {
+    if (!Number.isFinite(pace?.at))
+        return '';
+    const range = Number.isFinite(pace.low) && Number.isFinite(pace.high) ? `${format(pace.low)} to ${format(pace.high)}` : '';
+    const plan = pace.plan > 0 ? `plan ${format(pace.plan)}, ${ratio(pace.at / pace.plan)}` : '';
+    const aside = [range, plan].filter(Boolean).join('; ');
+    return `${format(pace.at)} ${unit}` + (aside ? ` (${aside})` : '');
+}
+
 export function open(main) {
-    const title = h('h1', {}), phase = h('p', {class: 'phase'});
+    const title = h('h1', {}), phase = h('p', {class: 'phase'}), countdown = h('p', {class: 'countdown'}, h('span', {class: 'figure-name'}), h('strong', {class: 'now'}));
     const cards = h('ul', {class: 'cards markets', 'aria-label': 'Markets'});
     const total = figure('Orders per minute, all markets');
     total.classList.add('total');
@@ -56,50 +66,67 @@ export function open(main) {
     const more = h('p', {class: 'quiet'});
     const alerts = h('ul', {class: 'plain-list'}), quiet = h('p', {class: 'empty'}, '● No alert is firing.');
     const notes = h('ul', {class: 'plain-list notes'}), noNotes = h('p', {class: 'empty'}, 'Nothing was noted yet.');
-    main.append(h('div', {class: 'event-head'}, h('div', {}, title, phase), total), cards, noMarkets,
+    main.append(h('div', {class: 'event-head'}, h('div', {}, title, phase), countdown, total), cards, noMarkets,
         h('section', {'aria-labelledby': 'strip-title'}, h('h2', {id: 'strip-title'}, 'Services'), strip, more), charts,
         h('div', {class: 'columns'},
             h('section', {'aria-labelledby': 'alerts-title'}, h('h2', {id: 'alerts-title'}, 'Alerts'), alerts, quiet),
             h('section', {'aria-labelledby': 'notes-title'}, h('h2', {id: 'notes-title'}, 'What happened'), notes, noNotes)));
 
-    const planLines = (name) => {
-        const lines = [];
-        for (const kind of ['plan', 'last']) {
-            let sum = null;
-            for (const one of Object.values(currentEvent()?.markets ?? {}))
-                if (Number.isFinite(one[name]?.[kind]))
-                    sum = (sum ?? 0) + one[name][kind];
-            if (sum !== null)
-                lines.push([kind === 'plan' ? 'plan, all' : 'last event, all', sum, kind]);
+    const of = (labels) => labels.market || 'all markets';
+    /* Curves are put together once per event and import, not once a second. */
+    function remembered(make) {
+        let at = '', made = [];
+        return () => {
+            const key = `${plannedEvent()?.name}/${planVersion()}`;
+            if (key !== at) {
+                at = key;
+                made = make();
+            }
+            return made;
+        };
+    }
+    function ordersByMarket() {
+        const sums = new Map();
+        for (const one of markets())
+            if (Number.isFinite(one.orders_per_minute))
+                sums.set(one.market, (sums.get(one.market) ?? 0) + one.orders_per_minute);
+        return sums;
+    }
+    /* The sum of all markets against plan and last event comes first; with one market it is that market's own chart. */
+    const totalBox = h('div', {class: 'charts one flat', hidden: true});
+    charts.before(totalBox);
+    let sumChart = null;
+    function followTotal() {
+        const wanted = ordersByMarket().size > 1 && planTotal('orders').length > 0;
+        if (wanted && !sumChart) {
+            sumChart = makeChart(totalBox, {
+                title: 'Orders per minute, all markets', format: number,
+                history: () => [{query: HISTORY, label: (labels) => (labels.__name__ === ORDERS ? 'now' : null)}],
+                live: () => [['now', [...ordersByMarket().values()].reduce((sum, one) => sum + one, 0)]],
+                curves: remembered(() => planTotal('orders')),
+            });
         }
-        return lines;
-    };
+        show(totalBox, sumChart !== null);
+    }
     const orders = makeChart(charts, {
-        title: 'Orders per minute', format: number,
-        history: () => [{query: HISTORY, label: (labels) => (labels.__name__ === ORDERS ? labels.market || 'all markets' : null)}],
-        live: () => {
-            const byMarket = new Map();
-            for (const one of markets())
-                if (Number.isFinite(one.orders_per_minute))
-                    byMarket.set(one.market, (byMarket.get(one.market) ?? 0) + one.orders_per_minute);
-            return [...byMarket, ...planLines('orders')];
-        },
+        title: 'Orders per minute by market', format: number,
+        history: () => [{query: HISTORY, label: (labels) => (labels.__name__ === ORDERS ? of(labels) : null)}],
+        live: () => [...ordersByMarket()],
+        curves: remembered(() => planCurves('orders')),
     });
     const revenues = new Map(); /* currency → chart */
     function revenueChart(currency) {
         revenues.set(currency, makeChart(charts, {
             title: `Revenue per minute, ${currency || 'no currency'}`, format: number,
-            history: () => [{query: HISTORY, label: (labels) => (labels.__name__ === REVENUE && (labels.currency ?? '') === currency ? labels.market || 'all markets' : null)}],
-            live: () => markets().filter((one) => one.currency === currency && Number.isFinite(one.revenue_per_minute))
-                .flatMap((one) => [[one.market, one.revenue_per_minute],
-                    ...['plan', 'last'].filter((kind) => Number.isFinite(one.event?.revenue?.[kind]))
-                        .map((kind) => [`${one.market} ${kind === 'plan' ? 'plan' : 'last event'}`, one.event.revenue[kind], kind])]),
+            history: () => [{query: HISTORY, label: (labels) => (labels.__name__ === REVENUE && (labels.currency ?? '') === currency ? of(labels) : null)}],
+            live: () => markets().filter((one) => one.currency === currency && Number.isFinite(one.revenue_per_minute)).map((one) => [one.market, one.revenue_per_minute]),
+            curves: remembered(() => planCurves('revenue', (market) => plannedEvent()?.markets?.[market]?.currency === currency)),
         }));
     }
 
     function update() {
         const event = currentEvent(), list = markets();
-        setText(title, event?.name ?? 'Event');
+        setText(title, event?.title || event?.name || 'Event');
         tick();
         const sums = {now: null, plan: null, last: null};
         for (const one of list) {
@@ -110,19 +137,25 @@ export function open(main) {
         setFigure(total, sums.now, sums.plan, sums.last, number);
         show(noMarkets, list.length === 0);
         patchList(cards, list, (one) => one.key, (one) => h('li', {class: 'card'}, h('h2', {}, h('bdi', {}, one.market), ' ', h('small', {}, one.currency)),
-            figure('Orders/min'), figure('Revenue/min'), h('p', {class: 'pace'})), (card, one) => {
+            figure('Orders/min'), figure('Revenue/min'), figure('Orders so far'), figure('Revenue so far'), h('p', {class: 'pace'})), (card, one) => {
             setFigure(card.children[1], one.orders_per_minute, one.event?.orders?.plan, one.event?.orders?.last, number);
             setFigure(card.children[2], one.revenue_per_minute, one.event?.revenue?.plan, one.event?.revenue?.last, (x) => money(x, one.currency));
+            const sofar = one.event?.total;
+            show(card.children[3], Boolean(sofar?.orders));
+            show(card.children[4], Boolean(sofar?.revenue));
+            setFigure(card.children[3], sofar?.orders?.now, sofar?.orders?.plan, sofar?.orders?.last, number);
+            setFigure(card.children[4], sofar?.revenue?.now, sofar?.revenue?.plan, sofar?.revenue?.last, (x) => money(x, one.currency));
             const pace = one.event?.on_pace_for;
-            const words = [Number.isFinite(pace?.orders) ? `${number(pace.orders)} orders` : '', Number.isFinite(pace?.revenue) ? money(pace.revenue, one.currency) : '']
-                .filter(Boolean).join(', ');
-            setText(card.children[3], words ? `On pace for ${words}` : '');
+            const words = [paceWords(pace?.orders, (x) => `${number(x)}`, 'orders'), paceWords(pace?.revenue, number, one.currency)].filter(Boolean);
+            setText(card.children[5], words.length ? `On pace for ${words.join('; ')}` : '');
+            show(card.children[5], words.length > 0);
         });
         for (const currency of new Set(list.filter((one) => Number.isFinite(one.revenue_per_minute)).map((one) => one.currency)))
             if (!revenues.has(currency))
                 revenueChart(currency);
-        for (const chart of [orders, ...revenues.values()])
-            chart.update();
+        followTotal();
+        for (const chart of [sumChart, orders, ...revenues.values()])
+            chart?.update();
 
         const services = store.rows('services').sort((a, b) => (b.trouble ?? 0) - (a.trouble ?? 0));
         patchList(strip, services.slice(0, STRIP_MAX), (row) => row.service, () => h('li', {}, h('a', {}, stateMark('unknown'), ' ', h('bdi', {}), h('span', {class: 'why'}))),
@@ -150,24 +183,20 @@ export function open(main) {
     }
     function tick() {
         const event = currentEvent(), now = store.now();
-        if (!event) {
-            setText(phase, 'No event is planned: figures stand without plan and last event.');
-            return;
-        }
-        const words = [event.phase ? `Phase: ${event.phase}` : ''];
-        if (Number.isFinite(event.starts) && now < event.starts)
-            words.push(`doors open in ${duration(event.starts - now)}`);
-        else if (Number.isFinite(event.ends) && now < event.ends)
-            words.push(`open for ${duration(now - event.starts)}, closes in ${duration(event.ends - now)}`);
-        else if (Number.isFinite(event.ends))
-            words.push(`closed ${duration(now - event.ends)} ago`);
-        setText(phase, words.filter(Boolean).join(' · '));
+        const starts = event?.starts, ends = event?.ends;
+        const [what, left] = !event ? ['', 0] : now < starts ? ['Doors open in', starts - now] : now < ends ? ['Ends in', ends - now] : Number.isFinite(ends) ? ['Ended', now - ends] : ['', 0];
+        show(countdown, what !== '');
+        setText(countdown.children[0], what);
+        setText(countdown.children[1], what === 'Ended' ? `${duration(left)} ago` : duration(left));
+        setText(phase, !event ? 'No event is planned: figures stand without plan and last event.'
+            : [event.phase ? `Phase: ${event.phase}` : '', now >= starts && now < ends ? `open for ${duration(now - starts)}` : '',
+                Number.isFinite(starts) ? `doors open ${dateTime(starts)}` : ''].filter(Boolean).join(' · '));
     }
     return {
         update, tick,
         close() {
-            for (const chart of [orders, ...revenues.values()])
-                chart.close();
+            for (const chart of [sumChart, orders, ...revenues.values()])
+                chart?.close();
         },
     };
 }
