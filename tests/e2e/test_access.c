@@ -311,6 +311,7 @@ static void commands_come_through_tls_with_a_password_or_a_token(void **state UN
     const char *basic = strdup(e2e_write("ada", "ada:" PASSWORD "\n")), *wrong = strdup(e2e_write("no", "ada:no\n"));
     const char *sale = strdup(e2e_write("sale.yml", "name: sale\nmarkets: {de: EUR}\n"
                                                     "window: {zone: UTC, starts: 2020-01-01T00:00, length: 1h}\n"));
+    const char *html = strdup(e2e_path("report.html"));
     struct e2e_program *p =
         e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("collector"), "--web-config", d.web_config));
     snprintf(url, sizeof url, "https://localhost:%u", (unsigned)e2e_port(p));
@@ -322,6 +323,7 @@ static void commands_come_through_tls_with_a_password_or_a_token(void **state UN
         check_contains(listed, "sale");
         free(listed);
         free(e2e_run("crest-collector", E2E_ARGS("mark", "note", "-", "hello", IN, files[i]), 0));
+        free(e2e_run("crest-collector", E2E_ARGS("report", "sale", "-o", html, IN, files[i]), 0));
         free(e2e_run("crest-collector", E2E_ARGS("event", "remove", "sale", IN, files[i]), 0));
     }
     free(e2e_run("crest-collector", E2E_ARGS("event", "list", IN, wrong), 1));
@@ -335,6 +337,7 @@ static void commands_come_through_tls_with_a_password_or_a_token(void **state UN
     free((void *)basic);
     free((void *)wrong);
     free((void *)sale);
+    free((void *)html);
     free_doors(&d);
 }
 
