@@ -165,7 +165,7 @@ static void so_far(struct demo *d)
         buf_printf(&words, "%s %s %.0f orders, plan %.0f", words.len ? "," : "", name,
                    json_number_value(json_object_get(orders, "now")),
                    json_number_value(json_object_get(orders, "plan")));
-        if (pace)
+        if (pace && unix_ms() < d->closes_ms)
             buf_printf(&words, " (on pace for %.0f of %.0f)", json_number_value(json_object_get(pace, "at")),
                        json_number_value(json_object_get(pace, "plan")));
     }
