@@ -8,7 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
-
+#include "lib/base/quote.h"
 #include "lib/wire/url.h"
 #include "lib/wire/web_config.h"
 #include "lib/wire/yaml.h"
@@ -205,6 +205,44 @@ int collector_config_check(const char *path, struct problems *problems)
     }
     collector_config_done(&c);
     return r < 0 ? -EINVAL : 0;
+}
+
+static void print_list(struct buf *out, const char *key, char *const *list, size_t n)
+{
+    buf_printf(out, "%s: [", key);
+    for (size_t i = 0; i < n; i++) {
+        buf_str(out, i ? ", " : "");
+        quote_go(out, span_str(list[i]));
+    }
+    buf_str(out, "]\n");
+}
+
+static void print_text(struct buf *out, const char *key, const char *text)
+{
+    if (!text)
+        return;
+    buf_printf(out, "%s: ", key);
+    quote_go(out, span_str(text));
+    buf_char(out, '\n');
+}
+
+int collector_config_print(const struct collector_config *c, struct buf *out)
+{
+    char retention[NUMBER_TEXT_MAX];
+    print_text(out, "listen", c->listen);
+    print_text(out, "external_url", c->external_url);
+    print_text(out, "web_config_file", c->web_config_file);
+    buf_str(out, "storage:\n");
+    print_text(out, "  path", c->data);
+    buf_printf(out, "  retention: %.*s\n", (int)format_duration_ms(retention, c->retention_ms), retention);
+    buf_printf(out, "  durability: %s\n", c->durability == STORE_NORMAL ? "normal" : "full");
+    if (c->series_max)
+        buf_printf(out, "  limits: {series: %llu}\n", (unsigned long long)c->series_max);
+    print_list(out, "rule_files", c->rule_files, c->n_rule_files);
+    print_list(out, "events", c->events, c->n_events);
+    if (c->webhook_url)
+        buf_str(out, "webhook_url: <secret>\n");
+    return buf_error(out);
 }
 
 bool collector_is_rule_file(struct span text)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "collector/store/store.h"
+#include "lib/base/buf.h"
 #include "lib/base/problem.h"
 #include "lib/base/span.h"
 
@@ -35,5 +36,7 @@ MUST_USE int collector_config_load(struct collector_config *c, const char *path,
 MUST_USE int collector_config_check(const char *path, struct problems *problems);
 /* Is it a rule file (a map with `groups` and none of our keys)? What `check` without a kind goes by. */
 bool collector_is_rule_file(struct span text);
+/* What was loaded as YAML that crest-collector reads, without secrets. -ENOMEM. */
+MUST_USE int collector_config_print(const struct collector_config *c, struct buf *out);
 /* A commented crest.yml for `crest-collector init`. */
 extern const char COLLECTOR_CONFIG_EXAMPLE[];

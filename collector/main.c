@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
 #include "lib/base/file.h"
+#include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/base/options.h"
 #include "lib/wire/url.h"
@@ -320,6 +321,7 @@ MUST_USE static int open_rooms(struct collector *c)
         .retention_waits = true, /* for the windows of events */
         .series_max = c->config.series_max,
     };
+    c->room.retention_ms = store.retention_ms;
     r = store_open(&store, &c->store, why, sizeof why);
     if (r < 0) {
         log_error("cannot open the store", "path", "%s", dir, "error", "%s", why);
@@ -358,6 +360,16 @@ MUST_USE static int open_rooms(struct collector *c)
     return r;
 }
 
+/* For /api/v1/status/config; what cannot be shown is not worth a failure. */
+static void show_config(struct collector *c, const struct collector_config *config)
+{
+    struct buf text;
+    buf_init(&text, CONFIG_BYTES_MAX);
+    if (collector_config_print(config, &text) == 0)
+        http_room_config(&c->room, buf_take(&text, NULL));
+    buf_done(&text);
+}
+
 MUST_USE static int start(struct collector *c)
 {
     char why[512] = "";
@@ -369,6 +381,8 @@ MUST_USE static int start(struct collector *c)
     c->room.live = c->live;
     c->room.annotations = c->annotations;
     c->room.events = c->events;
+    c->room.options = c->options;
+    show_config(c, &c->config);
     store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
     struct httpd_config config = {.listen = setting(c, "listen", c->config.listen),
                                   .web_config = c->web_config,
@@ -410,6 +424,8 @@ static void reload(struct collector *c)
         r = load_files(c, &config, &problems);
         r = r < 0 ? r : r2;
     }
+    if (r == 0)
+        show_config(c, &config);
     collector_config_done(&config);
     httpd_daemon_loaded(&c->room.daemon, report(&problems, r) == 0);
     if (r < 0)
@@ -435,12 +451,13 @@ static void stop(struct collector *c)
     annotations_free(c->annotations);
     events_free(c->events);
     web_config_free(c->web_config);
+    free(c->room.config_yaml);
     collector_config_done(&c->config);
 }
 
 static int run(const struct options *options)
 {
-    struct collector c = {.options = options};
+    struct collector c = {.options = options, .room.config_lock = PTHREAD_MUTEX_INITIALIZER};
     enum log_level level = LOG_LEVEL_INFO;
     log_level_parse(options_text(options, "log-level"), &level);
     log_init("crest-collector", level);

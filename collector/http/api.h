@@ -43,6 +43,9 @@ void on_rules(struct httpd_request *r, void *ctx);
 void on_alerts(struct httpd_request *r, void *ctx);
 void on_targets(struct httpd_request *r, void *ctx);
 void on_buildinfo(struct httpd_request *r, void *ctx);
+void on_runtimeinfo(struct httpd_request *r, void *ctx);
+void on_config(struct httpd_request *r, void *ctx);
+void on_flags(struct httpd_request *r, void *ctx);
 void http_metrics(void *ctx, struct httpd *server, struct metric_writer *w); /* of struct httpd_daemon */
 void on_annotate(struct httpd_request *r, void *ctx);
 void on_annotations(struct httpd_request *r, void *ctx);

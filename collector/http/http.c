@@ -1,5 +1,6 @@
 #include "collector/http/api.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
 static const struct httpd_route ROUTES[] = {
@@ -15,6 +16,9 @@ static const struct httpd_route ROUTES[] = {
     {"GET", "/api/v1/alerts", 0, on_alerts, .help = "active alerts"},
     {"GET", "/api/v1/targets", 0, on_targets, .help = "targets, from the agents' own series"},
     {"GET", "/api/v1/status/buildinfo", 0, on_buildinfo, .help = "version"},
+    {"GET", "/api/v1/status/runtimeinfo", 0, on_runtimeinfo, .help = "start, folder, last reload"},
+    {"GET", "/api/v1/status/config", 0, on_config, .help = "the configuration in force"},
+    {"GET", "/api/v1/status/flags", 0, on_flags, .help = "the options in force"},
     {"POST", "/api/crest/v1/annotations", API_BODY_BYTES_MAX, on_annotate, .help = "say that something happened"},
     {"GET", "/api/crest/v1/annotations", 0, on_annotations, .help = "what people said happened (start, end, limit)"},
     {"POST", "/api/crest/v1/events", EVENT_BODY_BYTES_MAX, on_event_import, .help = "import an event and its plan"},
@@ -40,6 +44,7 @@ int http_start(struct http_room *room, struct httpd_config *config, struct httpd
 {
     config->routes = ROUTES;
     config->ctx = room;
+    room->started_ms = unix_ms();
     room->daemon.program = "crest-collector";
     room->daemon.metrics = http_metrics;
     room->daemon.reloads = true;

@@ -8,6 +8,7 @@
  * Source of the shapes: prometheus.io/docs/prometheus/latest/querying/api. */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "collector/event/annotations.h"
@@ -20,6 +21,8 @@
 #include "collector/store/store.h"
 #include "lib/httpd/httpd_daemon.h"
 
+#define HTTP_SECRET "<secret>" /* stands for what may hold a password */
+
 struct http_room { /* borrowed parts; must outlive the server */
     struct store *store;
     struct query_engine *query;
@@ -29,9 +32,16 @@ struct http_room { /* borrowed parts; must outlive the server */
     struct live *live;
     struct annotations *annotations;
     struct events *events;
-    struct httpd_daemon daemon; /* filled in by http_start, but for ready and how loading went */
+    const struct options *options; /* shown by /api/v1/status/flags */
+    int64_t retention_ms;
+    int64_t started_ms;          /* by http_start */
+    pthread_mutex_t config_lock; /* over config_yaml; PTHREAD_MUTEX_INITIALIZER */
+    char *config_yaml;           /* of http_room_config; the owner of the room frees the last one */
+    struct httpd_daemon daemon;  /* filled in by http_start, but for ready and how loading went */
     atomic_ulong writes_decoded_bytes, writes_refused_busy, writes_refused_bad,
         writes_refused_failed; /* nothing was stored: disk full, I/O error */
 };
+/* What /api/v1/status/config shows from now on: malloc'd, taken; without secrets. */
+void http_room_config(struct http_room *room, char *yaml);
 MUST_USE int http_start(struct http_room *room, struct httpd_config *config, struct httpd **ret, char *why,
                         size_t why_bytes);

@@ -465,6 +465,14 @@ bool options_given(const struct options *o, const char *name)
     return value_of(o, name, OPT_END)->given;
 }
 
+const struct option_def *options_def(const struct options *o, size_t i)
+{
+    for (const struct option_def *d = o->program->options; d->name; d++)
+        if (option_applies(d, o->command->name) && i-- == 0)
+            return d;
+    return NULL;
+}
+
 const char *options_text(const struct options *o, const char *name)
 {
     return value_of(o, name, OPT_END)->text; /* of any type: as the user typed it */

@@ -76,6 +76,8 @@ size_t options_operand_count(const struct options *o);
 const char *options_operand(const struct options *o, size_t i);
 /* Was it given by flag or environment? */
 bool options_given(const struct options *o, const char *name);
+/* The i-th option that goes with the command, in the table's order; NULL past the last. */
+const struct option_def *options_def(const struct options *o, size_t i);
 /* The value: given, else fallback; NULL when neither. Asking for an unknown name or a wrong type is a bug (assert).
  * options_text answers for every type that has a value, as it was typed; the others give 0 when there is none. */
 const char *options_text(const struct options *o, const char *name);

@@ -163,10 +163,45 @@ static void every_endpoint_has_prometheus_shape(void **state)
     data = data_of("/api/v1/status/buildinfo", 200, NULL);
     assert_int_equal(strncmp(json_string_value(json_object_get(data, "version")), "3.", 2), 0);
     json_decref(data);
+    data = data_of("/api/v1/status/runtimeinfo", 200, NULL);
+    check_members("runtimeinfo", data,
+                  (const char *const[]){"startTime", "serverTime", "CWD", "hostname", "reloadConfigSuccess",
+                                        "lastConfigTime", "storageRetention", NULL});
+    assert_true(json_is_true(json_object_get(data, "reloadConfigSuccess")));
+    assert_string_equal(json_string_value(json_object_get(data, "storageRetention")), "30d");
+    json_decref(data);
     data = data_of("/api/v1/metadata", 200, NULL);
     assert_true(json_object_size(data) > 0);
     json_decref(data);
     stop_all();
+}
+
+static void what_is_in_force_is_told_without_secrets(void **state)
+{
+    (void)state;
+    const char *config =
+        e2e_write("crest.yml", "webhook_url: http://127.0.0.1:9/hook/t0ken\nstorage: {retention: 10d}\n"
+                               "external_url: http://crest.example\n");
+    collector = e2e_start("crest-collector", E2E_ARGS("--config", config, "--data", e2e_path("data"), "--webhook-url",
+                                                      "http://127.0.0.1:9/hook/t0ken", "--stream-clients", "77"));
+    json_t *data = data_of("/api/v1/status/config", 200, NULL);
+    const char *yaml = json_string_value(json_object_get(data, "yaml"));
+    check_contains(yaml, "external_url: \"http://crest.example\"\n");
+    check_contains(yaml, "  retention: 10d\n");
+    check_contains(yaml, "webhook_url: <secret>\n");
+    assert_null(strstr(yaml, "t0ken"));
+    json_decref(data);
+    data = data_of("/api/v1/status/flags", 200, NULL);
+    assert_string_equal(json_string_value(json_object_get(data, "stream-clients")), "77");
+    assert_string_equal(json_string_value(json_object_get(data, "webhook-url")), "<secret>");
+    assert_string_equal(json_string_value(json_object_get(data, "durability")), "full");
+    assert_null(json_object_get(data, "starts")); /* of another command */
+    json_decref(data);
+    data = data_of("/api/v1/status/runtimeinfo", 200, NULL);
+    assert_string_equal(json_string_value(json_object_get(data, "storageRetention")), "10d");
+    json_decref(data);
+    e2e_stop(collector);
+    collector = NULL;
 }
 
 static void debians_promtool_asks_us(void **state)
@@ -203,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(every_endpoint_has_prometheus_shape, e2e_teardown),
+        cmocka_unit_test_teardown(what_is_in_force_is_told_without_secrets, e2e_teardown),
         cmocka_unit_test_teardown(debians_promtool_asks_us, e2e_teardown),
     };
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);
