@@ -69,7 +69,7 @@ if [ -t 0 ] && [ "${YES-}" != 1 ]; then
 fi
 
 # ---- install, and start nothing ----
-policy=/usr/sbin/policy-rc.d
+policy=${CREST_POLICY_RC_D:-/usr/sbin/policy-rc.d} # another one for the test of this script
 saved=$policy.before-crest # an interrupted run leaves it: then it is still the one to put back
 restore_policy() {
     if [ -e "$saved" ]; then $as_root mv -f "$saved" "$policy"; else $as_root rm -f "$policy"; fi
