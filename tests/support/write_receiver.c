@@ -7,7 +7,7 @@
 
 #include "lib/wire/remote_write.h"
 
-#define SAMPLES_MAX 20000u
+#define SAMPLES_MAX 40000u
 
 struct kept {
     char name[64];
