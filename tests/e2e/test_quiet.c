@@ -1,6 +1,6 @@
 /* A shop that is well pages nobody: not while it is quiet, not when eight times the visitors come. And it does page when it is not.
  *
- * QUIET_SECONDS (16) of the usual visitors, SPIKE_SECONDS (8) of eight times as many; `make quiet` takes ten minutes and two. */
+ * QUIET_SECONDS (12) of the usual visitors, SPIKE_SECONDS (8) of eight times as many; `make quiet` takes ten minutes and two. */
 #include <math.h>
 #include <string.h>
 
@@ -70,7 +70,7 @@ static void check_rules_are_well(struct sale *s)
 static void a_shop_that_is_well_pages_nobody_and_one_that_is_not_does(void **state)
 {
     (void)state;
-    int64_t quiet_s = seconds_of("QUIET_SECONDS", 16), spike_s = seconds_of("SPIKE_SECONDS", 8), at_us = 0;
+    int64_t quiet_s = seconds_of("QUIET_SECONDS", 12), spike_s = seconds_of("SPIKE_SECONDS", 8), at_us = 0;
     struct sale *s = sale_open();
     struct customers *c = customers_start(s->shop, CHECKOUTS_PER_S * SPIKE, BROWSERS_PER_S * SPIKE);
     customers_pace(c, CHECKOUTS_PER_S, BROWSERS_PER_S);

@@ -309,7 +309,7 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     m->f->config.now_ms = model_now;
     m->f->config.now_ctx = m;
     open_again(m->f);
-    uint64_t ops = 6000 / check_slowness();
+    uint64_t ops = 4000 / check_slowness();
     const char *wanted = getenv("CREST_MODEL_OPS");
     if (wanted)
         check_ok(parse_u64(wanted, UINT64_MAX, &ops));

@@ -253,7 +253,7 @@ static void ten_million_records_take_no_more_memory_than_none(void **state)
     struct hdr *h = made(HOUR_US, 3);
     size_t bytes = hdr_memory_bytes(h), heap = mallinfo2().uordblks;
     assert_true(bytes < 200000); /* what the load generator keeps per step and thread */
-    uint64_t n = 10000000 / check_slowness();
+    uint64_t n = 4000000 / check_slowness();
     for (uint64_t i = 0; i < n; i++)
         hdr_record(h, random_value(&r, 2 * HOUR_US));
     assert_int_equal(hdr_count(h), n);
