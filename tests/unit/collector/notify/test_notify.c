@@ -117,7 +117,7 @@ static double counter(const struct notify *n, const char *series)
 }
 static bool counter_reaches(const struct notify *n, const char *series, double v, int64_t timeout_ms)
 {
-    for (int64_t end = mono_us() + timeout_ms * 1000; mono_us() < end; sleep_us(5000))
+    for (int64_t end = mono_us() + timeout_ms * 1000 * check_patience(); mono_us() < end; sleep_us(5000))
         if (counter(n, series) >= v)
             return true;
     return false;

@@ -111,7 +111,7 @@ static void children_end_with_their_parent(void **state)
     close(fds[1]);
     char path[64], *text = NULL;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)child);
-    int64_t until = mono_us() + 5000000;
+    int64_t until = mono_us() + 5000000 * (int64_t)check_patience();
     for (;;) { /* gone, or a zombie that init has not collected */
         if (file_read(path, 4096, &text, NULL) < 0)
             break;

@@ -389,7 +389,7 @@ static void httpd_speaks_http_1_0(void **state)
     struct raw_reply reply = raw_read(fd);
     assert_true(raw_body_is(&reply, "hello GET"));
     raw_done(&reply);
-    assert_true(raw_ends_within(fd, 2000));
+    assert_true(raw_ends_within(fd, RAW_TIMEOUT_MS));
     close(fd);
 }
 
@@ -408,7 +408,7 @@ static void httpd_answers_a_client_that_says_no_more_and_lets_it_go(void **state
         raw_done(&reply);
     }
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) { /* not only after the idle time of two minutes */
-        assert_true(raw_ends_within(fds[i], 3000));
+        assert_true(raw_ends_within(fds[i], RAW_TIMEOUT_MS));
         close(fds[i]);
     }
 }
@@ -427,7 +427,7 @@ static void httpd_survives_requests_that_are_not_http(void **state)
         int fd = raw_connect(port);
         raw_send(fd, JUNK[i]);
         shutdown(fd, SHUT_WR);
-        if (!raw_ends_within(fd, 3000))
+        if (!raw_ends_within(fd, RAW_TIMEOUT_MS))
             fail_msg("junk %zu keeps its connection", i);
         close(fd);
         fd = raw_connect(port); /* and every beginning of it, left by the client */

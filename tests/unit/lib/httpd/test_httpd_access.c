@@ -276,7 +276,7 @@ static void httpd_speaks_tls(void **state)
     /* plain HTTP gets nothing */
     int fd = raw_connect(f->port);
     raw_send(fd, GET("/user", ""));
-    assert_true(raw_ends_within(fd, 3000));
+    assert_true(raw_ends_within(fd, RAW_TIMEOUT_MS));
     close(fd);
 }
 
@@ -287,7 +287,7 @@ static void httpd_cuts_a_handshake_that_does_not_go_on(void **state)
     int fd = raw_connect(f->port);
     raw_send_bytes(fd, "\x16\x03\x01\x02", 4);
     int64_t begun = mono_us();
-    assert_true(raw_ends_within(fd, 5000));
+    assert_true(raw_ends_within(fd, RAW_TIMEOUT_MS));
     assert_true(mono_us() - begun > 700000);
     close(fd);
 }

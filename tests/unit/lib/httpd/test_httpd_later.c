@@ -267,7 +267,7 @@ static void httpd_knows_when_the_client_of_a_deferred_request_has_gone(void **st
     assert_false(httpd_is_gone(r1));
     assert_false(httpd_is_gone(r2));
     close(leaving);
-    for (int i = 0; i < 200 && !httpd_is_gone(r2); i++)
+    for (int i = 0; i < 3000 && !httpd_is_gone(r2); i++)
         sleep_us(10000);
     assert_true(httpd_is_gone(r2));
     assert_false(httpd_is_gone(r1));
