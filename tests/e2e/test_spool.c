@@ -82,14 +82,19 @@ static bool spool_is_empty(void *ctx)
     return agent_metric(e->agent, e->port, "crest_agent_spool_records") == 0;
 }
 
+/* How many of those pages are there; fails the test when they do not stand in the order of their scrapes, however they came. */
 static size_t stored_pages(const struct e2e_program *collector, unsigned first, unsigned last)
 {
     size_t n = 0;
+    unsigned before = 0;
     json_t *result = query(collector, "page_number[1h]");
     json_t *values = json_object_get(json_array_get(result, 0), "values");
     for (size_t i = 0; i < json_array_size(values); i++) {
         unsigned at = (unsigned)strtoul(json_string_value(json_array_get(json_array_get(values, i), 1)), NULL, 10);
         n += at >= first && at <= last;
+        if (i && at <= before)
+            check_failed("page %u stands behind page %u", at, before);
+        before = at;
     }
     json_decref(result);
     return n;
