@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/store/cut.h"
+
 struct extent_group {
     struct extent_ref *refs; /* by min_ms, then id */
     size_t n, cap;
@@ -66,20 +68,27 @@ static bool before(const struct extent_ref *a, const struct extent_ref *b)
     return a->min_ms != b->min_ms ? a->min_ms < b->min_ms : a->id < b->id;
 }
 
-static int add_locked(struct extent_dir *dir, const struct extent_ref *ref)
+static int reserve_locked(struct extent_dir *dir, uint32_t group, size_t n)
 {
     struct extent_group *g;
-    int r = make_group(dir, ref->group, &g);
-    if (r < 0)
+    int r = make_group(dir, group, &g);
+    if (r < 0 || g->cap - g->n >= n)
         return r;
-    if (g->n == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 4;
-        struct extent_ref *refs = realloc(g->refs, cap * sizeof *refs);
-        if (!refs)
-            return -ENOMEM;
-        g->refs = refs;
-        g->cap = cap;
-    }
+    size_t cap = g->cap ? g->cap : 4;
+    while (cap - g->n < n)
+        cap *= 2;
+    struct extent_ref *refs = realloc(g->refs, cap * sizeof *refs);
+    if (!refs)
+        return -ENOMEM;
+    g->refs = refs;
+    g->cap = cap;
+    return 0;
+}
+
+/* There is room for it. */
+static void add_locked(struct extent_dir *dir, const struct extent_ref *ref)
+{
+    struct extent_group *g = group_at(dir, ref->group);
     size_t at = g->n;
     while (at > 0 && before(ref, &g->refs[at - 1])) /* nearly always the newest */
         at--;
@@ -90,13 +99,14 @@ static int add_locked(struct extent_dir *dir, const struct extent_ref *ref)
     g->gap_to = 0;
     dir->n++;
     dir->n_bytes += ref->n_bytes;
-    return 0;
 }
 
 int extent_dir_add(struct extent_dir *dir, const struct extent_ref *ref)
 {
     pthread_rwlock_wrlock(&dir->lock);
-    int r = add_locked(dir, ref);
+    int r = reserve_locked(dir, ref->group, 1);
+    if (r == 0)
+        add_locked(dir, ref);
     pthread_rwlock_unlock(&dir->lock);
     return r;
 }
@@ -113,7 +123,7 @@ int extent_dir_list(struct extent_dir *dir, uint32_t group, uint32_t last_id, st
         r = refs ? 0 : -ENOMEM;
     }
     for (size_t i = 0; refs && i < g->n; i++) {
-        if (g->refs[i].id > last_id)
+        if (g->refs[i].since > last_id)
             continue;
         refs[n] = g->refs[i];
         refs[n++].bytes = NULL; /* not the caller's to touch */
@@ -133,7 +143,7 @@ bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_i
     const struct extent_group *g = group_at(dir, group);
     for (size_t i = g ? g->n : 0; !found && i-- > 0;) { /* queries ask for what is new */
         const struct extent_ref *ref = &g->refs[i];
-        found = ref->id <= last_id && ref->min_ms <= max_ms && ref->max_ms >= min_ms;
+        found = ref->since <= last_id && ref->min_ms <= max_ms && ref->max_ms >= min_ms;
     }
     pthread_rwlock_unlock(&dir->lock);
     return found;
@@ -235,20 +245,91 @@ size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms,
     return n;
 }
 
+static void remove_locked(struct extent_dir *dir, uint32_t group, uint32_t id)
+{
+    struct extent_ref *ref = find(dir, group, id);
+    if (!ref)
+        return;
+    struct extent_group *g = dir->groups[group];
+    dir->n--;
+    dir->n_bytes -= ref->n_bytes;
+    dir->n_bad -= ref->bad;
+    free(ref->bytes);
+    size_t at = (size_t)(ref - g->refs);
+    memmove(ref, ref + 1, (g->n - at - 1) * sizeof *ref);
+    g->n--;
+}
+
 void extent_dir_remove(struct extent_dir *dir, uint32_t group, uint32_t id)
 {
     pthread_rwlock_wrlock(&dir->lock);
-    struct extent_ref *ref = find(dir, group, id);
-    if (ref) {
-        struct extent_group *g = dir->groups[group];
-        dir->n--;
-        dir->n_bytes -= ref->n_bytes;
-        dir->n_bad -= ref->bad;
-        free(ref->bytes);
-        size_t at = (size_t)(ref - g->refs);
-        memmove(ref, ref + 1, (g->n - at - 1) * sizeof *ref);
-        g->n--;
+    remove_locked(dir, group, id);
+    pthread_rwlock_unlock(&dir->lock);
+}
+
+/* ---- merging ---- */
+static size_t alike_in(const struct extent_group *g, const struct extent_wanted *wanted, struct extent_ref *refs)
+{
+    for (size_t first = 0; first < g->n; first++) {
+        const struct extent_ref *like = &g->refs[first];
+        size_t n = 0;
+        if (like->level == EXTENT_LEVEL_FULL)
+            continue;
+        int64_t day_ms = day_start_ms(like->min_ms);
+        bool over = day_ms < day_start_ms(wanted->over_before_ms);
+        for (size_t i = first; i < g->n && n < EXTENT_ALIKE_MAX && day_start_ms(g->refs[i].min_ms) == day_ms; i++) {
+            const struct extent_ref *ref = &g->refs[i];
+            if (ref->level != EXTENT_LEVEL_FULL && (over || ref->level == like->level) && !ref->bad &&
+                ref->id <= wanted->last_id)
+                refs[n++] = *ref;
+        }
+        if (n >= (over ? 2 : wanted->least))
+            return n;
     }
+    return 0;
+}
+
+size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at_group, const struct extent_wanted *wanted,
+                        struct extent_ref *refs)
+{
+    size_t n = 0;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (; *at_group < dir->n_groups; ++*at_group) {
+        const struct extent_group *g = dir->groups[*at_group];
+        n = g && g->n >= 2 ? alike_in(g, wanted, refs) : 0;
+        if (n)
+            break;
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    return n;
+}
+
+int extent_dir_reserve(struct extent_dir *dir, uint32_t group, size_t n)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    int r = reserve_locked(dir, group, n);
+    pthread_rwlock_unlock(&dir->lock);
+    return r;
+}
+
+bool extent_dir_has(struct extent_dir *dir, uint32_t group, const uint32_t *ids, size_t n)
+{
+    bool all = true;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (size_t i = 0; i < n; i++)
+        all = all && find(dir, group, ids[i]);
+    pthread_rwlock_unlock(&dir->lock);
+    return all;
+}
+
+void extent_dir_replace(struct extent_dir *dir, uint32_t group, const uint32_t *ids, size_t n,
+                        const struct extent_ref *refs, size_t n_refs)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    for (size_t i = 0; i < n; i++)
+        remove_locked(dir, group, ids[i]);
+    for (size_t i = 0; i < n_refs; i++)
+        add_locked(dir, &refs[i]);
     pthread_rwlock_unlock(&dir->lock);
 }
 

@@ -5,8 +5,8 @@
  *   r = extent_dir_add(&dir, &(struct extent_ref){.id = 7, .group = 0, …});           // writer
  *   r = extent_dir_list(&dir, group, last_id, &refs, &n);                               // any thread; malloc, free(refs)
  *
- * Extents are immutable and numbered in the order of sealing, so a reader's view is "up to this number". Adding and removing
- * is the writer's; everything takes the lock for a moment. In a store without files the refs own the extents' bytes. */
+ * Extents are immutable and numbered in the order of making, so a reader's view is "up to this number"; one that took others'
+ * place is in the views that had all of them. Adding, replacing and removing is the writer's; everything takes the lock for a moment. In a store without files the refs own the extents' bytes. */
 #pragma once
 
 #include <pthread.h>
@@ -16,9 +16,12 @@
 
 #include "lib/base/macros.h"
 
+#define EXTENT_LEVEL_FULL 255u
 struct extent_ref {
     uint32_t id, group, n_bytes;
-    bool bad; /* damaged: skipped by readers */
+    uint32_t since; /* in views from this extent on: its own number, or the last of those it was merged from */
+    uint8_t level;  /* how often its samples were merged; EXTENT_LEVEL_FULL: never again */
+    bool bad;       /* damaged: skipped by readers */
     int64_t min_ms, max_ms;
     uint8_t *bytes; /* NULL: in the table ext */
 };
@@ -45,6 +48,24 @@ int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group);
 size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, uint32_t *ids, size_t max);
 /* A copy of the bytes of a store without files. -ENOENT: removed meanwhile. */
 MUST_USE int extent_dir_copy(struct extent_dir *dir, uint32_t group, uint32_t id, uint8_t **ret, size_t *ret_n);
+/* Extents of a group that should be one: of one day and level, when there are `least` of them; once the day is over all that are not
+ * full, when there are two. *at_group is moved to the first group that has some; refs[EXTENT_ALIKE_MAX] in ascending order of
+ * time. 0: there are none. */
+#define EXTENT_ALIKE_MAX 16u
+struct extent_wanted {
+    uint32_t last_id;       /* no later one */
+    size_t least;           /* >= 2 */
+    int64_t over_before_ms; /* days before this one's get no more samples, or few */
+};
+size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at_group, const struct extent_wanted *wanted,
+                        struct extent_ref *refs);
+/* Room for n more, so that extent_dir_replace() cannot fail. -ENOMEM. */
+MUST_USE int extent_dir_reserve(struct extent_dir *dir, uint32_t group, size_t n);
+/* Are all of them still there? */
+bool extent_dir_has(struct extent_dir *dir, uint32_t group, const uint32_t *ids, size_t n);
+/* All at once for everyone who looks. extent_dir_reserve() was called for the n_refs. */
+void extent_dir_replace(struct extent_dir *dir, uint32_t group, const uint32_t *ids, size_t n,
+                        const struct extent_ref *refs, size_t n_refs);
 /* Remember that it is damaged; counted once. */
 void extent_dir_mark_bad(struct extent_dir *dir, uint32_t group, uint32_t id);
 /* Ids and groups of up to max extents that end before cutoff_ms, but not those that spared(ctx, ref) wants kept. spared NULL:

@@ -31,10 +31,11 @@ static int load_extents(struct store *s)
         int64_t id = db_i64(s->db, SQL_EXT_LIST, 0), group = db_i64(s->db, SQL_EXT_LIST, 1);
         struct extent_ref ref = {.min_ms = db_i64(s->db, SQL_EXT_LIST, 2),
                                  .max_ms = db_i64(s->db, SQL_EXT_LIST, 3),
-                                 .n_bytes = (uint32_t)db_i64(s->db, SQL_EXT_LIST, 4)};
+                                 .n_bytes = (uint32_t)db_i64(s->db, SQL_EXT_LIST, 4),
+                                 .level = (uint8_t)db_i64(s->db, SQL_EXT_LIST, 5)};
         if (id < 1 || id >= UINT32_MAX || group < 0 || group >= SERIES_LIMIT / EXTENT_SERIES_MAX)
             continue; /* no row of ours */
-        ref.id = (uint32_t)id;
+        ref.id = ref.since = (uint32_t)id;
         ref.group = (uint32_t)group;
         r = extent_dir_add(&s->extents, &ref);
         if (r < 0) {

@@ -2,9 +2,11 @@
 #include <errno.h>
 
 #include "collector/store/store_inside.h"
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
 #define NO_GROUP UINT32_MAX
+#define RELIST_MAX 1000
 
 int store_reader_open(struct store *s, struct store_reader **ret)
 {
@@ -18,6 +20,10 @@ int store_reader_open(struct store *s, struct store_reader **ret)
     head_hold(rd->view.active);
     if (rd->view.frozen)
         head_hold(rd->view.frozen);
+    rd->next = s->readers;
+    if (rd->next)
+        rd->next->previous = rd;
+    s->readers = rd;
     pthread_mutex_unlock(&s->view_lock);
     *ret = rd;
     return 0;
@@ -45,6 +51,15 @@ void store_reader_close(struct store_reader *rd)
 {
     if (!rd)
         return;
+    struct store *s = rd->store;
+    pthread_mutex_lock(&s->view_lock);
+    if (rd->next)
+        rd->next->previous = rd->previous;
+    if (rd->previous)
+        rd->previous->next = rd->next;
+    else
+        s->readers = rd->next;
+    pthread_mutex_unlock(&s->view_lock);
     leave_group(rd);
     store_connection_put(rd->store, rd->db);
     head_release(rd->view.active);
@@ -275,7 +290,8 @@ static int read_extent(struct store_reader *rd, size_t i, unsigned ord, struct r
     return append(in, t + from, bits + from, at.has_starts ? starts + from : NULL, to - from);
 }
 
-static int read_sealed(struct store_reader *rd, uint32_t id, struct reading *in)
+/* -ESTALE: an extent is gone; merged into another one, which a new list has, or retired. */
+static int read_listed(struct store_reader *rd, uint32_t id, struct reading *in)
 {
     int r = enter_group(rd, id / EXTENT_SERIES_MAX);
     for (size_t i = 0; r == 0 && i < rd->n_refs; i++) {
@@ -289,10 +305,24 @@ static int read_sealed(struct store_reader *rd, uint32_t id, struct reading *in)
             extent_dir_mark_bad(&rd->store->extents, rd->group, ref->id);
             ref->bad = true;
             r = 0;
-        } else if (r == -ENOENT) { /* retired since the reader was opened */
-            ref->bad = true;
-            r = 0;
+        } else if (r == -ENOENT) {
+            r = -ESTALE;
         }
+    }
+    return r;
+}
+
+static int read_sealed(struct store_reader *rd, uint32_t id, struct reading *in)
+{
+    int r;
+    for (int tries = 0; (r = read_listed(rd, id, in)) == -ESTALE; tries++) {
+        if (tries >= RELIST_MAX)
+            return -EIO; /* the list has what the file has lost */
+        if (tries)
+            sleep_us(1000); /* the list follows right after the file */
+        leave_group(rd);
+        in->columns->n = 0;
+        in->ascending = true;
     }
     return r;
 }

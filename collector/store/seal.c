@@ -1,238 +1,48 @@
 /* Sealing: the frozen head becomes extents, group by group between commits; then one transaction writes them and trims the log.
  * And its opposite, retention. */
 #include <errno.h>
-#include <limits.h>
 
 #include "collector/store/store_inside.h"
 #include "collector/store/store_sql.h"
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
-#define DAY_MS                                                                                                         \
-    (24 * INT64_C(3600000)) /* no extent crosses a day, so that retention and, later, day files cut between them */
-#define RETIRE_AT_ONCE 64   /* rows per transaction: some megabytes, so that commits do not wait long */
+#define RETIRE_AT_ONCE 64 /* rows per transaction: some megabytes, so that commits do not wait long */
 #define SEAL_RETRY_US 5000000
 
-/* ---- gathering one group's samples ---- */
-struct gathered { /* the columns of all series of a group, one after the other */
-    int64_t *t_ms, *start_ms;
-    uint64_t *bits;
-    size_t n, cap;
-    bool has_starts, ascending; /* of the series being gathered */
-    int64_t last_ms;
-};
-struct gathered_series {
-    unsigned ord;
-    size_t from, to;
-    bool has_starts;
-};
-
-static int reserve(struct gathered *g, size_t n)
-{
-    if (g->cap - g->n >= n)
-        return 0;
-    size_t cap = g->cap ? g->cap : 8192;
-    while (cap - g->n < n)
-        cap *= 2;
-    int64_t *t = realloc(g->t_ms, cap * sizeof *t);
-    if (t)
-        g->t_ms = t;
-    int64_t *starts = t ? realloc(g->start_ms, cap * sizeof *starts) : NULL;
-    if (starts)
-        g->start_ms = starts;
-    uint64_t *bits = starts ? realloc(g->bits, cap * sizeof *bits) : NULL;
-    if (!bits)
-        return -ENOMEM;
-    g->bits = bits;
-    g->cap = cap;
-    return 0;
-}
-
-static int gather_run(void *ctx, const struct head_run *run)
+/* ---- one group of the frozen head ---- */
+static int take_run(void *ctx, const struct head_run *run)
 {
     struct gathered *g = ctx;
-    int r = reserve(g, run->n);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < run->n; i++) {
-        int64_t t = head_run_ms(run, i), start = run->starts ? run->starts[i] : 0;
-        g->ascending = g->ascending && (t > g->last_ms || g->last_ms == INT64_MIN);
-        g->last_ms = t;
-        g->t_ms[g->n] = t;
-        g->start_ms[g->n] = start;
-        g->has_starts = g->has_starts || start != 0;
-        g->bits[g->n++] = run->bits[i];
-    }
-    return 0;
+    int r = gathered_reserve(g, run->n);
+    for (size_t i = 0; r == 0 && i < run->n; i++)
+        gathered_add(g, head_run_ms(run, i), run->starts ? run->starts[i] : 0, run->bits[i]);
+    return r;
 }
 
-struct row {
-    int64_t t_ms, start_ms;
-    uint64_t bits;
-};
-static int by_time(const void *a, const void *b)
+static int gather_group(struct store *s, uint32_t group, struct gathered *g)
 {
-    int64_t x = ((const struct row *)a)->t_ms, y = ((const struct row *)b)->t_ms;
-    return (x > y) - (x < y);
-}
-
-/* Late samples stand behind: bring the series' part into order. A head has no time twice; if it had, the extent would be
- * unreadable, so the second one is dropped all the same. */
-static int sort_from(struct gathered *g, size_t from)
-{
-    size_t n = g->n - from;
-    struct row *rows = malloc(n * sizeof *rows);
-    if (!rows)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        rows[i] = (struct row){g->t_ms[from + i], g->start_ms[from + i], g->bits[from + i]};
-    qsort(rows, n, sizeof *rows, by_time);
-    g->n = from;
-    for (size_t i = 0; i < n; i++) {
-        if (i && rows[i].t_ms == rows[i - 1].t_ms)
-            continue;
-        g->t_ms[g->n] = rows[i].t_ms;
-        g->start_ms[g->n] = rows[i].start_ms;
-        g->bits[g->n++] = rows[i].bits;
-    }
-    free(rows);
-    return 0;
-}
-
-static int gather_group(struct store *s, uint32_t group, struct gathered *g, struct gathered_series *series,
-                        size_t *ret_n)
-{
-    size_t n = 0;
-    g->n = 0;
-    for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
+    int r = 0;
+    gathered_clear(g);
+    for (unsigned ord = 0; r == 0 && ord < EXTENT_SERIES_MAX; ord++) {
         uint32_t id = group * EXTENT_SERIES_MAX + ord;
         if (!head_has(s->view.frozen, id))
             continue;
-        size_t from = g->n;
-        g->has_starts = false;
-        g->ascending = true;
-        g->last_ms = INT64_MIN;
-        int r = head_read(s->view.frozen, id, s->view.seq, INT64_MIN, INT64_MAX, gather_run, g);
-        if (r == 0 && !g->ascending)
-            r = sort_from(g, from);
-        if (r < 0)
-            return r;
-        if (g->n > from)
-            series[n++] = (struct gathered_series){ord, from, g->n, g->has_starts};
+        gathered_begin(g, ord);
+        r = head_read(s->view.frozen, id, s->view.seq, INT64_MIN, INT64_MAX, take_run, g);
+        if (r == 0)
+            r = gathered_end(g);
     }
-    *ret_n = n;
-    return 0;
-}
-
-/* ---- cutting it into extents ---- */
-static size_t first_at(const struct gathered *g, size_t from, size_t to, int64_t t_ms)
-{
-    while (from < to) {
-        size_t mid = from + (to - from) / 2;
-        if (g->t_ms[mid] < t_ms)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from;
-}
-
-static int keep_extent(struct store *s, uint32_t group, int64_t min_ms, int64_t max_ms)
-{
-    struct seal *seal = &s->seal;
-    if (seal->n == seal->cap) {
-        size_t cap = seal->cap ? seal->cap * 2 : 64;
-        struct extent_ref *extents = realloc(seal->extents, cap * sizeof *extents);
-        if (!extents)
-            return -ENOMEM;
-        seal->extents = extents;
-        seal->cap = cap;
-    }
-    uint8_t *bytes;
-    size_t n;
-    int r = extent_end(seal->writer, &bytes, &n);
-    if (r < 0)
-        return r;
-    seal->extents[seal->n++] =
-        (struct extent_ref){.group = group, .n_bytes = (uint32_t)n, .min_ms = min_ms, .max_ms = max_ms, .bytes = bytes};
-    return 0;
-}
-
-/* One extent of what lies in [from_ms, to_ms], or two of its halves when a series has too many samples there. */
-static int cut(struct store *s, uint32_t group, const struct gathered *g, const struct gathered_series *series,
-               size_t n, int64_t from_ms, int64_t to_ms)
-{
-    struct part {
-        size_t from, to;
-    } parts[EXTENT_SERIES_MAX];
-    size_t longest = 0;
-    for (size_t i = 0; i < n; i++) {
-        parts[i].from = first_at(g, series[i].from, series[i].to, from_ms);
-        parts[i].to = to_ms == INT64_MAX ? series[i].to : first_at(g, parts[i].from, series[i].to, to_ms + 1);
-        if (parts[i].to - parts[i].from > longest)
-            longest = parts[i].to - parts[i].from;
-    }
-    if (longest > EXTENT_SAMPLES_MAX) { /* times of a series differ, so a stretch of one millisecond holds one sample */
-        int64_t middle = from_ms + (int64_t)(((uint64_t)to_ms - (uint64_t)from_ms) / 2);
-        int r = cut(s, group, g, series, n, from_ms, middle);
-        return r < 0 ? r : cut(s, group, g, series, n, middle + 1, to_ms);
-    }
-    if (longest == 0)
-        return 0;
-    int64_t min_ms = INT64_MAX, max_ms = INT64_MIN;
-    extent_begin(s->seal.writer, group);
-    for (size_t i = 0; i < n; i++) {
-        size_t from = parts[i].from, count = parts[i].to - from;
-        if (count == 0)
-            continue;
-        int r = extent_add(s->seal.writer, series[i].ord, g->t_ms + from,
-                           series[i].has_starts ? g->start_ms + from : NULL, g->bits + from, count);
-        if (r < 0)
-            return r;
-        min_ms = g->t_ms[from] < min_ms ? g->t_ms[from] : min_ms;
-        max_ms = g->t_ms[from + count - 1] > max_ms ? g->t_ms[from + count - 1] : max_ms;
-    }
-    return keep_extent(s, group, min_ms, max_ms);
-}
-
-static int64_t day_start(int64_t t_ms)
-{
-    int64_t into = t_ms % DAY_MS;
-    into += into < 0 ? DAY_MS : 0;
-    return t_ms < INT64_MIN + into ? INT64_MIN : t_ms - into;
+    return r;
 }
 
 static int seal_group(struct store *s, uint32_t group)
 {
-    struct gathered g = {0};
-    struct gathered_series series[EXTENT_SERIES_MAX];
-    size_t n = 0, kept_before = s->seal.n;
-    int r = gather_group(s, group, &g, series, &n);
-    int64_t next_ms = INT64_MIN;
-    for (bool more = r == 0 && n > 0; more && r == 0;) {
-        int64_t first_ms = INT64_MAX; /* the earliest sample not cut yet; days without any are passed over */
-        more = false;
-        for (size_t i = 0; i < n; i++) {
-            size_t at = first_at(&g, series[i].from, series[i].to, next_ms);
-            if (at < series[i].to && (!more || g.t_ms[at] < first_ms)) {
-                first_ms = g.t_ms[at];
-                more = true;
-            }
-        }
-        if (!more)
-            break;
-        int64_t from_ms = day_start(first_ms), to_ms;
-        if (__builtin_add_overflow(from_ms, DAY_MS - 1, &to_ms))
-            to_ms = INT64_MAX;
-        r = cut(s, group, &g, series, n, from_ms, to_ms);
-        more = to_ms < INT64_MAX;
-        next_ms = more ? to_ms + 1 : to_ms;
-    }
-    free(g.t_ms);
-    free(g.start_ms);
-    free(g.bits);
-    while (r < 0 && s->seal.n > kept_before) /* the group is done again from the start */
-        free(s->seal.extents[--s->seal.n].bytes);
+    struct gathered *g = &s->seal.gathered;
+    int r = gather_group(s, group, g);
+    if (r == 0 && g->n_series)
+        r = cutter_cut(&s->seal.cutter, group, 0, g);
+    gathered_done(g); /* between seals a writer holds no memory for them */
     return r;
 }
 
@@ -242,11 +52,6 @@ int store_seal_start(struct store *s)
     if (s->view.frozen || s->view.active->samples == 0)
         return 0;
     struct head *fresh;
-    if (!s->seal.writer) {
-        int r = extent_writer_new(&s->seal.writer);
-        if (r < 0)
-            return r;
-    }
     int r = head_new(&fresh);
     if (r < 0)
         return r;
@@ -261,19 +66,25 @@ int store_seal_start(struct store *s)
     return 0;
 }
 
+int store_put_extent(struct store *s, const struct extent_ref *ref)
+{
+    db_bind_i64(s->db, SQL_EXT_PUT, 1, ref->id);
+    db_bind_i64(s->db, SQL_EXT_PUT, 2, ref->group);
+    db_bind_i64(s->db, SQL_EXT_PUT, 3, ref->min_ms);
+    db_bind_i64(s->db, SQL_EXT_PUT, 4, ref->max_ms);
+    db_bind_i64(s->db, SQL_EXT_PUT, 5, ref->n_bytes);
+    db_bind_i64(s->db, SQL_EXT_PUT, 6, ref->level);
+    db_bind_blob(s->db, SQL_EXT_PUT, 7, ref->bytes, ref->n_bytes);
+    return db_run(s->db, SQL_EXT_PUT);
+}
+
 static int write_extents(struct store *s, int64_t last_log_seq)
 {
     size_t bytes = 0;
     int r = db_begin(s->db);
-    for (size_t i = 0; r == 0 && i < s->seal.n; i++) {
-        struct extent_ref *ref = &s->seal.extents[i];
-        db_bind_i64(s->db, SQL_EXT_PUT, 1, ref->id);
-        db_bind_i64(s->db, SQL_EXT_PUT, 2, ref->group);
-        db_bind_i64(s->db, SQL_EXT_PUT, 3, ref->min_ms);
-        db_bind_i64(s->db, SQL_EXT_PUT, 4, ref->max_ms);
-        db_bind_i64(s->db, SQL_EXT_PUT, 5, ref->n_bytes);
-        db_bind_blob(s->db, SQL_EXT_PUT, 6, ref->bytes, ref->n_bytes);
-        r = db_run(s->db, SQL_EXT_PUT);
+    for (size_t i = 0; r == 0 && i < s->seal.cutter.n; i++) {
+        struct extent_ref *ref = &s->seal.cutter.extents[i];
+        r = store_put_extent(s, ref);
         bytes += ref->n_bytes;
     }
     if (r == 0) {
@@ -297,14 +108,14 @@ static int seal_finish(struct store *s)
     struct seal *seal = &s->seal;
     struct head *frozen = s->view.frozen;
     uint32_t first = s->next_extent;
-    for (size_t i = 0; i < seal->n; i++)
-        seal->extents[i].id = first + (uint32_t)i;
+    for (size_t i = 0; i < seal->cutter.n; i++)
+        seal->cutter.extents[i].id = seal->cutter.extents[i].since = first + (uint32_t)i;
     int r = s->db ? write_extents(s, (int64_t)frozen->last_seq) : 0;
     if (r < 0)
         return r;
     /* From here on the file has them: what is left cannot be taken back, so a missing list entry would hide data. */
-    for (size_t i = 0; i < seal->n; i++) {
-        struct extent_ref ref = seal->extents[i];
+    for (size_t i = 0; i < seal->cutter.n; i++) {
+        struct extent_ref ref = seal->cutter.extents[i];
         if (s->db) {
             free(ref.bytes);
             ref.bytes = NULL;
@@ -312,8 +123,8 @@ static int seal_finish(struct store *s)
         while (extent_dir_add(&s->extents, &ref) < 0)
             sleep_us(10000); /* no memory for 40 bytes: nothing else goes on either */
     }
-    s->next_extent = first + (uint32_t)seal->n;
-    seal->n = 0;
+    s->next_extent = first + (uint32_t)seal->cutter.n;
+    seal->cutter.n = 0;
     seal->running = false;
     pthread_mutex_lock(&s->view_lock);
     s->view.frozen = NULL;
@@ -321,6 +132,7 @@ static int seal_finish(struct store *s)
     pthread_mutex_unlock(&s->view_lock);
     head_release(frozen);
     store_count(s, COUNT_SEALS, 1);
+    store_compactor_wake(s);
     return 0;
 }
 

@@ -46,6 +46,13 @@ static struct store *store_new(const struct store_config *config)
     strmap_init(&s->watched, STORE_WATCH_MAX);
     pthread_mutex_init(&s->view_lock, NULL);
     pthread_mutex_init(&s->pool_lock, NULL);
+    pthread_mutex_init(&s->compactor.lock, NULL);
+    pthread_mutex_init(&s->compactor.wake_lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->compactor.wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_rwlockattr_t prefer_writer;
     pthread_rwlockattr_init(&prefer_writer);
     pthread_rwlockattr_setkind_np(&prefer_writer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -61,10 +68,8 @@ static void store_free(struct store *s)
     queue_free(s->queue);
     head_release(s->view.active);
     head_release(s->view.frozen);
-    for (size_t i = 0; i < s->seal.n; i++)
-        free(s->seal.extents[i].bytes);
-    free(s->seal.extents);
-    extent_writer_free(s->seal.writer);
+    gathered_done(&s->seal.gathered);
+    cutter_done(&s->seal.cutter);
     loaded_extent_free(&s->late);
     headlog_done(&s->log);
     buf_done(&s->key);
@@ -75,6 +80,9 @@ static void store_free(struct store *s)
     series_index_done(&s->index);
     pthread_mutex_destroy(&s->view_lock);
     pthread_mutex_destroy(&s->pool_lock);
+    pthread_mutex_destroy(&s->compactor.lock);
+    pthread_mutex_destroy(&s->compactor.wake_lock);
+    pthread_cond_destroy(&s->compactor.wake);
     pthread_rwlock_destroy(&s->read_gate);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
@@ -164,6 +172,10 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
         atomic_store_explicit(&s->live_series, s->index.live, memory_order_relaxed);
         store_publish_span(s);
         r = thread_start("store-writer", store_writer_main, s, &s->writer);
+        if (r == 0 && (r = store_compactor_start(s)) < 0) {
+            queue_close(s->queue);
+            thread_join(s->writer);
+        }
     }
     if (r < 0) {
         if (!why[0])
@@ -203,6 +215,8 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
+    store_compactor_stop(s);
+    store_compact_last(s);
     queue_close(s->queue);
     thread_join(s->writer); /* after this we are the writer */
     int r = store_seal_all(s);
@@ -320,6 +334,9 @@ static const struct {
     {COUNT_SEAL_US, "crest_store_seal_seconds_total", "Time spent on it.", 1e-6},
     {COUNT_SEAL_FAILURES, "crest_store_seal_failures_total", "Failed tries; the log keeps the samples.", 1},
     {COUNT_CHECKPOINTS, "crest_store_checkpoints_total", "Checkpoints of the write-ahead log.", 1},
+    {COUNT_MERGED_EXTENTS, "crest_store_merged_extents_total", "Extents merged into longer ones.", 1},
+    {COUNT_MERGE_US, "crest_store_merge_seconds_total", "CPU time spent on it.", 1e-6},
+    {COUNT_MERGE_FAILURES, "crest_store_merge_failures_total", "Failed tries; the extents stay as they are.", 1},
     {COUNT_RETIRED_EXTENTS, "crest_store_retired_extents_total", "Extents that the retention dropped.", 1},
     {COUNT_BAD_LOG_RECORDS, "crest_store_damaged_log_records_total",
      "Log records found damaged at start: their samples are lost.", 1},

@@ -93,6 +93,8 @@ MUST_USE int store_set_pins(struct store *s, const struct store_pin *pins, size_
 MUST_USE int store_watch(struct store *s, const struct span *names, size_t n, uint32_t *ret_numbers);
 /* Seal the head into extents and trim the log now (tests, before a backup). */
 MUST_USE int store_seal(struct store *s);
+/* Merge small extents now, as a thread of the store does after each seal. What an open reader still needs apart stays. */
+MUST_USE int store_compact(struct store *s);
 
 /* ---- reading ---- */
 struct store_reader;

@@ -2,7 +2,8 @@
  *
  *   store.c    open, close, submit, numbers          load.c    from the files into memory at start
  *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
- *   seal.c     head -> extents, retention             source.c  fetches extents' bytes; the readers' connections
+ *   seal.c     head -> extents, retention             compact.c small extents -> larger ones, on a thread of its own
+ *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
  *   watch.c    names that commits tell of
  *
@@ -13,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "collector/store/cut.h"
 #include "collector/store/extent.h"
 #include "collector/store/extent_dir.h"
 #include "collector/store/families.h"
@@ -49,10 +51,20 @@ struct job {
 struct seal {
     bool running;
     uint32_t next_group, n_groups;
-    struct extent_writer *writer;
-    struct extent_ref *extents; /* made, but not in the file yet */
-    size_t n, cap;
-    int64_t retry_us; /* after a failure: not before */
+    struct gathered gathered;
+    struct cutter cutter; /* its extents are made, but not in the file yet */
+    int64_t retry_us;     /* after a failure: not before */
+};
+
+/* The thread that merges; it wakes after each seal. */
+struct compactor {
+    struct thread *thread;
+    pthread_mutex_t lock; /* of a round: the thread's, or store_compact()'s */
+    pthread_mutex_t wake_lock;
+    pthread_cond_t wake;
+    bool due, stop;
+    int64_t hourly_due_us;
+    _Atomic int64_t until_us; /* end the round where it is then */
 };
 
 /* An extent in use: its bytes, and the time column that was decoded last, because neighbours share it. */
@@ -61,6 +73,7 @@ struct loaded_extent {
     uint8_t *bytes;
     int64_t *times;
     unsigned times_column; /* EXTENT_SERIES_MAX: none */
+    bool damaged;          /* a column of it could not be decoded */
 };
 
 enum store_counter {
@@ -78,6 +91,9 @@ enum store_counter {
     COUNT_BAD_LOG_RECORDS,
     COUNT_BAD_SERIES_ROWS,
     COUNT_RETIRED_EXTENTS,
+    COUNT_MERGED_EXTENTS,
+    COUNT_MERGE_US,
+    COUNT_MERGE_FAILURES,
     COUNT_QUEUE_FULL,
     STORE_COUNTERS
 };
@@ -93,6 +109,8 @@ struct store {
 
     pthread_mutex_t view_lock;
     struct store_view view;
+    struct store_reader *readers; /* open ones, under view_lock */
+    struct compactor compactor;
 
     struct queue *queue;
     struct thread *writer;
@@ -173,6 +191,16 @@ MUST_USE int store_seal_all(struct store *s);
 /* Drop extents that ended before the retention, some at a time. 1: there are more. */
 int store_retire(struct store *s);
 
+/* Put it into the table, within a transaction; the writer's. */
+MUST_USE int store_put_extent(struct store *s, const struct extent_ref *ref);
+
+/* compact.c */
+MUST_USE int store_compactor_start(struct store *s);
+void store_compactor_stop(struct store *s); /* waits for it; the writer must still be there */
+void store_compactor_wake(struct store *s);
+/* When the thread has stopped and the writer not yet: seal, and merge what there is, for some seconds at most. */
+void store_compact_last(struct store *s);
+
 /* source.c */
 MUST_USE int store_connection_get(struct store *s, struct db **ret); /* read-only; NULL in memory */
 void store_connection_put(struct store *s, struct db *db);
@@ -194,6 +222,7 @@ struct reader_overlap { /* the last answer about a group's extents */
 };
 struct store_reader {
     struct store *store;
+    struct store_reader *next, *previous;
     struct store_view view;
     struct db *db; /* taken at the first need */
     /* the group that is being read */

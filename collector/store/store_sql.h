@@ -1,6 +1,6 @@
 /* store_sql.h - everything the store says to SQLite. head.db holds the log, the extents, the series and the metadata.
  *
- * The rows of series (several series each, series_rows.h) and headlog.data begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of sealing,
+ * The rows of series (several series each, series_rows.h) and headlog.data begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of making,
  * so that what retention deletes lies together; ext_time covers all that the list of extents needs at start. */
 #pragma once
 
@@ -18,8 +18,8 @@ static const char *const STORE_MIGRATIONS[] = {
     "WITHOUT ROWID;"
     "CREATE TABLE headlog(seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
     "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
-    "                 bytes INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
-    "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes);",
+    "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
+    "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes, level);",
     NULL,
 };
 
@@ -55,9 +55,9 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_LOG_PUT] = "INSERT INTO headlog(seq, data) VALUES(?1, ?2)",
     [SQL_LOG_ALL] = "SELECT seq, data FROM headlog WHERE seq >= 0 ORDER BY seq",
     [SQL_LOG_TRIM] = "DELETE FROM headlog WHERE seq <= ?1",
-    [SQL_EXT_PUT] = "INSERT INTO ext(id, grp, min_ms, max_ms, bytes, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_EXT_PUT] = "INSERT INTO ext(id, grp, min_ms, max_ms, bytes, level, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [SQL_EXT_GET] = "SELECT data FROM ext WHERE id = ?1",
-    [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes FROM ext INDEXED BY ext_time",
+    [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",
     [SQL_EXT_DELETE] = "DELETE FROM ext WHERE id = ?1",
     /* Is there room again? A page's worth and its way out of the file; the log is the place that must have it. */
     [SQL_PROBE_PUT] = "INSERT INTO headlog(seq, data) VALUES(-1, zeroblob(65536))",

@@ -675,17 +675,18 @@ static void edit_file(struct store_fixture *f, const char *sql)
 static void a_damaged_extent_is_skipped_and_counted_and_the_rest_serves(void **state)
 {
     struct store_fixture *f = *state;
+    const int64_t day_ms = 86400000;
     for (int i = 0; i < 3; i++) {
-        put(f->s, "m", 1000 * i, i);
+        put(f->s, "m", day_ms * i, i); /* days are not merged */
         check_ok(store_seal(f->s));
     }
     edit_file(f, "UPDATE ext SET data = CAST(substr(data, 1, 50) || x'ee' || substr(data, 52) AS BLOB) WHERE id = 2");
     for (int round = 0; round < 2; round++) {
-        const struct sample want[] = {{0, 0, 0}, {2000, 0, 2}};
+        const struct sample want[] = {{0, 0, 0}, {2 * day_ms, 0, 2}};
         check_samples(f->s, "m", want, 2);
         assert_int_equal(stat_of(f->s, "crest_store_damaged_extents"), 1);
     }
-    put(f->s, "m", 1000, 1); /* cannot be compared with what is lost: kept */
+    put(f->s, "m", day_ms, 1); /* cannot be compared with what is lost: kept */
     assert_int_equal(count_samples(f->s, "m"), 3);
 }
 
@@ -749,6 +750,48 @@ static void a_damaged_row_of_series_costs_its_own_and_their_ids_stay_taken(void 
         assert_int_equal(count_samples(f->s, text), 1);
         restart(f);
     }
+}
+
+static void small_extents_become_one_and_nothing_changes(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_reader *listed, *before;
+    struct sample_columns c;
+    sample_columns_init(&c);
+    for (int i = 0; i < 16; i++) {
+        put(f->s, "m", 1000 * i, i);
+        put(f->s, "n", 5000 + 1000 * i + 500 - i % 3 * 1500, i); /* some late, one series at times of its own */
+        if (i == 7)
+            check_ok(store_reader_open(f->s, &before)); /* has some of the parts and not the others */
+        check_ok(store_seal(f->s));
+    }
+    for (int i = 0; i < 2; i++) { /* the open reader keeps its parts apart, as often as it is tried */
+        check_ok(store_compact(f->s));
+        assert_in_range(number_in_file(f, "SELECT count(*) FROM ext"), 9, 16);
+    }
+    read_in(before, "m", INT64_MIN, INT64_MAX, &c);
+    assert_int_equal(c.n, 8);
+    store_reader_close(before);
+    check_ok(store_reader_open(f->s, &listed)); /* knows the parts, has read one of them */
+    read_in(listed, "m", 0, 0, &c);
+    assert_int_equal(c.n, 1);
+    check_ok(store_compact(f->s));
+    assert_in_range(number_in_file(f, "SELECT count(*) FROM ext"), 1, 3); /* the thread merges, too */
+    for (int round = 0; round < 2; round++) {
+        read_in(listed, "m", INT64_MIN, INT64_MAX, &c);
+        assert_int_equal(c.n, 16);
+        for (int i = 0; i < 16; i++) {
+            assert_int_equal(c.t_ms[i], 1000 * i);
+            assert_true(c.value[i] == i);
+        }
+        read_in(listed, "n", INT64_MIN, INT64_MAX, &c);
+        assert_int_equal(c.n, 16);
+        store_reader_close(listed);
+        restart(f);
+        check_ok(store_reader_open(f->s, &listed));
+    }
+    store_reader_close(listed);
+    sample_columns_done(&c);
 }
 
 static void a_damaged_log_record_costs_its_own_samples_only(void **state)
@@ -1016,6 +1059,7 @@ int main(void)
         TEST(a_damaged_extent_is_skipped_and_counted_and_the_rest_serves),
         TEST(series_that_came_one_by_one_end_up_in_common_rows),
         TEST(a_damaged_row_of_series_costs_its_own_and_their_ids_stay_taken),
+        TEST(small_extents_become_one_and_nothing_changes),
         TEST(a_damaged_log_record_costs_its_own_samples_only),
         TEST(sealing_trims_the_log_and_a_stop_leaves_no_wal),
         TEST(retention_drops_what_is_over_and_forgets_its_series),

@@ -29,6 +29,7 @@ struct model {
     _Atomic int64_t clock_ms; /* the same for the store's writer */
     struct snapshot snapshots[SNAPSHOTS];
     uint64_t op, kept, refused;
+    bool merged;
 };
 
 static int64_t model_now(void *ctx)
@@ -278,8 +279,11 @@ static void step(struct model *m)
         check_ok(store_seal(m->f->s));
     } else if (pick < 975) {
         check_ok(store_call(m->f->s, freeze, NULL));
-    } else if (pick < 980) {
+    } else if (pick < 978) {
         check_ok(store_call(m->f->s, go_on, NULL));
+    } else if (pick < 980) {
+        check_ok(store_compact(m->f->s));
+        m->merged = m->merged || m->f->s->counters[COUNT_MERGED_EXTENTS] > 0;
     } else if (!m->f->config.path) { /* in memory: what follows ends it */
         look_at_all(m);
     } else if (pick < 990) {
@@ -318,6 +322,7 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     look_at_all(m);
     assert_true(m->kept > ops);
     assert_true(m->refused > 0);
+    assert_true(m->merged || in_memory || ops < 6000);
     close_snapshots(m);
     twin_done(&m->twin);
 }

@@ -1,0 +1,314 @@
+/* Compaction: extents of one group and day that a few seals left behind become a longer one, whose columns are smaller and which
+ * costs one fetch. Reading, merging and encoding is done here, aside and niced; the writer only swaps, in one transaction for
+ * several groups.
+ *
+ * The merged extent stands for all of its parts, so it may take their place only when no open reader's view has some of them and
+ * not the others: a swap waits until the oldest view has all. A reader that had listed a part and finds it gone lists again. */
+#include <assert.h>
+#include <errno.h>
+
+#include "collector/store/store_inside.h"
+#include "collector/store/store_sql.h"
+#include "lib/base/clock.h"
+
+#define FAN_IN 4u               /* alike extents that become one; more, when there are */
+#define DAY_OVER_MS 3600000     /* after midnight UTC: what comes later than this is rare */
+#define SWAP_BYTES (256u << 10) /* of new extents in a transaction: commits of samples wait for it */
+#define SWAP_GROUPS 64u
+#define NICE 10
+#define HOUR_US INT64_C(3600000000)
+#define LAST_US 4000000 /* at the end: SIGTERM has 10 s for everything */
+
+struct merge_rule {
+    size_t least;   /* that many alike become one */
+    bool days_over; /* of a day that is over, any two */
+};
+static const struct merge_rule AFTER_SEAL = {FAN_IN, false}, HOURLY = {FAN_IN, true}, AT_LAST = {2, false};
+
+struct merge { /* one group's part of a swap */
+    uint32_t group, ids[EXTENT_ALIKE_MAX], since;
+    size_t parts;
+    size_t first, n; /* of cutter.extents */
+};
+struct swap {
+    struct merge merges[SWAP_GROUPS];
+    size_t n_merges, bytes, n_swapped;
+    uint64_t parts_swapped;
+    struct cutter cutter;
+    int error;
+};
+
+/* ---- the writer's part ---- */
+static uint32_t oldest_view(struct store *s)
+{
+    pthread_mutex_lock(&s->view_lock);
+    uint32_t oldest = s->view.last_extent;
+    for (const struct store_reader *rd = s->readers; rd; rd = rd->next)
+        oldest = rd->view.last_extent < oldest ? rd->view.last_extent : oldest;
+    pthread_mutex_unlock(&s->view_lock);
+    return oldest;
+}
+
+static int write_merge(struct store *s, const struct swap *w, const struct merge *m)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < m->parts; i++) {
+        db_bind_i64(s->db, SQL_EXT_DELETE, 1, m->ids[i]);
+        r = db_run(s->db, SQL_EXT_DELETE);
+    }
+    for (size_t i = m->first; r == 0 && i < m->first + m->n; i++)
+        r = store_put_extent(s, &w->cutter.extents[i]);
+    return r;
+}
+
+/* Those merges that still stand, in one transaction. */
+static void swap_now(struct store *s, void *ctx)
+{
+    struct swap *w = ctx;
+    uint32_t next = s->next_extent, oldest = oldest_view(s);
+    bool stands[SWAP_GROUPS] = {false};
+    size_t bytes = 0;
+    int r = db_begin(s->db);
+    for (size_t i = 0; r == 0 && i < w->n_merges; i++) {
+        struct merge *m = &w->merges[i];
+        stands[i] = m->since <= oldest && extent_dir_has(&s->extents, m->group, m->ids, m->parts) &&
+                    extent_dir_reserve(&s->extents, m->group, m->n) == 0;
+        if (!stands[i])
+            continue;
+        for (size_t k = m->first; k < m->first + m->n; k++) {
+            w->cutter.extents[k].id = next++;
+            w->cutter.extents[k].since = m->since;
+            bytes += w->cutter.extents[k].n_bytes;
+        }
+        r = write_merge(s, w, m);
+    }
+    if (r == 0)
+        r = db_commit(s->db);
+    else
+        db_rollback(s->db);
+    store_wrote(s, bytes);
+    w->error = r;
+    if (r < 0)
+        return;
+    for (size_t i = 0; i < w->n_merges; i++) {
+        const struct merge *m = &w->merges[i];
+        if (!stands[i])
+            continue;
+        for (size_t k = m->first; k < m->first + m->n; k++) { /* the file has them now */
+            free(w->cutter.extents[k].bytes);
+            w->cutter.extents[k].bytes = NULL;
+        }
+        extent_dir_replace(&s->extents, m->group, m->ids, m->parts, w->cutter.extents + m->first, m->n);
+        w->n_swapped++;
+        w->parts_swapped += m->parts;
+    }
+    s->next_extent = next;
+    pthread_mutex_lock(&s->view_lock);
+    s->view.last_extent = next - 1;
+    pthread_mutex_unlock(&s->view_lock);
+}
+
+/* ---- merging, aside ---- */
+static int gather_series(struct gathered *g, struct loaded_extent *parts, size_t n, unsigned ord)
+{
+    static_assert(EXTENT_ALIKE_MAX * EXTENT_SAMPLES_MAX * EXTENT_SERIES_MAX <= 4u << 20,
+                  "what is gathered at once stays bounded");
+    uint64_t bits[EXTENT_SAMPLES_MAX];
+    int64_t starts[EXTENT_SAMPLES_MAX];
+    int r = 0;
+    gathered_begin(g, ord);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        struct extent_series at;
+        const int64_t *t;
+        if (!extent_find(&parts[i].extent, ord, &at))
+            continue;
+        r = loaded_extent_times(&parts[i], &at, &t);
+        if (r == 0)
+            r = extent_values(&parts[i].extent, &at, bits, starts);
+        if (r == 0)
+            r = gathered_reserve(g, at.samples);
+        for (size_t k = 0; r == 0 && k < at.samples; k++)
+            gathered_add(g, t[k], starts[k], bits[k]);
+        if (r == -EBADMSG)
+            parts[i].damaged = true;
+    }
+    return r < 0 ? r : gathered_end(g);
+}
+
+static int merge_group(struct store *s, struct db *db, const struct extent_ref *refs, size_t n, struct gathered *g,
+                       struct swap *w)
+{
+    struct loaded_extent parts[EXTENT_ALIKE_MAX];
+    struct merge *m = &w->merges[w->n_merges];
+    memset(parts, 0, sizeof parts);
+    *m = (struct merge){.group = refs[0].group, .parts = n, .first = w->cutter.n};
+    unsigned level = 0;
+    int r = 0;
+    gathered_clear(g);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        level = refs[i].level > level ? refs[i].level : level;
+        m->ids[i] = refs[i].id;
+        m->since = refs[i].since > m->since ? refs[i].since : m->since;
+        m->since = refs[i].id > m->since ? refs[i].id : m->since;
+        r = store_load_extent(s, db, refs[i].group, refs[i].id, &parts[i]);
+    }
+    for (unsigned ord = 0; r == 0 && ord < EXTENT_SERIES_MAX; ord++)
+        r = gather_series(g, parts, n, ord);
+    if (r == 0)
+        r = cutter_cut(&w->cutter, m->group, level < EXTENT_LEVEL_FULL - 1 ? level + 1 : level, g);
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].damaged) /* the CRC was right and the column is not: it stays as it is, and is not tried again */
+            extent_dir_mark_bad(&s->extents, m->group, m->ids[i]);
+        loaded_extent_free(&parts[i]);
+    }
+    if (r < 0)
+        return r;
+    m->n = w->cutter.n - m->first;
+    for (size_t i = m->first; i < w->cutter.n; i++)
+        w->bytes += w->cutter.extents[i].n_bytes;
+    w->n_merges++;
+    return 0;
+}
+
+/* Hand over what was merged and begin anew. -EAGAIN: readers were in the way of some. */
+static int hand_over(struct store *s, struct swap *w)
+{
+    if (w->n_merges == 0)
+        return 0;
+    int r = store_call(s, swap_now, w);
+    r = r < 0 ? r : w->error;
+    store_count(s, COUNT_MERGED_EXTENTS, w->parts_swapped);
+    if (r == 0 && w->n_swapped < w->n_merges)
+        r = -EAGAIN;
+    cutter_keep(&w->cutter, 0);
+    w->n_merges = w->n_swapped = w->bytes = 0;
+    w->parts_swapped = 0;
+    return r;
+}
+
+/* Everything there is to merge now. -EAGAIN: some of it later. */
+static int compact_round(struct store *s, const struct merge_rule *rule)
+{
+    struct db *db = NULL;
+    int r = store_connection_get(s, &db);
+    if (r < 0)
+        return r;
+    AUTO_FREE struct swap *w = calloc(1, sizeof *w);
+    AUTO_FREE struct gathered *g = calloc(1, sizeof *g);
+    struct extent_ref refs[EXTENT_ALIKE_MAX];
+    struct extent_wanted wanted = {.least = rule->least, .over_before_ms = INT64_MIN};
+    if (rule->days_over && __builtin_sub_overflow(store_now_ms(s), DAY_OVER_MS, &wanted.over_before_ms))
+        wanted.over_before_ms = INT64_MIN;
+    bool later = false;
+    r = w && g ? 0 : -ENOMEM;
+    for (uint32_t group = 0; r == 0 && mono_us() < atomic_load(&s->compactor.until_us); group++) {
+        wanted.last_id = oldest_view(s);
+        size_t n = extent_dir_alike(&s->extents, &group, &wanted, refs);
+        if (n == 0)
+            break;
+        r = merge_group(s, db, refs, n, g, w);
+        if (r == -ENOENT || r == -EBADMSG) /* retired meanwhile, or damaged: without it another time */
+            r = 0;
+        if (r == 0 && (w->bytes >= SWAP_BYTES || w->n_merges == SWAP_GROUPS))
+            r = hand_over(s, w);
+        later = later || r == -EAGAIN;
+        r = r == -EAGAIN ? 0 : r;
+    }
+    if (r == 0)
+        r = hand_over(s, w);
+    store_connection_put(s, db);
+    if (g)
+        gathered_done(g);
+    if (w)
+        cutter_done(&w->cutter);
+    return r == 0 && later ? -EAGAIN : r;
+}
+
+static int compact(struct store *s, struct merge_rule rule)
+{
+    int64_t started = cpu_thread_us();
+    uint64_t merged;
+    int r = 0;
+    pthread_mutex_lock(&s->compactor.lock);
+    do { /* merged ones may be alike again; each round has less to do */
+        merged = atomic_load_explicit(&s->counters[COUNT_MERGED_EXTENTS], memory_order_relaxed);
+        r = compact_round(s, &rule);
+    } while (r == 0 && merged != atomic_load_explicit(&s->counters[COUNT_MERGED_EXTENTS], memory_order_relaxed));
+    pthread_mutex_unlock(&s->compactor.lock);
+    store_count(s, COUNT_MERGE_US, (uint64_t)(cpu_thread_us() - started));
+    if (r < 0 && r != -EAGAIN && r != -ESHUTDOWN)
+        store_count(s, COUNT_MERGE_FAILURES, 1);
+    return r;
+}
+
+int store_compact(struct store *s)
+{
+    int r = s->db ? compact(s, AT_LAST) : 0;
+    return r == -EAGAIN ? 0 : r;
+}
+
+void store_compact_last(struct store *s)
+{
+    if (!s->db || store_seal(s) < 0)
+        return;
+    atomic_store(&s->compactor.until_us, mono_us() + LAST_US);
+    (void)!compact(s, AT_LAST); /* as far as it gets: the rest stays as it is */
+}
+
+/* ---- the thread ---- */
+/* Sleep until there is work. NULL: the end. */
+static const struct merge_rule *next_work(struct compactor *c)
+{
+    const struct merge_rule *rule = NULL;
+    pthread_mutex_lock(&c->wake_lock);
+    while (!rule && !c->stop) {
+        struct timespec until = {.tv_sec = c->hourly_due_us / 1000000};
+        if (c->due)
+            rule = &AFTER_SEAL;
+        else if (mono_us() >= c->hourly_due_us)
+            rule = &HOURLY;
+        else
+            pthread_cond_timedwait(&c->wake, &c->wake_lock, &until);
+    }
+    rule = c->stop ? NULL : rule;
+    c->due = false;
+    if (rule == &HOURLY)
+        c->hourly_due_us = mono_us() + HOUR_US;
+    pthread_mutex_unlock(&c->wake_lock);
+    return rule;
+}
+
+static void compactor_main(void *arg)
+{
+    struct store *s = arg;
+    const struct merge_rule *rule;
+    thread_nice(NICE);
+    while ((rule = next_work(&s->compactor)) != NULL)
+        (void)!compact(s, *rule); /* what failed was counted and is tried next time */
+}
+
+int store_compactor_start(struct store *s)
+{
+    atomic_store(&s->compactor.until_us, INT64_MAX);
+    s->compactor.hourly_due_us = mono_us() + HOUR_US;
+    return s->db ? thread_start("store-compact", compactor_main, s, &s->compactor.thread) : 0;
+}
+
+void store_compactor_wake(struct store *s)
+{
+    pthread_mutex_lock(&s->compactor.wake_lock);
+    s->compactor.due = true;
+    pthread_cond_signal(&s->compactor.wake);
+    pthread_mutex_unlock(&s->compactor.wake_lock);
+}
+
+void store_compactor_stop(struct store *s)
+{
+    atomic_store(&s->compactor.until_us, 0);
+    pthread_mutex_lock(&s->compactor.wake_lock);
+    s->compactor.stop = true;
+    pthread_cond_signal(&s->compactor.wake);
+    pthread_mutex_unlock(&s->compactor.wake_lock);
+    thread_join(s->compactor.thread);
+    s->compactor.thread = NULL;
+}
