@@ -134,8 +134,8 @@ MUST_USE static int begin(struct demo *d, bool terminal)
         r = stage_start_load(&d->stage, VISITORS, "9s:3");
     if (r == 0)
         show_say(d->show,
-                 "warm-up: 3 visitors/s look around; an hour of history (%zu samples), the plan and last year's curve "
-                 "are there",
+                 "warm-up: 3 visitors/s look around; plan, last year's curve and an hour of history are there (%zu "
+                 "samples)",
                  samples);
     return r;
 }

@@ -243,40 +243,44 @@ static void group_digits(char *text, size_t n, int64_t minor, int decimals)
         snprintf(text + used, n - used, ".%02" PRId64, minor % unit);
 }
 
+/* "248 orders, 49,174.20 EUR": how many orders stand before the money, which is the ledger's to the cent. */
+static uint64_t orders_before(const char *html, const char *money, const char *story)
+{
+    const char *at = strstr(html, money), *word = NULL;
+    if (!at)
+        check_failed("the report does not say '%s':\n%s", money, story);
+    for (const char *next = at - html > 40 ? at - 40 : html; (next = strstr(next, " orders")) && next < at; next++)
+        word = next;
+    if (!word)
+        check_failed("no orders stand before '%s' in '%.80s'", money, at - html > 40 ? at - 40 : html);
+    uint64_t count = 0, unit = 1;
+    for (; word > html && strchr("0123456789,", word[-1]); word--)
+        if (word[-1] != ',') {
+            count += (uint64_t)(word[-1] - '0') * unit;
+            unit *= 10;
+        }
+    return count;
+}
+
 static void check_report_equals_the_ledger(const char *story)
 {
     static const struct {
         const char *figure, *currency;
         int decimals;
-    } MONEY[] = {{"revenue EUR", "EUR", 2}, {"revenue JPY", "JPY", 0}};
+    } MARKETS[] = {{"revenue EUR", "EUR", 2}, {"revenue JPY", "JPY", 0}};
     AUTO_FREE char *html = NULL;
     check_contains(story, report);
     check_ok(file_read(report, 16u << 20, &html, NULL));
     uint64_t orders = 0;
-    const char *at = html;
-    for (size_t i = 0; i < ARRAY_LEN(MONEY); i++) { /* "248 orders worth 49,174.20 EUR from de" */
+    for (size_t i = 0; i < ARRAY_LEN(MARKETS); i++) {
         char money[64], words[100];
-        group_digits(money, sizeof money, ledger_of(story, MONEY[i].figure), MONEY[i].decimals);
-        snprintf(words, sizeof words, " orders worth %s %s", money, MONEY[i].currency);
-        at = strstr(html, words);
-        if (!at)
-            check_failed("the report does not say '%s'; it ends with\n%s", words, story);
-        const char *from = at;
-        while (from > html && strchr("0123456789,", from[-1]))
-            from--;
-        char digits[32];
-        size_t n = 0;
-        for (; from < at && n + 1 < sizeof digits; from++)
-            if (*from != ',')
-                digits[n++] = *from;
-        uint64_t count = 0;
-        check_ok(parse_u64_span(span_of(digits, n), 1u << 30, &count));
-        orders += count;
+        group_digits(money, sizeof money, ledger_of(story, MARKETS[i].figure), MARKETS[i].decimals);
+        snprintf(words, sizeof words, "%s %s", money, MARKETS[i].currency);
+        orders += orders_before(html, words, story);
     }
     assert_int_equal(orders, ledger_of(story, "orders "));
     check_contains(html, "the payment gateway slows down to 3 s"); /* on its time-line */
     check_contains(html, "doors open");
-    assert_null(strstr(html, "has not ended"));
 }
 
 static void check_books(const char *story)
@@ -323,8 +327,6 @@ static void watch_the_sale(struct tmux *t)
     AUTO_FREE char *first = printed(t);
     find_after(first, find_after(first, first, "ssh -L "), "@");
     check_event_is_known(first);
-    wait_until_printed(t, " live ", E2E_START_MS);
-    wait_until_printed(t, "in 3 s: doors open", E2E_START_MS);
     int64_t deadline = mono_us() + 40000000ll * check_patience();
     while (!shows_page_and_story(t)) {
         if (mono_us() > deadline) {
@@ -360,8 +362,8 @@ static void a_viewer_who_presses_ctrl_c_leaves_everything_clean(void **state)
     if (!e2e_have("tmux"))
         skip();
     struct tmux *t = start_demo_on_a_terminal();
-    wait_until_printed(t, "in 3 s: doors open", E2E_START_MS);
     wait_until_printed(t, " live ", E2E_START_MS);
+    wait_until_printed(t, "s  in 3 s: ", E2E_START_MS); /* whatever is next */
     tmux_keys(t, "C-c");
     wait_until_printed(t, "its status was 0.", STOP_MS);
     AUTO_FREE char *story = printed(t);

@@ -196,6 +196,27 @@ static void children_get_no_descriptors_and_default_signals(void **state)
     signal(SIGPIPE, SIG_DFL);
 }
 
+static void only_a_child_with_the_terminal_shares_our_group_and_output(void **state)
+{
+    (void)state;
+    const char *argv[] = {"/bin/sh", "-c", "echo on our stdout", NULL};
+    struct process *p = NULL, *other = start_shell("sleep 60", NULL);
+    assert_int_equal(getpgid(process_pid(other)), process_pid(other));
+    process_free(other);
+    check_capture_start(STDOUT_FILENO);
+    int r = process_start(argv, &(struct process_options){.terminal = true}, &p), status = -1;
+    pid_t group = r == 0 ? getpgid(process_pid(p)) : -1; /* a child not yet reaped has one */
+    int waited = r == 0 ? process_wait(p, 10000, &status) : -1;
+    char *out = check_capture_end(STDOUT_FILENO);
+    process_free(p);
+    check_ok(r);
+    check_ok(waited);
+    assert_int_equal(group, getpgrp());
+    assert_int_equal(status, 0);
+    check_contains(out, "on our stdout\n");
+    free(out);
+}
+
 static void usage_counts_cpu_and_memory(void **state)
 {
     (void)state;
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(run_collects_output_and_status),
         cmocka_unit_test(output_goes_to_files_when_asked),
         cmocka_unit_test(children_get_no_descriptors_and_default_signals),
+        cmocka_unit_test(only_a_child_with_the_terminal_shares_our_group_and_output),
         cmocka_unit_test(usage_counts_cpu_and_memory),
     };
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);
