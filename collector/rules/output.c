@@ -226,7 +226,7 @@ int output_flush(struct output *out, struct store *store, char *why, size_t why_
     struct store_written written = {0};
     int r;
     int64_t give_up_us = mono_us() + QUEUE_WAIT_US;
-    while ((r = store_write(store, out->request, &written)) == -EAGAIN && mono_us() < give_up_us)
+    while ((r = store_write_derived(store, out->request, &written)) == -EAGAIN && mono_us() < give_up_us)
         sleep_us(QUEUE_POLL_US);
     if (r != -EAGAIN && r != -ESHUTDOWN)
         out->request = NULL; /* the store has it */

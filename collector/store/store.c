@@ -229,7 +229,7 @@ void store_close(struct store *s)
 }
 
 /* ---- writing ---- */
-int store_submit(struct store *s, struct write_request *request, store_done done, void *ctx)
+static int submit(struct store *s, struct write_request *request, bool derived, store_done done, void *ctx)
 {
     size_t bytes = request->arena.used_bytes + sizeof *request;
     if (atomic_fetch_add_explicit(&s->queued_bytes, bytes, memory_order_relaxed) + bytes > WRITE_QUEUE_BYTES_MAX)
@@ -237,7 +237,8 @@ int store_submit(struct store *s, struct write_request *request, store_done done
     struct job *job = malloc(sizeof *job);
     if (!job)
         goto full;
-    *job = (struct job){.kind = JOB_WRITE, .request = request, .request_bytes = bytes, .done = done, .ctx = ctx};
+    *job = (struct job){
+        .kind = JOB_WRITE, .request = request, .request_bytes = bytes, .derived = derived, .done = done, .ctx = ctx};
     int r = queue_push(s->queue, job);
     if (r == 0)
         return 0;
@@ -250,6 +251,11 @@ full:
     atomic_fetch_sub_explicit(&s->queued_bytes, bytes, memory_order_relaxed);
     store_count(s, COUNT_QUEUE_FULL, 1);
     return -EAGAIN;
+}
+
+int store_submit(struct store *s, struct write_request *request, store_done done, void *ctx)
+{
+    return submit(s, request, false, done, ctx);
 }
 
 struct waited_write {
@@ -269,10 +275,10 @@ static void wake(void *ctx, const struct store_written *written)
     pthread_mutex_unlock(&w->lock);
 }
 
-int store_write(struct store *s, struct write_request *request, struct store_written *ret)
+static int write_and_wait(struct store *s, struct write_request *request, bool derived, struct store_written *ret)
 {
     struct waited_write w = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
-    int r = store_submit(s, request, wake, &w);
+    int r = submit(s, request, derived, wake, &w);
     if (r < 0)
         return r;
     pthread_mutex_lock(&w.lock);
@@ -281,6 +287,16 @@ int store_write(struct store *s, struct write_request *request, struct store_wri
     pthread_mutex_unlock(&w.lock);
     *ret = w.written;
     return 0;
+}
+
+int store_write(struct store *s, struct write_request *request, struct store_written *ret)
+{
+    return write_and_wait(s, request, false, ret);
+}
+
+int store_write_derived(struct store *s, struct write_request *request, struct store_written *ret)
+{
+    return write_and_wait(s, request, true, ret);
 }
 
 void store_set_commit_hook(struct store *s, struct commit_hook hook)

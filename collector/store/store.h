@@ -67,6 +67,9 @@ typedef void (*store_done)(void *ctx, const struct store_written *written);
 MUST_USE int store_submit(struct store *s, struct write_request *request, store_done done, void *ctx);
 /* The same and wait. */
 MUST_USE int store_write(struct store *s, struct write_request *request, struct store_written *ret);
+/* The same for what is derived from samples that are stored (recorded rules): nobody was told that it is safe, so its commit does
+ * not wait for the disk. It survives kill -9; a power cut may take what no other commit has followed. */
+MUST_USE int store_write_derived(struct store *s, struct write_request *request, struct store_written *ret);
 /* Called after each commit on the writer thread; set up once, before the first write. */
 struct commit_info {
     int64_t

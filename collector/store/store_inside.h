@@ -42,6 +42,7 @@ struct job {
     enum job_kind kind;
     struct write_request *request; /* JOB_WRITE: the job's */
     size_t request_bytes;
+    bool derived; /* JOB_WRITE: nobody was promised that it survives a power cut */
     store_done done;
     void *ctx;
     struct store_written written;
@@ -145,7 +146,8 @@ struct store {
     int64_t watched_ms[STORE_WATCH_MAX];
     uint32_t n_watched;
     int64_t head_since_us, retention_due_us, probe_due_us, truncate_due_us;
-    size_t wal_bytes; /* written since the last complete checkpoint, roughly */
+    bool lazy, after_derived; /* commits do not wait for the disk; the last commit had what rules record */
+    size_t wal_bytes;         /* written since the last complete checkpoint, roughly */
 
     _Atomic int64_t newest_ms, oldest_ms;
     atomic_bool read_only;

@@ -84,7 +84,7 @@ static int save_samples(struct store *s)
     return db_run(s->db, SQL_LOG_PUT);
 }
 
-static int save(struct store *s)
+static int save_news(struct store *s)
 {
     bool news = s->commit_samples || s->families.unsaved || s->saved_series < s->index.n;
     if (!s->db || !news)
@@ -99,6 +99,25 @@ static int save(struct store *s)
     if (r == 0)
         return db_commit(s->db);
     db_rollback(s->db);
+    return r;
+}
+
+static int set_lazy(struct store *s, bool lazy)
+{
+    int r = s->lazy == lazy ? 0 : db_exec(s->db, lazy ? "PRAGMA synchronous = 1" : "PRAGMA synchronous = 2");
+    s->lazy = r == 0 ? lazy : s->lazy;
+    return r;
+}
+
+/* What is derived does not wait for the disk: the next commit that does takes it along, in order. */
+static int save(struct store *s, bool derived)
+{
+    if (!s->db || s->config.durability == STORE_NORMAL)
+        return save_news(s);
+    int r = set_lazy(s, derived);
+    if (r == 0)
+        r = save_news(s);
+    (void)!set_lazy(s, false); /* if it fails, so does the next commit, before anything is acknowledged */
     return r;
 }
 
@@ -180,10 +199,15 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
     bool full = head_is_full(s);
     int r = full ? -ENOSPC : 0;
     size_t taken = 0;
-    while (taken < n && r == 0 && headlog_bytes(&s->log) < STORE_RECORD_BYTES)
+    bool all_derived = true;
+    s->after_derived = false;
+    while (taken < n && r == 0 && headlog_bytes(&s->log) < STORE_RECORD_BYTES) {
+        all_derived = all_derived && jobs[taken]->derived;
+        s->after_derived = s->after_derived || jobs[taken]->derived;
         r = store_ingest(s, jobs[taken++]);
+    }
     if (r == 0)
-        r = save(s);
+        r = save(s, all_derived);
     else if (taken == 0)
         taken = n;
     if (r < 0) {
@@ -230,7 +254,9 @@ static void work(struct store *s, struct job **jobs, size_t n)
 /* ---- housekeeping ---- */
 static void checkpoint(struct store *s)
 {
-    if (!s->db || s->wal_bytes < STORE_WAL_BYTES)
+    /* Right after the rules have recorded nobody waits for them: a good moment to be early. */
+    size_t due = s->after_derived ? STORE_WAL_BYTES / 4 * 3 : STORE_WAL_BYTES;
+    if (!s->db || s->wal_bytes < due)
         return;
     int r = db_checkpoint(s->db, false);
     store_count(s, COUNT_CHECKPOINTS, 1);

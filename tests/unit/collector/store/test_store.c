@@ -940,6 +940,39 @@ static void retention_spares_what_is_pinned_and_waits_for_the_pins(void **state)
     assert_int_equal(count_samples(f->s, "commerce:orders"), 0);
 }
 
+/* ---- what rules record ---- */
+static void write_derived(struct store *s, const char *series, int64_t t_ms, double value)
+{
+    struct write_request *w = request_new();
+    struct write_series *ws = request_series(w, series, 1);
+    ws->samples[ws->n_samples++] = (struct sample){.t_ms = t_ms, .value = value};
+    struct store_written written = {0};
+    check_ok(store_write_derived(s, w, &written));
+    assert_int_equal(written.error, 0);
+    assert_int_equal(written.samples, 1);
+}
+
+static void is_lazy(struct store *s, void *ctx)
+{
+    *(bool *)ctx = s->lazy;
+}
+
+static void what_is_derived_is_kept_and_the_next_commit_waits_for_the_disk_again(void **state)
+{
+    struct store_fixture *f = *state;
+    for (int i = 0; i < 50; i++) {
+        bool lazy = true;
+        put(f->s, "m", i * 1000, i);
+        write_derived(f->s, "commerce:m", i * 1000, i);
+        check_ok(store_call(f->s, is_lazy, &lazy));
+        assert_false(lazy);
+    }
+    assert_int_equal(count_samples(f->s, "commerce:m"), 50); /* seen at once */
+    restart(f);
+    assert_int_equal(count_samples(f->s, "m"), 50);
+    assert_int_equal(count_samples(f->s, "commerce:m"), 50);
+}
+
 /* ---- a full disk ---- */
 static void limit_pages(struct store *s, void *ctx)
 {
@@ -1064,6 +1097,7 @@ int main(void)
         TEST(sealing_trims_the_log_and_a_stop_leaves_no_wal),
         TEST(retention_drops_what_is_over_and_forgets_its_series),
         TEST(retention_spares_what_is_pinned_and_waits_for_the_pins),
+        TEST(what_is_derived_is_kept_and_the_next_commit_waits_for_the_disk_again),
         TEST(a_full_disk_refuses_writes_serves_reads_and_heals),
         TEST(a_store_without_a_path_keeps_everything_in_memory),
         TEST(a_long_series_is_whole),
