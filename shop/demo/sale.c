@@ -234,7 +234,7 @@ static void open_doors(struct demo *d)
     snprintf(stages, sizeof stages, "%lldms:24", (long long)open_ms);
     if (stage_start_load(&d->stage, CUSTOMERS, stages) < 0)
         d->failures++;
-    event_mark(&d->stage, "doors", "", "doors open");
+    event_mark(&d->stage, "doors", "", "doors open: 24 visitors/s");
     show_say(d->show, "NOW  doors open: 24 visitors/s, 8 times as many, and they buy");
 }
 
