@@ -364,6 +364,7 @@ void app_answer(struct app *app, enum app_request kind, uint64_t tag, int status
 {
     char why[256] = "";
     json_t *root, *result = NULL;
+    app->answered = true;
     if (kind == REQUEST_NOTE) {
         take_note(app, status, body, error);
         return;

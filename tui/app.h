@@ -132,6 +132,7 @@ struct app {
     size_t n_hot;
     struct arena frame; /* of one drawing */
     bool quit, redraw, mouse, backfilled;
+    bool answered; /* an answer came: draw */
     uint64_t bad_frames;
     char *save_path, *save_styles_path; /* asked for by a command: the owner of the cells writes them */
 };

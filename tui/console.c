@@ -16,6 +16,7 @@
 #define REPLAY_BYTES_MAX (256u << 20) /* a night of frames */
 #define TURN_MS 1000                  /* ages and staleness move on without frames */
 #define ONCE_WAIT_MS 10000
+#define ONCE_STEP_MS 5
 #define DRAW_EVERY_MS 50 /* frames that come faster are drawn together */
 
 static const struct option_def OPTIONS[] = {
@@ -192,7 +193,7 @@ static int run_once(struct console *c)
 {
     int64_t end = mono_ms() + ONCE_WAIT_MS;
     while (c->link && c->app->live.t_ms == 0 && link_failures(c->link) == 0 && mono_ms() < end)
-        live_elapse(c, 50);
+        live_elapse(c, ONCE_STEP_MS);
     if (!c->link)
         replay_frames(c, SIZE_MAX);
     if (c->app->live.t_ms == 0) {
@@ -331,7 +332,7 @@ static int terminal_loop(struct console *c, struct terminal *t, struct cells *ce
     struct app *app = c->app;
     int64_t next_replay_ms = 0, drawn_ms = 0;
     uint64_t seen = UINT64_MAX;
-    bool mouse = app->mouse, dirty = true;
+    bool mouse = app->mouse, dirty = true, drawn_data = false;
     while (!app->quit && !term_stop_signal()) {
         int64_t now = mono_ms();
         if (c->link)
@@ -358,11 +359,14 @@ static int terminal_loop(struct console *c, struct terminal *t, struct cells *ce
             term_redraw(t);
             app->redraw = false;
         }
-        dirty = dirty || (seen != c->events && now - drawn_ms >= DRAW_EVERY_MS) || now - drawn_ms >= TURN_MS;
+        bool first = app->live.t_ms && !drawn_data; /* what was awaited is shown at once */
+        bool came = seen != c->events || app->answered;
+        dirty = dirty || first || (came && now - drawn_ms >= DRAW_EVERY_MS) || now - drawn_ms >= TURN_MS;
         if (dirty) {
             seen = c->events;
             drawn_ms = now;
-            dirty = false;
+            drawn_data = app->live.t_ms != 0;
+            dirty = app->answered = came = false;
             screen_draw(app, cells);
             save_screens(c, cells);
             term_draw(t, cells);
@@ -371,7 +375,7 @@ static int terminal_loop(struct console *c, struct terminal *t, struct cells *ce
                 link_wait = c->link ? link_timeout_ms(c->link, now) : next_replay_ms - now;
         if (link_wait < wait && (c->link || c->replay_rest.len > 0))
             wait = link_wait;
-        if (seen != c->events && wait > DRAW_EVERY_MS)
+        if (came && wait > DRAW_EVERY_MS)
             wait = DRAW_EVERY_MS;
         if (c->story && wait > STORY_EVERY_MS)
             wait = STORY_EVERY_MS;
