@@ -93,6 +93,7 @@ static void ask_instant(struct app *app, enum app_request kind, const char *quer
 void answers_ask_past(struct app *app, int64_t t_ms)
 {
     app->past_from_ms = t_ms;
+    app->past_waiting = 2;
     ask_instant(app, REQUEST_PAST, "{__name__=~\"commerce:[a-z_0-9]+(:p95)?\",__name__!~\"commerce:route_.*\"}", t_ms);
     ask_instant(app, REQUEST_PAST_ALERTS, "ALERTS", t_ms);
 }
@@ -391,6 +392,8 @@ void app_answer(struct app *app, enum app_request kind, uint64_t tag, int status
         json_decref(root);
         return; /* we are elsewhere by now */
     }
+    if ((kind == REQUEST_PAST || kind == REQUEST_PAST_ALERTS) && app->past_waiting > 0)
+        app->past_waiting--;
     if (!result && kind == REQUEST_EXPLORE)
         snprintf(app->explore.error, sizeof app->explore.error, "%s", why);
     else if (!result && is_past)

@@ -115,6 +115,7 @@ static void forget_past(struct app *app)
     if (app->has_past)
         model_done(&app->past);
     app->has_past = false;
+    app->past_waiting = 0;
 }
 
 /* Graphs stand still while the moment moves within them; when it leaves them they follow, with a quarter of their time after it. */

@@ -103,6 +103,7 @@ struct app {
     int64_t shown_ms;                      /* the moment that is shown, 0: now */
     int64_t edge_ms;                       /* where graphs end while a moment is shown */
     int64_t past_from_ms, past_history_ms; /* of the answers on their way */
+    unsigned past_waiting;                 /* answers about the shown moment that are on their way */
     uint64_t tag;
     bool connected, ever_connected;
     char link_words[200]; /* why not connected, and when it tries again */

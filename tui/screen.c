@@ -197,9 +197,10 @@ static int draw_notices(struct app *app, struct cells *c, int y)
     }
     if (app->shown_ms) {
         cells_fill(c, (struct box){0, y + lines, c->w, 1}, ' ', STYLE_NOTICE);
-        cells_printf(c, 1, y + lines++, c->w - 2, STYLE_NOTICE,
-                     "PAUSED at %s UTC, %s ago \xc2\xb7 h l H L move \xc2\xb7 0 returns to now",
-                     words_clock(clock, app->shown_ms), words_age(age, app_now_ms(app) - app->shown_ms));
+        cells_printf(c, 1, y + lines++, c->w - 2, STYLE_NOTICE, "PAUSED at %s UTC, %s ago \xc2\xb7 %s",
+                     words_clock(clock, app->shown_ms), words_age(age, app_now_ms(app) - app->shown_ms),
+                     app->past_waiting > 0 ? "asking the collector what was then"
+                                           : "h l H L move \xc2\xb7 0 returns to now");
     }
     return lines;
 }

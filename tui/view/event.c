@@ -29,6 +29,11 @@ static const json_t *event_market(const struct app *app, const json_t *row)
     return json_is_true(json_object_get(row, "whole")) || rows_of_market(app, row) == 1 ? market : NULL;
 }
 
+static bool is_part(const struct app *app, const json_t *row)
+{
+    return !json_is_true(json_object_get(row, "whole")) && rows_of_market(app, row) > 1;
+}
+
 /* {"now","plan","last"} of a market in the event's row; NAN without an event. */
 static double planned(const struct app *app, const json_t *row, const char *figure, const char *which)
 {
@@ -63,10 +68,14 @@ static void draw_orders(const struct app *app, struct cells *c, struct box cell,
 }
 static void draw_orders_plan(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
+    if (is_part(app, r->row))
+        return; /* the plan is of the market */
     cell_number(c, cell, "", planned(app, r->row, "orders", "plan"), STYLE_PLAN);
 }
 static void draw_orders_last(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
+    if (is_part(app, r->row))
+        return; /* the plan is of the market */
     cell_number(c, cell, "", planned(app, r->row, "orders", "last"), STYLE_LAST);
 }
 static void draw_revenue(const struct app *app, struct cells *c, struct box cell, const struct row *r)
@@ -76,6 +85,8 @@ static void draw_revenue(const struct app *app, struct cells *c, struct box cell
 }
 static void draw_revenue_plan(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
+    if (is_part(app, r->row))
+        return; /* the plan is of the market */
     cell_number(c, cell, "", planned(app, r->row, "revenue", "plan"), STYLE_PLAN);
 }
 static void draw_currency(const struct app *app, struct cells *c, struct box cell, const struct row *r)
@@ -92,6 +103,8 @@ static void draw_orders_line(const struct app *app, struct cells *c, struct box 
 
 static void draw_so_far(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
+    if (is_part(app, r->row))
+        return; /* the plan is of the market */
     cell_number(c, cell, "", row_in(json_object_get(event_market(app, r->row), "total"), "orders", "now"), STYLE_PLAIN);
 }
 /* "101 (96-106) 72 %": where the market's orders will end, four times in five between the two; and of the plan. */
@@ -117,6 +130,7 @@ static const struct column COLUMNS[] = {
     {"", 4, false, 0, draw_currency},
     {"orders/min over time", 0, false, 1, draw_orders_line},
 };
+#define EVENT_CHANNEL 1
 static const struct column EVENT_COLUMNS[] = {
     {"market", 8, false, 0, draw_market},
     {"channel", 8, false, 6, draw_channel},
@@ -132,40 +146,56 @@ static const struct column EVENT_COLUMNS[] = {
     {"orders/min over time", 0, false, 4, draw_orders_line},
 };
 
-/* A row for each market of the event that comes in several: all its channels together, on top of them. */
-static size_t with_whole_markets(struct app *app, struct row **rows, size_t n)
+static bool same_market(const json_t *a, const json_t *b)
+{
+    return strcmp(row_text(a, "market"), row_text(b, "market")) == 0 &&
+           strcmp(row_text(a, "currency"), row_text(b, "currency")) == 0;
+}
+
+/* All channels of a market as one row; NULL without memory. It lives until the next drawing. */
+static json_t *whole_market(struct app *app, const struct row *rows, size_t n, const json_t *of)
+{
+    static const char *const FIGURES[] = {"orders_per_minute", "revenue_per_minute"};
+    json_t *whole = json_pack("{s:s,s:s,s:s,s:b}", "market", row_text(of, "market"), "channel", "all", "currency",
+                              row_text(of, "currency"), "whole", 1);
+    if (!whole || json_array_append_new(app->made, whole) < 0)
+        return NULL;
+    for (size_t f = 0; f < ARRAY_LEN(FIGURES); f++) {
+        double sum = NAN;
+        for (size_t i = 0; i < n; i++) {
+            double v = same_market(rows[i].row, of) ? row_number(rows[i].row, FIGURES[f]) : NAN;
+            sum = isnan(v) ? sum : (isnan(sum) ? 0 : sum) + v;
+        }
+        if (isfinite(sum) && json_object_set_new(whole, FIGURES[f], json_real(sum)) < 0)
+            return NULL;
+    }
+    return whole;
+}
+
+/* A market of the event that comes in several rows gets one for all of them, its parts below it. */
+static size_t with_whole_markets(struct app *app, struct row **rows, size_t n, bool *ret_any)
 {
     struct row *out = arena_array(&app->frame, 2 * n + 1, sizeof *out);
     size_t used = 0;
+    *ret_any = false;
     if (!out || !plan_event(app))
         return n;
     for (size_t i = 0; i < n; i++) {
         const json_t *row = (*rows)[i].row;
-        const char *market = row_text(row, "market"), *currency = row_text(row, "currency");
-        bool first = rows_of_market(app, row) > 1;
-        double orders = NAN, revenue = NAN;
-        for (size_t k = 0; first && k < n; k++) {
-            const json_t *other = (*rows)[k].row;
-            if (strcmp(row_text(other, "market"), market) != 0 || strcmp(row_text(other, "currency"), currency) != 0)
-                continue;
-            first = k >= i;
-            double o = row_number(other, "orders_per_minute"), money = row_number(other, "revenue_per_minute");
-            orders = isnan(o) ? orders : (isnan(orders) ? 0 : orders) + o;
-            revenue = isnan(money) ? revenue : (isnan(revenue) ? 0 : revenue) + money;
+        bool is_first = true;
+        for (size_t k = 0; k < i; k++)
+            is_first = is_first && !same_market((*rows)[k].row, row);
+        if (!is_first)
+            continue; /* stands below its market already */
+        json_t *whole = rows_of_market(app, row) > 1 ? whole_market(app, *rows, n, row) : NULL;
+        char *key = arena_printf(&app->frame, "%s/%s", row_text(row, "market"), row_text(row, "currency"));
+        if (whole && key) {
+            out[used++] = (struct row){key, whole, 0};
+            *ret_any = true;
         }
-        json_t *whole =
-            first ? json_pack("{s:s,s:s,s:s,s:b}", "market", market, "channel", "all", "currency", currency, "whole", 1)
-                  : NULL;
-        if (whole && json_array_append_new(app->made, whole) == 0) {
-            char *key = arena_printf(&app->frame, "%s/%s", market, currency);
-            if (isfinite(orders))
-                json_object_set_new(whole, "orders_per_minute", json_real(orders));
-            if (isfinite(revenue))
-                json_object_set_new(whole, "revenue_per_minute", json_real(revenue));
-            if (key)
-                out[used++] = (struct row){key, whole, orders};
-        }
-        out[used++] = (*rows)[i];
+        for (size_t k = i; k < n; k++)
+            if (same_market((*rows)[k].row, row))
+                out[used++] = (*rows)[k];
     }
     *rows = out;
     return used;
@@ -332,7 +362,12 @@ void view_event(struct app *app, struct cells *c, struct box box)
     struct box rest = box;
     bool has_event = plan_event(app) != NULL;
     size_t n = table_rows(app, VIEW_EVENT, "markets", rank_orders, NULL, &rows);
-    n = with_whole_markets(app, &rows, n);
+    bool has_parts;
+    n = with_whole_markets(app, &rows, n, &has_parts);
+    struct column columns[ARRAY_LEN(EVENT_COLUMNS)];
+    memcpy(columns, EVENT_COLUMNS, sizeof columns);
+    if (has_parts)
+        columns[EVENT_CHANNEL].drop = 0; /* else parts and whole look alike */
     if (has_event)
         draw_countdown(app, c, take_lines(&rest, 1));
     if (box.h >= 14) {
@@ -347,7 +382,7 @@ void view_event(struct app *app, struct cells *c, struct box box)
         table = (int)n + 1;
     struct box list = take_lines(&rest, table);
     if (n > 0)
-        table_draw(app, c, list, VIEW_EVENT, has_event ? EVENT_COLUMNS : COLUMNS,
+        table_draw(app, c, list, VIEW_EVENT, has_event ? columns : COLUMNS,
                    has_event ? ARRAY_LEN(EVENT_COLUMNS) : ARRAY_LEN(COLUMNS), rows, n);
     else
         cells_text(c, list.x, list.y, list.w, STYLE_UNKNOWN,

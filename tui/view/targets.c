@@ -57,7 +57,7 @@ static void draw_error(const struct app *app, struct cells *c, struct box cell, 
 
 static const struct column COLUMNS[] = {
     {"health", 9, false, 0, draw_health},    {"target", 26, false, 0, draw_target},
-    {"service", 12, false, 2, draw_service}, {"scraped", 11, true, 1, draw_last},
+    {"service", 16, false, 2, draw_service}, {"scraped", 11, true, 1, draw_last},
     {"took", 8, true, 3, draw_duration},     {"error", 0, false, 0, draw_error},
 };
 

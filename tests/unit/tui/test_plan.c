@@ -1,6 +1,7 @@
 /* The plan and the last event beside the graphs: asked from the collector, or as the stream named them. */
 #include "tests/support/check.h"
 #include "tui/plan.h"
+#include "tui/screen.h"
 
 #include <math.h>
 
@@ -120,10 +121,76 @@ static void without_an_answer_the_stream_s_own_values_stand(void **state)
     app_free(app);
 }
 
+/* What stands on the Event view's line that begins with the market and has this text. */
+static void check_line(const char *screen, const char *starts, const char *there, const char *not_there)
+{
+    struct span rest = span_str(screen), line;
+    while (span_cut(&rest, '\n', &line)) {
+        AUTO_FREE char *text = span_dup(span_trim(line));
+        assert_non_null(text);
+        if (strncmp(text, starts, strlen(starts)) != 0)
+            continue;
+        check_contains(text, there);
+        if (not_there && strstr(text, not_there))
+            check_failed("'%s' in: %s", not_there, text);
+        return;
+    }
+    check_failed("no line begins with '%s':\n%s", starts, screen);
+}
+
+static void a_market_of_several_channels_is_compared_as_a_whole(void **state)
+{
+    (void)state;
+    struct app *app = open_app(NULL);
+    struct cells c;
+    struct buf b;
+    app_frame(
+        app,
+        &(struct sse_event){
+            "snapshot",
+            SPAN(
+                "{\"t\":1795802460000,\"sections\":{\"event\":{\"sale\":{\"name\":\"sale\",\"starts\":1795802400000,"
+                "\"ends\":1795806000000,\"phase\":\"rush\",\"markets\":{"
+                "\"de\":{\"currency\":\"EUR\",\"orders\":{\"plan\":77},\"total\":{\"orders\":{\"now\":50,\"plan\":60}},"
+                "\"on_pace_for\":{\"orders\":{\"at\":90,\"low\":80,\"high\":99,\"plan\":120}}},"
+                "\"jp\":{\"currency\":\"JPY\",\"orders\":{\"plan\":12},\"total\":{\"orders\":{\"now\":5}}}}}},"
+                "\"markets\":{"
+                "\"s/de/web/"
+                "EUR\":{\"service\":\"s\",\"market\":\"de\",\"channel\":\"web\",\"currency\":\"EUR\",\"orders_per_"
+                "minute\":40},"
+                "\"s/de/app/"
+                "EUR\":{\"service\":\"s\",\"market\":\"de\",\"channel\":\"app\",\"currency\":\"EUR\",\"orders_per_"
+                "minute\":23},"
+                "\"s/jp/web/"
+                "JPY\":{\"service\":\"s\",\"market\":\"jp\",\"channel\":\"web\",\"currency\":\"JPY\",\"orders_per_"
+                "minute\":30}}}}"),
+            "a-1"},
+        1000);
+    check_ok(cells_init(&c, 110, 40));
+    screen_draw(app, &c);
+    screen_draw(app, &c); /* what one drawing made up is not there twice */
+    buf_init(&b, 100000);
+    cells_save(&c, &b);
+    const char *screen = b.data;
+    check_line(screen, "sale: rush, ends in 59 min 0 s", "55 orders so far, plan 60", NULL);
+    check_line(screen, "de       all", " 63 ", NULL);
+    check_line(screen, "de       all", " 77 ", NULL);
+    check_line(screen, "de       all", "90 (80-99) 75 %", NULL);
+    check_line(screen, "de       web", " 40 ", "77");
+    check_line(screen, "de       app", " 23 ", "77");
+    check_line(screen, "jp       web", " 12 ", "all");
+    assert_true(strstr(screen, "de       all") < strstr(screen, "de       web"));
+    assert_true(strstr(screen, "de       app") < strstr(screen, "jp       web")); /* parts stand below their market */
+    buf_done(&b);
+    cells_done(&c);
+    app_free(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curves_are_asked_for_and_added_up_over_markets),
+        cmocka_unit_test(a_market_of_several_channels_is_compared_as_a_whole),
         cmocka_unit_test(without_an_answer_the_stream_s_own_values_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
