@@ -79,7 +79,7 @@ export function makeChart(host, options) {
 
     const chart = {figure, caption, visible: !seen, update, push, appear: () => redraw(), repaint, reload, close};
     let xs = [], lines = [], curves = [], plot = null, lastRange = null, request = null, spokenTimer = 0, leftOut = 0;
-    let drawn = {}, values = []; /* what stands on the canvas; the legend's figures */
+    let drawn = {}, listed = null, values = []; /* what stands on the canvas; the legend's figures */
     const off = new Map(); /* label → hidden, as chosen in the legend */
     /* The keyboard's cursor and where its selection began, as times: points move under it when history arrives. */
     let held = null, anchor = null;
@@ -251,15 +251,19 @@ export function makeChart(host, options) {
                 draw: [(u) => drawMarks(u, allMarks(), css('--ink-2'), css('--card'), devicePixelRatio || 1)],
             },
         }, [xs, ...lines.map((one) => one.ys)], canvas);
-        fillLegend();
         readCursor(plot);
         holdCursor();
     }
     function redraw() {
+        const shape = [...lines, ...curves].map((one, i) => `${one.label}\t${one.kind}\t${hidden(one, i - lines.length)}`).join('\n') + leftOut;
+        if (shape !== listed) { /* also out of sight: readers walk through the page in their own way */
+            listed = shape;
+            fillLegend();
+            readCursor(plot);
+        }
         if (!chart.visible || !canvas.clientWidth)
             return;
         const range = currentRange();
-        const shape = [...lines, ...curves].map((one, i) => `${one.label}\t${one.kind}\t${hidden(one, i - lines.length)}`).join('\n');
         const now = {shape, from: range.from, to: range.to, newest: xs[xs.length - 1], points: xs.length, marks: allMarks().map((mark) => mark.t + mark.words).join('\t')};
         if (plot && Object.keys(now).every((name) => now[name] === drawn[name]))
             return;
@@ -280,6 +284,7 @@ export function makeChart(host, options) {
         const visible = chart.visible;
         chart.visible ||= always;
         drawn = {};
+        listed = null;
         redraw();
         chart.visible = visible;
     }
@@ -328,7 +333,7 @@ export function makeChart(host, options) {
             legend.append(h('li', {class: 'quiet'}, 'More lines than a chart can hold; the first are shown.'));
     }
     function readCursor(u) {
-        const on = u.cursor.left >= 0 && u.cursor.idx !== null && u.cursor.idx !== undefined;
+        const on = u !== null && u.cursor.left >= 0 && u.cursor.idx !== null && u.cursor.idx !== undefined;
         const t = on ? held ?? u.posToVal(u.cursor.left, 'x') : store.now();
         const ahead = on && t > (xs[xs.length - 1] ?? 0) + 2 * stepOf(currentRange());
         const at = on && !ahead ? u.cursor.idx : null;

@@ -24,9 +24,12 @@ const TYPES = {'.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.
 /* A sale as a function of time: the same second always has the same figures. */
 const wave = (t, seconds, low, high) => low + (high - low) * (0.5 + 0.5 * Math.sin((t / 1000 / seconds) * 2 * Math.PI));
 export const SALE = {
-    orders: (t, market) => wave(t, 97, 24, 41) * {de: 1, fr: 0.6, jp: 0.4}[market],
-    revenue: (t, market) => SALE.orders(t, market) * {de: 82, fr: 71, jp: 9800}[market],
+    tide: (t, market) => wave(t, 2700, 24, 41) * {de: 1, fr: 0.6, jp: 0.4}[market],
+    orders: (t, market) => SALE.tide(t, market) * (1 + 0.07 * Math.sin(t / 9000) + 0.03 * Math.sin(t / 2300 + market.length)),
+    revenue: (t, market) => SALE.orders(t, market) * BASKET[market],
 };
+const BASKET = {de: 82, fr: 71, jp: 9800};
+const expected = {orders: (t, market) => SALE.tide(t, market), revenue: (t, market) => SALE.tide(t, market) * BASKET[market]};
 const MARKETS = [['de', 'EUR'], ['fr', 'EUR'], ['jp', 'JPY']];
 const STEPS = ['home', 'search', 'product', 'cart', 'address', 'shipping', 'payment', 'order'];
 
@@ -73,8 +76,8 @@ const pace = (at) => ({at, low: at * 0.95, high: at * 1.05, plan: at * 1.2, pace
 export const EVENT = (t) => ({name: 'black-friday', title: 'Black Friday', phase: 'rush', starts: DOORS, ends: ENDS, zone: 'Europe/Berlin',
     countdown_ms: t < DOORS ? DOORS - t : Math.max(0, ENDS - t),
     markets: Object.fromEntries(MARKETS.map(([market, currency]) => {
-        const beside = (name) => ({now: SALE[name](t, market), ...Object.fromEntries(Object.entries(PLANNED).map(([kind, k]) => [kind, SALE[name](t, market) * k]))});
-        const total = (name) => Object.fromEntries(Object.entries({now: 1, ...PLANNED}).map(([kind, k]) => [kind, SALE[name](0, market) * k * (t - DOORS) / 60_000]));
+        const beside = (name) => ({now: SALE[name](t, market), ...Object.fromEntries(Object.entries(PLANNED).map(([kind, k]) => [kind, expected[name](t, market) * k]))});
+        const total = (name) => Object.fromEntries(Object.entries({now: 1, ...PLANNED}).map(([kind, k]) => [kind, Math.round(expected[name](DOORS, market) * k * (t - DOORS) / 60_000)]));
         return [market, {currency, orders: beside('orders'), revenue: beside('revenue'), total: {orders: total('orders'), revenue: total('revenue')},
             on_pace_for: {orders: pace(SALE.orders(0, market) * 120), revenue: pace(SALE.revenue(0, market) * 120)}}];
     }))});
@@ -82,7 +85,9 @@ export const EVENT = (t) => ({name: 'black-friday', title: 'Black Friday', phase
 export const EVENT_DETAIL = {name: 'black-friday', title: 'Black Friday', zone: 'Europe/Berlin', starts: DOORS, ends: ENDS, phase: 'rush',
     phases: [{name: 'warm-up', starts: DOORS - 1_800_000}, {name: 'rush', starts: DOORS + 60_000}],
     markets: Object.fromEntries(MARKETS.map(([market, currency]) => [market, {currency, ...Object.fromEntries(Object.entries(PLANNED).map(([kind, k]) =>
-        [kind, {first_minute: -30, ...Object.fromEntries(['orders', 'revenue'].map((name) => [name, Array.from({length: 150}, (_, i) => SALE[name](DOORS + (i - 30) * 60_000, market) * k)]))}]))}]))};
+        [kind, {first_minute: -30, ...Object.fromEntries(['orders', 'revenue'].map((name) => [name, Array.from({length: 150}, (_, i) => expected[name](DOORS + (i - 30) * 60_000, market) * k)]))}]))}]))};
+
+const withoutLast = () => ({...EVENT_DETAIL, last_event: 'summer', markets: Object.fromEntries(Object.entries(EVENT_DETAIL.markets).map(([market, {currency, plan}]) => [market, {currency, plan}]))});
 
 export async function startFake({port = 0} = {}) {
     const dir = mkdtempSync(join(tmpdir(), 'crest-web-'));
@@ -90,7 +95,7 @@ export async function startFake({port = 0} = {}) {
     const clients = new Set(), sockets = new Set();
     let server = null, extra = {}, removed = {}, seq = 0, epoch = 1, timer = 0, upSince = Date.now() - 900_000;
     const down = []; /* stretches without data: [from, to] */
-    const fake = {url: '', requests: [], notes: [], noteError: '', hiddenServices: {}, more: undefined, streams: 0, refused: 0, ticks: 0, stall: false, quiet: false, refuse: false, delay_ms: 0, set, tick, kill, revive, stop, raw};
+    const fake = {url: '', requests: [], notes: [], noteError: '', lastEvent: false, hiddenServices: {}, more: undefined, streams: 0, refused: 0, ticks: 0, stall: false, quiet: false, refuse: false, delay_ms: 0, set, tick, kill, revive, stop, raw};
 
     function state(t) {
         const now = sections(t);
@@ -107,8 +112,7 @@ export async function startFake({port = 0} = {}) {
         if (!fake.quiet)
             tick();
     }
-    function tick() {
-        const t = Date.now();
+    function tick(t = Date.now()) {
         for (const res of clients)
             if (fake.stall)
                 send(res, 'hb', {t});
@@ -146,7 +150,10 @@ export async function startFake({port = 0} = {}) {
             return list;
         };
         let result = [];
-        if (query.includes('orders_per_minute|'))
+        const made = /^fixture_(\d+)$/.exec(query); /* as many series as a board asks for */
+        if (made)
+            result = [{metric: {__name__: query}, values: values((t) => wave(t, 20 + Number(made[1]), 0, 100))}];
+        else if (query.includes('orders_per_minute|'))
             result = MARKETS.flatMap(([market, currency]) => [
                 {metric: {__name__: 'commerce:orders_per_minute', market, currency}, values: values((t) => SALE.orders(t, market))},
                 {metric: {__name__: 'commerce:revenue_per_minute', market, currency}, values: values((t) => SALE.revenue(t, market))}]);
@@ -178,7 +185,9 @@ export async function startFake({port = 0} = {}) {
             clients.add(res);
             req.on('close', () => clients.delete(res));
         } else if (url.pathname === '/api/crest/v1/events/black-friday') {
-            json(200, {status: 'success', data: EVENT_DETAIL});
+            json(200, {status: 'success', data: fake.lastEvent ? withoutLast() : EVENT_DETAIL});
+        } else if (url.pathname === '/api/crest/v1/events/summer') {
+            json(200, {status: 'success', data: {...EVENT_DETAIL, name: 'summer', starts: DOORS - 600_000, ends: DOORS - 60_000, markets: {}}});
         } else if (url.pathname === '/api/crest/v1/annotations' && req.method === 'POST') {
             body(req).then((text) => {
                 const note = JSON.parse(text);
@@ -194,6 +203,18 @@ export async function startFake({port = 0} = {}) {
             json(200, {id: `${epoch}-${seq}`, t: Date.now(), sections: {...state(Date.now()), services: {...state(Date.now()).services, ...fake.hiddenServices}}});
         } else if (url.pathname === '/api/v1/query_range') {
             json(200, {status: 'success', data: {resultType: 'matrix', result: range(url.searchParams)}});
+        } else if (url.pathname === '/api/v1/query' && req.method === 'POST') {
+            body(req).then((text) => {
+                const form = new URLSearchParams(text), t = Number(form.get('time')) * 1000;
+                const parts = [...form.get('query').matchAll(/label_replace\(([^\n]*)\n, "__chart__", "(\d+)"/g)];
+                if (parts.some(([, expr]) => expr.includes('(('))) {
+                    json(400, {status: 'error', errorType: 'bad_data', error: 'parse error'});
+                    return;
+                }
+                json(200, {status: 'success', data: {resultType: 'vector', result: parts.flatMap(([, expr, owner]) =>
+                    range(new URLSearchParams({query: expr, start: t / 1000, end: t / 1000 + 0.5, step: 1})).filter((one) => one.values.length)
+                        .map((one) => ({metric: {...one.metric, __chart__: owner}, value: one.values[0]})))}});
+            });
         } else if (url.pathname === '/api/v1/query') {
             if (url.searchParams.get('query').includes('('.repeat(2)))
                 json(400, {status: 'error', errorType: 'bad_data', error: 'invalid parameter "query": 1:3: parse error: unclosed left parenthesis'});

@@ -97,7 +97,9 @@ export function open(main) {
     charts.before(totalBox);
     let sumChart = null;
     function followTotal() {
-        const wanted = ordersByMarket().size > 1 && planTotal('orders').length > 0;
+        /* The stream names plans before their minutes are here: all charts then ask for their history at once. */
+        const planned = Object.values(currentEvent()?.markets ?? {}).some((one) => Number.isFinite(one.orders?.plan) || Number.isFinite(one.orders?.last));
+        const wanted = ordersByMarket().size > 1 && (planned || planTotal('orders').length > 0);
         if (wanted && !sumChart) {
             sumChart = makeChart(totalBox, {
                 title: 'Orders per minute, all markets', format: number,
@@ -166,7 +168,8 @@ export function open(main) {
                 setText(link.children[1], row.service);
                 setText(link.children[2], row.state === 'ok' || !row.why ? '' : ' ' + row.why);
             });
-        setText(more, services.length > STRIP_MAX ? `and ${services.length - STRIP_MAX} more` : services.length ? '' : 'No service has sent a sample yet.');
+        const left = Math.max(0, services.length - STRIP_MAX) + (store.more.services ?? 0);
+        setText(more, left > 0 ? `and ${number(left)} more, in less trouble` : services.length ? '' : 'No service has sent a sample yet.');
 
         const active = firing().slice(0, 8);
         show(quiet, active.length === 0);

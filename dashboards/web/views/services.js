@@ -11,6 +11,7 @@ const COLUMNS = [
     ['db_connections_ratio', 'DB conns', ratio],
 ];
 const ROWS_MAX = 200; /* as many as a frame has */
+const ALL_EVERY_MS = 5000; /* how often all services are asked for, while one that no frame has room for is looked for */
 
 function trendLine(name) {
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
@@ -59,6 +60,26 @@ export function open(main) {
     main.append(h('div', {class: 'view-head'}, h('h1', {}, 'Services'), filter), panel, h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Services'}, table), empty);
 
     let opened = null, charts = [], head = null, facts = null;
+    /* A frame has room for the services in most trouble; a filter or an opened service finds the others by API. */
+    let all = [], askedAt = -Infinity, asking = false, closed = false;
+    function others(wanted) {
+        if (!wanted || !(store.more.services > 0)) {
+            all = [];
+            askedAt = -Infinity;
+        } else if (!asking && performance.now() - askedAt > ALL_EVERY_MS) {
+            asking = true;
+            fetch('/api/crest/v1/state').then((reply) => reply.json()).then((state) => {
+                all = Object.values(state.sections?.services ?? {}).filter((row) => row && typeof row.service === 'string');
+            }, () => {}).finally(() => {
+                asking = false;
+                askedAt = performance.now();
+                if (!closed)
+                    update();
+            });
+        }
+        const known = new Set(store.rows('services').map((row) => row.service));
+        return all.filter((row) => !known.has(row.service));
+    }
     function openPanel(service) {
         for (const chart of charts)
             chart.close();
@@ -91,10 +112,12 @@ export function open(main) {
             openPanel(wanted);
         if (filter.value !== text && document.activeElement !== filter)
             filter.value = text;
-        const all = store.rows('services').sort((a, b) => (b.trouble ?? 0) - (a.trouble ?? 0) || (a.service < b.service ? -1 : 1));
-        const rows = all.filter((row) => matches(`${row.service} ${row.tier} ${row.stack} ${row.state} ${row.why ?? ''}`, text));
-        setText(empty, all.length === 0 ? 'No service has sent a sample yet.' : rows.length === 0 ? `No service matches “${text}”.`
-            : rows.length > ROWS_MAX ? `${rows.length - ROWS_MAX} more services match.` : '');
+        const rest = others(text !== '' || (wanted !== null && !store.row('services', wanted)));
+        const every = [...store.rows('services'), ...rest].sort((a, b) => (b.trouble ?? 0) - (a.trouble ?? 0) || (a.service < b.service ? -1 : 1));
+        const rows = every.filter((row) => matches(`${row.service} ${row.tier} ${row.stack} ${row.state} ${row.why ?? ''}`, text));
+        const left = text === '' ? (store.more.services ?? 0) + Math.max(0, rows.length - ROWS_MAX) : Math.max(0, rows.length - ROWS_MAX);
+        setText(empty, every.length === 0 ? 'No service has sent a sample yet.' : rows.length === 0 ? (asking ? `Looking for “${text}” among all services …` : `No service matches “${text}”.`)
+            : left === 0 ? '' : text === '' ? `${number(left)} more services, in less trouble than these, are not shown: the filter finds them.` : `${number(left)} more services match.`);
         patchList(body, rows.slice(0, ROWS_MAX), (row) => row.service, (row) => h('tr', {}, h('td', {}, stateMark('unknown')),
             h('th', {scope: 'row'}, h('a', {href: place.href('/services', {service: row.service})}, h('bdi', {}, row.service)), ' ', h('small', {}), h('div', {class: 'why'})),
             COLUMNS.map(() => h('td', {class: 'num'})), h('td', {}, trendLine('throughput_rps'))), (tr, row) => {
@@ -108,14 +131,17 @@ export function open(main) {
             drawTrend(tr.lastChild.firstChild, store.trends.get(row.service));
         });
         if (opened !== null) {
-            const row = store.row('services', opened);
+            const row = store.row('services', opened) ?? rest.find((one) => one.service === opened);
             setState(head.children[0], row?.state);
-            setText(head.children[2], row ? (row.state === 'ok' ? '' : row.why ?? '') : 'is not in the stream');
+            setText(head.children[2], row ? (row.state === 'ok' ? '' : row.why ?? '') : asking ? 'is looked for' : 'is not known to the collector');
             patchList(facts, Object.entries(row?.signals ?? {}).sort(), ([name]) => name, ([name]) => h('div', {}, h('dt', {}, name.replaceAll('_', ' ')), h('dd', {})),
                 (pair, [name, value]) => setText(pair.lastChild, signal(name, value)));
             for (const chart of charts)
                 chart.update();
         }
     }
-    return {update, close: () => openPanel(null)};
+    return {update, close() {
+        closed = true;
+        openPanel(null);
+    }};
 }
