@@ -88,7 +88,7 @@ static int accept(struct store *s, struct job *job, const struct write_series *w
     if (r < 0)
         return r;
     if (s->db)
-        headlog_add(&s->log, id, sample);
+        headlog_add(&s->log, &s->log_bases, id, sample);
     if (sample->t_ms > series->max_ms)
         series->max_ms = sample->t_ms;
     if (sample->t_ms > s->commit_newest_ms)

@@ -48,36 +48,42 @@ static int load_extents(struct store *s)
     return r;
 }
 
-static int replay(struct store *s, struct span record)
+static int replay(struct store *s, struct headlog_reader *rd, struct span record)
 {
-    struct headlog_reader rd;
     uint32_t id;
     struct sample sample;
-    int r = headlog_open(&rd, (const uint8_t *)record.ptr, record.len);
-    while (r == 0 && (r = headlog_next(&rd, &id, &sample)) > 0) {
-        if (id >= SERIES_LIMIT)
-            return -EBADMSG;
-        r = head_append(s->view.active, id, &sample, s->seq);
-        head_keep(s->view.active);
+    int r = headlog_open(rd, (const uint8_t *)record.ptr, record.len);
+    while (r == 0 && (r = headlog_next(rd, &s->log_bases, &id, &sample)) > 0) {
         if (id >= s->view.n_series)
             s->view.n_series = id + 1;
+        if (r == 2) {
+            store_count(s, COUNT_BAD_LOG_SAMPLES, 1);
+            r = 0;
+            continue;
+        }
+        r = head_append(s->view.active, id, &sample, s->seq);
+        head_keep(s->view.active);
     }
     return r;
 }
 
 static int load_log(struct store *s)
 {
-    int r;
-    while ((r = db_step(s->db, SQL_LOG_ALL)) > 0) {
+    struct headlog_reader rd;
+    int r = headlog_reader_init(&rd);
+    while (r == 0 && (r = db_step(s->db, SQL_LOG_ALL)) > 0) {
         s->log_seq = db_i64(s->db, SQL_LOG_ALL, 0);
-        r = replay(s, db_blob(s->db, SQL_LOG_ALL, 1));
+        r = replay(s, &rd, db_blob(s->db, SQL_LOG_ALL, 1));
         if (r == -EBADMSG) { /* its samples are lost, the others are not */
             store_count(s, COUNT_BAD_LOG_RECORDS, 1);
-        } else if (r < 0) {
-            db_reset(s->db, SQL_LOG_ALL);
-            return r;
+            headlog_bases_forget(&s->log_bases);
+            r = 0;
         }
     }
+    if (r < 0)
+        db_reset(s->db, SQL_LOG_ALL);
+    headlog_reader_done(&rd);
+    headlog_bases_forget(&s->log_bases);
     s->view.active->last_seq = (uint64_t)s->log_seq;
     return r;
 }

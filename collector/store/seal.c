@@ -59,6 +59,7 @@ int store_seal_start(struct store *s)
     s->view.frozen = s->view.active;
     s->view.active = fresh;
     pthread_mutex_unlock(&s->view_lock);
+    headlog_bases_forget(&s->log_bases); /* what is sealed is trimmed; the new head's records stand without it */
     s->seal.running = true;
     s->seal.next_group = 0;
     s->seal.n_groups = (s->index.n + EXTENT_SERIES_MAX - 1) / EXTENT_SERIES_MAX;

@@ -41,7 +41,7 @@ static struct store *store_new(const struct store_config *config)
     atomic_init(&s->oldest_ms, INT64_MAX);
     extent_dir_init(&s->extents);
     families_init(&s->families);
-    headlog_init(&s->log);
+    headlog_bases_init(&s->log_bases);
     buf_init(&s->key, KEY_BYTES_MAX);
     strmap_init(&s->watched, STORE_WATCH_MAX);
     pthread_mutex_init(&s->view_lock, NULL);
@@ -72,6 +72,7 @@ static void store_free(struct store *s)
     cutter_done(&s->seal.cutter);
     loaded_extent_free(&s->late);
     headlog_done(&s->log);
+    headlog_bases_done(&s->log_bases);
     buf_done(&s->key);
     series_rows_done(&s->series_rows);
     families_done(&s->families);
@@ -160,6 +161,8 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
                               s->config.series_max < SERIES_LIMIT ? (uint32_t)s->config.series_max : SERIES_LIMIT);
     if (r == 0)
         r = series_rows_init(&s->series_rows);
+    if (r == 0)
+        r = headlog_init(&s->log);
     if (r == 0)
         r = head_new(&s->view.active);
     if (r == 0 && config->path)
@@ -356,6 +359,8 @@ static const struct {
     {COUNT_RETIRED_EXTENTS, "crest_store_retired_extents_total", "Extents that the retention dropped.", 1},
     {COUNT_BAD_LOG_RECORDS, "crest_store_damaged_log_records_total",
      "Log records found damaged at start: their samples are lost.", 1},
+    {COUNT_BAD_LOG_SAMPLES, "crest_store_damaged_log_samples_total",
+     "Samples lost at start because the log told them by their difference to a damaged record's.", 1},
     {COUNT_BAD_SERIES_ROWS, "crest_store_damaged_series_rows_total",
      "Rows of series found damaged at start: their samples cannot be read.", 1},
     {COUNT_QUEUE_FULL, "crest_store_queue_full_total", "Write requests turned away because the queue was full.", 1},

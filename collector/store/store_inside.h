@@ -90,6 +90,7 @@ enum store_counter {
     COUNT_SEAL_US,
     COUNT_CHECKPOINTS,
     COUNT_BAD_LOG_RECORDS,
+    COUNT_BAD_LOG_SAMPLES,
     COUNT_BAD_SERIES_ROWS,
     COUNT_RETIRED_EXTENTS,
     COUNT_MERGED_EXTENTS,
@@ -127,9 +128,10 @@ struct store {
     /* writer */
     struct db *db; /* NULL: in memory */
     struct headlog_writer log;
-    struct buf key;  /* scratch of one series key */
-    uint32_t seq;    /* of the commit being made */
-    int64_t log_seq; /* last row of headlog */
+    struct headlog_bases log_bases; /* of the records since the last seal began */
+    struct buf key;                 /* scratch of one series key */
+    uint32_t seq;                   /* of the commit being made */
+    int64_t log_seq;                /* last row of headlog */
     struct series_rows series_rows;
     uint32_t saved_series; /* ids below are in the table series */
     uint32_t fold_from;    /* blocks from this id on may be in several rows; UINT32_MAX: none is */

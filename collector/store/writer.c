@@ -212,6 +212,7 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
         taken = n;
     if (r < 0) {
         head_undo(s->view.active);
+        headlog_bases_forget(&s->log_bases);
         store_count(s, COUNT_COMMIT_FAILURES, 1);
         if (r != -ENOMEM)
             atomic_store_explicit(&s->read_only, true, memory_order_relaxed);

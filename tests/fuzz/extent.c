@@ -44,17 +44,21 @@ static void read_extent(uint8_t *bytes, size_t n)
 
 static void read_record(uint8_t *bytes, size_t n)
 {
-    struct headlog_reader rd;
+    static struct headlog_reader rd;
+    static struct headlog_bases bases;
     uint32_t id;
     struct sample s;
-    if (n < 6)
+    if (n < 6 || (!rd.decompressor && headlog_reader_init(&rd) < 0))
         return;
+    if (bases.age == 0)
+        headlog_bases_init(&bases);
+    headlog_bases_forget(&bases);
     put_crc(bytes, bytes + 4, n - 4);
     if (headlog_open(&rd, bytes, n) < 0)
         return;
-    size_t items = 0;
-    while (headlog_next(&rd, &id, &s) > 0)
-        if (++items > n)
+    size_t items = 0, plain = (size_t)(rd.end - rd.at);
+    while (headlog_next(&rd, &bases, &id, &s) > 0)
+        if (++items > plain)
             abort(); /* an item takes a byte at least */
 }
 

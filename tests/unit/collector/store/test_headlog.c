@@ -10,44 +10,70 @@ struct item {
     struct sample sample;
 };
 
-static void round_trip(struct headlog_writer *w, const struct item *items, size_t n, size_t *ret_bytes)
+/* One log: who writes and who reads it keep bases of their own. */
+struct log {
+    struct headlog_writer w;
+    struct headlog_reader rd;
+    struct headlog_bases written, read;
+};
+
+static void log_open(struct log *log)
 {
-    headlog_begin(w);
+    check_ok(headlog_init(&log->w));
+    check_ok(headlog_reader_init(&log->rd));
+    headlog_bases_init(&log->written);
+    headlog_bases_init(&log->read);
+}
+
+static void log_close(struct log *log)
+{
+    headlog_done(&log->w);
+    headlog_reader_done(&log->rd);
+    headlog_bases_done(&log->written);
+    headlog_bases_done(&log->read);
+}
+
+static void put(struct log *log, const struct item *items, size_t n, const uint8_t **ret, size_t *ret_bytes)
+{
+    headlog_begin(&log->w);
     for (size_t i = 0; i < n; i++)
-        headlog_add(w, items[i].id, &items[i].sample);
+        headlog_add(&log->w, &log->written, items[i].id, &items[i].sample);
+    check_ok(headlog_end(&log->w, ret, ret_bytes));
+}
+
+static size_t round_trip(struct log *log, const struct item *items, size_t n)
+{
     const uint8_t *bytes;
     size_t n_bytes;
-    check_ok(headlog_end(w, &bytes, &n_bytes));
-    struct headlog_reader rd;
-    check_ok(headlog_open(&rd, bytes, n_bytes));
+    uint32_t id;
+    struct sample s;
+    put(log, items, n, &bytes, &n_bytes);
+    check_ok(headlog_open(&log->rd, bytes, n_bytes));
     for (size_t i = 0; i < n; i++) {
-        uint32_t id;
-        struct sample s;
-        assert_int_equal(headlog_next(&rd, &id, &s), 1);
+        assert_int_equal(headlog_next(&log->rd, &log->read, &id, &s), 1);
         assert_int_equal(id, items[i].id);
         assert_int_equal(s.t_ms, items[i].sample.t_ms);
         assert_int_equal(s.start_ms, items[i].sample.start_ms);
         check_double_bits(s.value, items[i].sample.value);
     }
-    uint32_t id;
-    struct sample s;
-    assert_int_equal(headlog_next(&rd, &id, &s), 0);
-    *ret_bytes = n_bytes;
+    assert_int_equal(headlog_next(&log->rd, &log->read, &id, &s), 0);
+    return n_bytes;
 }
 
 static void random_items_come_back(void **state)
 {
     (void)state;
     struct check_random r = check_random_new("random_items_come_back");
-    struct headlog_writer w;
-    headlog_init(&w);
+    struct log log;
+    log_open(&log);
     static struct item items[3000];
     for (unsigned round = 0; round < 200 / check_slowness(); round++) {
-        size_t n = check_random_below(&r, ARRAY_LEN(items)), bytes;
+        size_t n = check_random_below(&r, ARRAY_LEN(items));
         uint32_t id = 0;
         int64_t t = (int64_t)check_random_u64(&r) >> check_random_below(&r, 64);
         for (size_t i = 0; i < n; i++) {
             id += (uint32_t)(check_random_below(&r, 4) ? check_random_below(&r, 2) : check_random_u64(&r));
+            id %= 20000; /* so that they come again */
             t = (int64_t)((uint64_t)t + (check_random_below(&r, 3) ? 1000 : check_random_u64(&r)));
             uint64_t pick = check_random_below(&r, 8);
             double v = pick == 0   ? f64_from_bits(check_random_u64(&r))
@@ -59,46 +85,90 @@ static void random_items_come_back(void **state)
             items[i] = (struct item){id, {.t_ms = t, .value = v}};
             items[i].sample.start_ms = check_random_below(&r, 10) ? 0 : (int64_t)check_random_u64(&r);
         }
-        round_trip(&w, items, n, &bytes);
+        round_trip(&log, items, n);
+        if (check_random_below(&r, 10) == 0) { /* trimmed */
+            headlog_bases_forget(&log.written);
+            headlog_bases_forget(&log.read);
+        }
     }
-    headlog_done(&w);
+    log_close(&log);
 }
 
 static void a_scrape_takes_few_bytes_per_sample(void **state)
 {
     (void)state;
-    struct headlog_writer w;
-    headlog_init(&w);
+    struct check_random r = {7};
+    struct log log;
+    log_open(&log);
     static struct item items[2000];
     for (uint32_t i = 0; i < 2000; i++)
-        items[i] = (struct item){i, {.t_ms = 1700000000123, .value = i % 3 ? 123456 + i : 1}};
-    size_t bytes;
-    round_trip(&w, items, 2000, &bytes);
-    assert_in_range(bytes, 2000, 2000 * 4);
-    headlog_done(&w);
+        items[i] = (struct item){
+            i, {.t_ms = 1700000000123, .value = i % 3 ? 1e9 + (double)check_random_below(&r, 1000000) : 1}};
+    assert_in_range(round_trip(&log, items, 2000), 2000, 2000 * 4);
+    for (uint32_t i = 0; i < 2000; i++) {
+        items[i].sample.t_ms += 1000;
+        items[i].sample.value += i % 3 ? (double)check_random_below(&r, 50) : 0;
+    }
+    assert_in_range(round_trip(&log, items, 2000), 1000, 2000 * 3 / 2);
+    log_close(&log);
+}
+
+static void a_lost_record_costs_some_samples_behind_it_and_never_a_wrong_one(void **state)
+{
+    (void)state;
+    struct log log;
+    log_open(&log);
+    struct item items[2] = {{3, {.t_ms = 0, .value = 100}}, {4, {.t_ms = 0, .value = 0.5}}};
+    uint64_t lost = 0, kept = 0;
+    for (int round = 0; round < 60; round++) {
+        const uint8_t *bytes;
+        size_t n;
+        uint32_t id;
+        struct sample s;
+        int r;
+        items[0].sample.value += 1;
+        items[0].sample.t_ms = items[1].sample.t_ms = 1000 * round;
+        put(&log, items, 2, &bytes, &n);
+        if (round == 20) { /* damaged */
+            headlog_bases_forget(&log.read);
+            continue;
+        }
+        check_ok(headlog_open(&log.rd, bytes, n));
+        while ((r = headlog_next(&log.rd, &log.read, &id, &s)) > 0) {
+            lost += r == 2;
+            kept += r == 1;
+            if (r == 1)
+                check_double_bits(s.value, id == 3 ? items[0].sample.value : 0.5);
+        }
+        assert_int_equal(r, 0);
+    }
+    assert_in_range(lost, 1, 2 * HEADLOG_STEPS);
+    assert_int_equal(lost + kept, 2 * 59);
+    log_close(&log);
 }
 
 static void a_damaged_record_is_refused(void **state)
 {
     (void)state;
-    struct headlog_writer w;
-    headlog_init(&w);
-    headlog_begin(&w);
-    for (uint32_t i = 0; i < 50; i++)
-        headlog_add(&w, i * 3, &(struct sample){.t_ms = i, .value = 0.1 * i});
-    const uint8_t *bytes;
-    size_t n;
-    check_ok(headlog_end(&w, &bytes, &n));
-    uint8_t copy[1024];
-    assert_true(n <= sizeof copy);
-    struct headlog_reader rd;
-    for (size_t i = 0; i < n; i++) {
-        memcpy(copy, bytes, n);
-        copy[i] ^= 1;
-        check_errno(headlog_open(&rd, copy, n), -EBADMSG);
-        check_errno(headlog_open(&rd, bytes, i), -EBADMSG);
+    struct log log;
+    log_open(&log);
+    for (uint32_t count = 10; count <= 100; count += 90) { /* as it is, and compressed */
+        struct item items[100];
+        const uint8_t *bytes;
+        size_t n;
+        uint8_t copy[2048];
+        for (uint32_t i = 0; i < count; i++)
+            items[i] = (struct item){i * 3, {.t_ms = i, .value = 0.1 * i}};
+        put(&log, items, count, &bytes, &n);
+        assert_true(n <= sizeof copy);
+        for (size_t i = 0; i < n; i++) {
+            memcpy(copy, bytes, n);
+            copy[i] ^= 1;
+            check_errno(headlog_open(&log.rd, copy, n), -EBADMSG);
+            check_errno(headlog_open(&log.rd, bytes, i), -EBADMSG);
+        }
     }
-    headlog_done(&w);
+    log_close(&log);
 }
 
 int main(void)
@@ -106,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_items_come_back),
         cmocka_unit_test(a_scrape_takes_few_bytes_per_sample),
+        cmocka_unit_test(a_lost_record_costs_some_samples_behind_it_and_never_a_wrong_one),
         cmocka_unit_test(a_damaged_record_is_refused),
     };
     return cmocka_run_group_tests_name("collector/store/headlog", tests, NULL, NULL);
