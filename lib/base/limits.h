@@ -98,6 +98,8 @@
 #define HTTP_IDLE_DEADLINE_MS 120000      /* a kept-alive connection without a request */
 #define HTTP_REPLY_DEADLINE_MS 60000      /* taking a reply, or at 16 KB/s, whichever is later */
 #define HTTP_REPLY_BYTES_PER_S_MIN 16384
+#define HTTP_UNTAKEN_MS                                                                                                \
+    60000 /* bytes that a peer neither acknowledges nor has room for: it is gone, or as good as gone */
 #define HTTP_STREAM_IDLE_S 180u  /* libmicrohttpd's own: a stream's client that takes nothing of what is there */
 #define HTTP_STOP_FLUSH_MS 1000  /* for the last answers to leave */
 #define HTTP_GZIP_BYTES_MIN 1024 /* below, a reply fits one packet anyway */

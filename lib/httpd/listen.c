@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 
+#include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/httpd/httpd_internal.h"
 
@@ -113,6 +114,7 @@ static void explain(const struct listen_address *a, int error, char *why, size_t
 int listen_open(const struct listen_address *a, int *ret_fd, uint16_t *ret_port, char *why, size_t why_bytes)
 {
     static const int ON = 1, OFF = 0;
+    static const unsigned UNTAKEN_MS = HTTP_UNTAKEN_MS;
     int r = 0;
     struct sockaddr_storage got;
     socklen_t got_len = sizeof got;
@@ -122,6 +124,8 @@ int listen_open(const struct listen_address *a, int *ret_fd, uint16_t *ret_port,
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &ON, sizeof ON) < 0)
         goto fail;
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &ON, sizeof ON) < 0) /* accepted sockets inherit it */
+        goto fail;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &UNTAKEN_MS, sizeof UNTAKEN_MS) < 0) /* as they do this */
         goto fail;
     if (a->addr.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &OFF, sizeof OFF) < 0)
         goto fail;
