@@ -46,10 +46,12 @@ export function duration(ms) {
 
 const two = (n) => String(n).padStart(2, '0');
 export function clock(ms) {
+    if (!known(ms)) return UNKNOWN;
     const d = new Date(ms);
     return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 export function dateTime(ms) {
+    if (!known(ms)) return UNKNOWN;
     const d = new Date(ms);
     return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${clock(ms)}`;
 }

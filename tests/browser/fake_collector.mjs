@@ -95,9 +95,14 @@ export async function startFake({port = 0} = {}) {
     const clients = new Set(), sockets = new Set();
     let server = null, extra = {}, removed = {}, seq = 0, epoch = 1, timer = 0, upSince = Date.now() - 900_000;
     const down = []; /* stretches without data: [from, to] */
-    const fake = {url: '', requests: [], notes: [], noteError: '', lastEvent: false, hiddenServices: {}, more: undefined, streams: 0, refused: 0, ticks: 0, stall: false, quiet: false, refuse: false, delay_ms: 0, set, tick, kill, revive, stop, raw};
+    const fake = {url: '', requests: [], notes: [], noteError: '', lastEvent: false, old: false, hiddenServices: {}, more: undefined, streams: 0, refused: 0, ticks: 0, stall: false, quiet: false, refuse: false, delay_ms: 0, set, tick, kill, revive, stop, raw};
 
+    /* As of a version before ours: fewer sections, rows with little in them. */
+    const OLD = {services: {shop: {service: 'shop'}}, alerts: {a: {name: 'Old', state: 'firing'}}, markets: {m: {market: 'de'}}, steps: {s: {service: 'shop', step: 'cart'}},
+        targets: {t: {job: 'shop'}}, coverage: {shop: {service: 'shop'}}, event: {e: {name: 'black-friday'}}, annotations: {n: {text: 'x'}}, unheard: {of: {a: 1}}};
     function state(t) {
+        if (fake.old)
+            return {...OLD, status: {collector: {version: '0.0.1', newest: t}}};
         const now = sections(t);
         for (const [section, rows] of Object.entries(extra))
             for (const [key, row] of Object.entries(rows))
@@ -184,7 +189,7 @@ export async function startFake({port = 0} = {}) {
             send(res, 'snapshot', {t: Date.now(), sections: state(Date.now()), more: fake.more});
             clients.add(res);
             req.on('close', () => clients.delete(res));
-        } else if (url.pathname === '/api/crest/v1/events/black-friday') {
+        } else if (url.pathname === '/api/crest/v1/events/black-friday' && !fake.old) {
             json(200, {status: 'success', data: fake.lastEvent ? withoutLast() : EVENT_DETAIL});
         } else if (url.pathname === '/api/crest/v1/events/summer') {
             json(200, {status: 'success', data: {...EVENT_DETAIL, name: 'summer', starts: DOORS - 600_000, ends: DOORS - 60_000, markets: {}}});

@@ -178,7 +178,7 @@ export function open(main) {
             setText(li.children[1], alertWords(alert));
             setText(li.children[2], firingFor(alert));
         });
-        const noted = store.entries('annotations').map(([key, row]) => ({key, ...row})).sort((a, b) => b.t - a.t).slice(0, NOTES_MAX);
+        const noted = store.entries('annotations').map(([key, row]) => ({key, ...row})).filter((note) => Number.isFinite(note.t)).sort((a, b) => b.t - a.t).slice(0, NOTES_MAX);
         show(noNotes, noted.length === 0);
         patchList(notes, noted, (note) => note.key, (note) => h('li', {}, h('time', {datetime: new Date(note.t).toISOString(), title: dateTime(note.t)}, clock(note.t)),
             ' ', h('span', {class: 'kind'}, note.kind ?? 'note'), ' ', h('span', {}, [note.service, note.text].filter(Boolean).join(': ')),
