@@ -97,6 +97,7 @@ struct demo {
     struct fault faults[FAULTS];
     int64_t seconds;
     int64_t doors_ms, closes_ms; /* the event's window, and that of the books */
+    int64_t killed_ms;           /* when the collector was; 0: not yet */
     int failures;
 };
 #define DOORS_AT_MS 10000

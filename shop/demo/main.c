@@ -10,7 +10,8 @@
 #include "lib/term/term.h"
 #include "shop/demo/demo.h"
 
-#define READ_MS 5000 /* of the ten seconds until doors open: the addresses are read before the screen turns */
+#define AROUND_KILL_S 8 /* one second before it, and until the collector has been back for some */
+#define READ_MS 5000    /* of the ten seconds until doors open: the addresses are read before the screen turns */
 
 static const struct option_def OPTIONS[] = {
     {.name = "seconds",
@@ -73,20 +74,22 @@ static void print_faults(struct demo *d)
     }
 }
 
-/* One scrape of the shop per second, also through the kill: the spool fills the gap. */
+/* One scrape of the shop per second, also while the collector was away: the agent's spool fills the gap. One may be missing, of a busy machine;
+ * the kill alone would cost two or three. */
 static void check_gap(struct demo *d)
 {
     char query[128];
-    int64_t ms = d->closes_ms - d->doors_ms;
-    double got = NAN, want = (double)(ms / 1000);
-    snprintf(query, sizeof query, "count_over_time(up{job=\"shop\"}[%lldms])", (long long)ms);
-    for (int i = 0; i < 100 && !(got >= want - 1) && !daemon_stopping(); i++) {
-        got = stage_query(&d->stage, query, d->closes_ms);
+    double got = NAN;
+    if (!d->killed_ms)
+        return;
+    snprintf(query, sizeof query, "count_over_time(up{job=\"shop\"}[%ds])", AROUND_KILL_S);
+    for (int i = 0; i < 100 && !(got >= AROUND_KILL_S - 1) && !daemon_stopping(); i++) {
+        got = stage_query(&d->stage, query, d->killed_ms + (AROUND_KILL_S - 1) * 1000);
         sleep_us(100000);
     }
-    bool ok = got >= want - 1;
-    printf("\nThe gap: %.0f of %.0f scrapes of the shop are there although the collector was killed: %s\n      %s\n",
-           got, want, ok ? "filled" : "NOT FILLED", query);
+    bool ok = got >= AROUND_KILL_S - 1;
+    printf("\nThe gap: %.0f of %d scrapes of the shop around the kill of the collector are there: %s\n      %s\n", got,
+           AROUND_KILL_S, ok ? "filled" : "NOT FILLED", query);
     d->failures += !ok;
 }
 

@@ -140,6 +140,7 @@ static void deliver(struct demo *d)
 
 static void kill_collector(struct demo *d)
 {
+    d->killed_ms = unix_ms();
     process_signal(d->stage.programs[COLLECTOR], 9);
     sleep_us(2000000);
     if (stage_start_collector(&d->stage, d->webhook) < 0)
@@ -188,10 +189,10 @@ static const struct act ACTS[] = {
     {18.5, 0.16, "fault", "the gateway declines 20 % of the cards, with HTTP 200", "Journeys > payment: declined",
      decline},
     {34.0, 0.20, NULL, NULL, NULL, so_far},
-    {41.5, 0.24, "recovery", "the gateway is well again", "Alerts: they resolve", recover},
-    {45.5, 0.40, "fault", "the catalogue cache is lost", "Services > shop: cache falls to 0 %", lose_cache},
-    {54.5, 0.55, "recovery", "the cache is back", "Services > shop: cache fills again", restore_cache},
-    {57.5, 0.67, "fault", "flash sale: 20 buyers at once for 5 units of " FLASH_SKU, "Alerts: oversold", oversell},
+    {40.5, 0.25, "recovery", "the gateway is well again", "Alerts: they resolve", recover},
+    {44.0, 0.42, "fault", "the catalogue cache is lost", "Services > shop: cache falls to 0 %", lose_cache},
+    {55.0, 0.55, "recovery", "the cache is back", "Services > shop: cache fills again", restore_cache},
+    {58.0, 0.67, "fault", "flash sale: 20 buyers at once for 5 units of " FLASH_SKU, "Alerts: oversold", oversell},
     {60.5, 0.75, "recovery", "a delivery of " FLASH_SKU " comes in", "Alerts: Oversold resolves", deliver},
     {63.5, 0.85, "fault", "the collector is killed (kill -9) and comes back after 2 s",
      "it say STALE, then fill the gap", kill_collector},
