@@ -14,14 +14,24 @@ static uint64_t bits_of(double v)
     return bits;
 }
 
+/* Its beginning and its end: the runner shows 16 KB of a test. */
+#define FAIL_HEAD_BYTES 4000
+#define FAIL_TAIL_BYTES 8000
+
 void check_fail(const char *file, int line, const char *format, ...)
 {
-    char text[2048];
+    char *text = NULL; /* cmocka's own print_error cuts at 1 KB */
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    int n = vasprintf(&text, format, args);
     va_end(args);
-    print_error("%s\n", text);
+    fflush(stdout);
+    if (n > FAIL_HEAD_BYTES + FAIL_TAIL_BYTES)
+        fprintf(stderr, "%.*s\n[%d bytes]\n%s\n", FAIL_HEAD_BYTES, text, n - FAIL_HEAD_BYTES - FAIL_TAIL_BYTES,
+                text + n - FAIL_TAIL_BYTES);
+    else if (n >= 0)
+        fprintf(stderr, "%s\n", text);
+    free(text);
     _fail(file, line);
     abort(); /* _fail jumps out of the test; it does not say so to the compiler */
 }

@@ -61,6 +61,19 @@ double query_value(const struct e2e_program *collector, const char *expression)
     return v;
 }
 
+size_t query_count(const struct e2e_program *collector, const char *expression, const char *value)
+{
+    size_t n = 0;
+    json_t *result = query(collector, expression);
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        json_t *values = json_object_get(json_array_get(result, i), "values");
+        for (size_t k = 0; k < json_array_size(values); k++)
+            n += strcmp(json_string_value(json_array_get(json_array_get(values, k), 1)), value) == 0;
+    }
+    json_decref(result);
+    return n;
+}
+
 const char *query_label(const struct e2e_program *collector, const char *expression, const char *label, char *text,
                         size_t bytes)
 {

@@ -23,6 +23,8 @@ json_t *query(const struct e2e_program *collector, const char *expression);
 json_t *query_at(const struct e2e_program *collector, const char *expression, int64_t time_ms);
 /* The one value of an answer; NAN when it is empty; fails the test on several. */
 double query_value(const struct e2e_program *collector, const char *expression);
+/* How many samples of a range selector's answer have this value, as the answer writes it. */
+size_t query_count(const struct e2e_program *collector, const char *expression, const char *value);
 /* A label of the only series of an answer, copied into text; "" when there is none. */
 const char *query_label(const struct e2e_program *collector, const char *expression, const char *label, char *text,
                         size_t bytes);
