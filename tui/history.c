@@ -68,15 +68,36 @@ static double value_at(const struct track *t, int64_t s)
     return (double)t->ring[(uint64_t)s % HISTORY_SECONDS];
 }
 
+/* Floor of a quotient. */
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0 ? 1 : 0);
+}
+
+static int64_t width_of(unsigned seconds, size_t columns)
+{
+    int64_t width_ms = columns ? (int64_t)seconds * 1000 / (int64_t)columns : 1000;
+    return width_ms > 0 ? width_ms : 1;
+}
+
+int64_t history_end_ms(int64_t to_ms, unsigned seconds, size_t columns)
+{
+    int64_t width_ms = width_of(seconds, columns);
+    return (floor_div(floor_div(to_ms, 1000) * 1000, width_ms) + 1) * width_ms;
+}
+
 static void add_window(const struct track *t, int64_t to_ms, unsigned seconds, size_t columns, double *out)
 {
-    int64_t to_s = to_ms / 1000;
+    int64_t width_ms = width_of(seconds, columns),
+            start_ms = history_end_ms(to_ms, seconds, columns) - width_ms * (int64_t)columns, to_s = to_ms / 1000;
     for (size_t c = 0; c < columns; c++) {
-        int64_t from = to_s - (int64_t)seconds + 1 + (int64_t)(c * seconds / columns);
-        int64_t end = to_s - (int64_t)seconds + 1 + (int64_t)((c + 1) * seconds / columns);
+        int64_t column_ms = start_ms + (int64_t)c * width_ms;
+        int64_t from = floor_div(column_ms + 999, 1000), end = floor_div(column_ms + width_ms + 999, 1000);
+        if (end <= from) /* narrower than a second: the one that it lies in */
+            end = (from = floor_div(column_ms, 1000)) + 1;
         double sum = 0;
         unsigned n = 0;
-        for (int64_t s = from; s < (end > from ? end : from + 1); s++) {
+        for (int64_t s = from; s < end && s <= to_s; s++) {
             double v = value_at(t, s);
             if (isnan(v))
                 v = value_at(t, s - 1);

@@ -94,12 +94,16 @@ size_t plan_window(const struct app *app, const struct plan_line *line, int64_t 
     const struct curves *c = &app->curves;
     char prefix[64], suffix[64] = "";
     size_t known = 0;
+    int64_t end_ms = history_end_ms(to_ms, seconds, columns),
+            width_ms = columns ? (int64_t)seconds * 1000 / (int64_t)columns : 1;
     snprintf(prefix, sizeof prefix, "%s:%s|", line->figure, line->which);
     if (line->currency)
         snprintf(suffix, sizeof suffix, "/%s", line->currency);
     history_window_sum(app_history(app), prefix, suffix, to_ms, seconds, columns, out);
     for (size_t i = 0; i < columns; i++) {
-        int64_t t = to_ms - (int64_t)seconds * 1000 + (int64_t)((2 * i + 1) * seconds * 500 / columns) + 500;
+        int64_t t = end_ms - (int64_t)(columns - i) * width_ms + width_ms / 2;
+        if (t > to_ms)
+            t = to_ms; /* the last column is not over */
         const char *name;
         json_t *market;
         double sum = NAN;

@@ -31,8 +31,8 @@ static void draw_series_graph(struct app *app, struct cells *c, struct box box, 
     high = graph_top(&high, 1, 0);
     struct box area = {box.x, box.y, box.w, box.h - 1};
     int64_t span_ms = e->to_ms - e->from_ms + e->step_ms;
-    view_area(app, c, area, v, n, low, high, STYLE_NOW, e->to_ms, span_ms);
-    view_cursor(app, c, area, e->to_ms, span_ms);
+    view_area(app, c, area, v, n, low, high, STYLE_NOW, e->to_ms + e->step_ms, span_ms);
+    view_cursor(app, c, area, e->to_ms + e->step_ms, span_ms);
     cells_printf(c, box.x, box.y + box.h - 1, box.w, STYLE_DIM, "%s to %s UTC \xc2\xb7 %s at the top, %s at the bottom",
                  words_clock(from, e->from_ms), words_clock(to, e->to_ms), words_count(top, high),
                  words_count(bottom, low));
@@ -52,7 +52,7 @@ static void draw_series_row(struct app *app, struct cells *c, struct box line, s
         v[k] = e->n_points > 0 ? s->values[k * e->n_points / n] : NAN;
     struct box area = {line.x + line.w - graph, line.y, graph, 1};
     graph_area(c, area, v, n, 0, graph_top(v, n, 0), app->graphs, STYLE_NOW);
-    view_cursor(app, c, area, e->to_ms, e->to_ms - e->from_ms + e->step_ms);
+    view_cursor(app, c, area, e->to_ms + e->step_ms, e->to_ms - e->from_ms + e->step_ms);
 }
 
 /* Rows that the filter shows; indices into the series. */

@@ -9,8 +9,8 @@ static int cursor_at(const struct app *app, int cells_wide, int64_t to_ms, int64
 {
     if (!app->shown_ms || span_ms <= 0)
         return -1;
-    int64_t into = app->shown_ms - (to_ms - span_ms) - 1; /* of a second that ends at to_ms: the last column */
-    return into < 0 || app->shown_ms > to_ms ? -1 : (int)(into * cells_wide / span_ms);
+    int64_t into = app->shown_ms - (to_ms - span_ms);
+    return into < 0 || into >= span_ms ? -1 : (int)(into * cells_wide / span_ms);
 }
 
 void view_area(struct app *app, struct cells *c, struct box area, const double *v, size_t n, double low, double top,
@@ -79,7 +79,8 @@ void view_graph(struct app *app, struct cells *c, struct box box, const struct g
     if (!v)
         return;
     unsigned seconds = window_s(app);
-    int64_t to_ms = app_edge_ms(app), span_ms = (int64_t)seconds * 1000;
+    int64_t to_ms = app_edge_ms(app), end_ms = history_end_ms(to_ms, seconds, n),
+            span_ms = (int64_t)seconds * 1000 / (int64_t)n * (int64_t)n;
     known = values_of(app, g, to_ms, seconds, n, v);
     values_of(app, g, app_shown_ms(app), 1, 1, &now);
     double top = graph_top(v, n, 0);
@@ -98,14 +99,14 @@ void view_graph(struct app *app, struct cells *c, struct box box, const struct g
         cells_text(c, area.x, area.y, area.w, STYLE_DIM, "no values yet");
         return;
     }
-    view_area(app, c, area, v, n, 0, top, g->style, to_ms, span_ms);
+    view_area(app, c, area, v, n, 0, top, g->style, end_ms, span_ms);
     for (size_t i = ARRAY_LEN(BESIDE); i-- > 0;)
         if (known_beside[i] > 0)
             graph_line(c, area, v + (i + 1) * n, n, 0, top, app->graphs, BESIDE[i].style, i == 0 ? 1 : 2);
-    view_cursor(app, c, area, to_ms, span_ms);
+    view_cursor(app, c, area, end_ms, span_ms);
     char scale[2 * WORDS_MAX + 8];
     snprintf(scale, sizeof scale, "%s max \xc2\xb7 %s", words_signal(text, g->signal, top),
-             seconds % 60 ? words_age(window, span_ms)
+             seconds % 60 ? words_age(window, (int64_t)seconds * 1000)
                           : (snprintf(window, sizeof window, "%u min", seconds / 60), window));
     if (cells_text_width(scale) + x + 1 < box.x + box.w)
         cells_text_right(c, box.x, box.y, box.w, STYLE_DIM, scale);
@@ -136,5 +137,5 @@ void view_spark(const struct app *app, struct cells *c, struct box cell, const c
     } else {
         graph_area(c, cell, v, n, 0, top, mode, STYLE_NOW);
     }
-    view_cursor(app, c, cell, to_ms, (int64_t)seconds * 1000);
+    view_cursor(app, c, cell, history_end_ms(to_ms, seconds, n), (int64_t)seconds * 1000 / (int64_t)n * (int64_t)n);
 }

@@ -32,7 +32,7 @@ struct graph_of {
 void view_graph(struct app *app, struct cells *c, struct box box, const struct graph_of *g);
 /* A graph one line high. */
 void view_spark(const struct app *app, struct cells *c, struct box cell, const char *track);
-/* Values (as many as graph_columns says) as an area for a time that ends at to_ms; and the line of the shown moment, which is
+/* Values (as many as graph_columns says) as an area for a time that ends before to_ms; and the line of the shown moment, which is
  * drawn last, over whatever stands there. */
 void view_area(struct app *app, struct cells *c, struct box area, const double *v, size_t n, double low, double top,
                enum cell_style style, int64_t to_ms, int64_t span_ms);

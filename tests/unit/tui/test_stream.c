@@ -45,6 +45,36 @@ static void events_are_cut_wherever_the_pieces_end(void **state)
     check_events("id: 7\nevent: delta\ndata: {\"half\"", ""); /* cut in the middle: nothing */
 }
 
+static void columns_stand_still_until_the_graph_moves_by_one(void **state)
+{
+    (void)state;
+    struct history h;
+    double before[10], now[10];
+    history_init(&h);
+    for (int64_t s = 1000; s < 1400; s++)
+        history_note(&h, "x", s * 1000, (double)(s * s % 101));
+    for (int64_t s = 1200; s < 1300; s++) { /* 40 s in 10 columns: 4 s each, from multiples of 4 s */
+        assert_int_equal(history_window(&h, "x", s * 1000 + 500, 40, 10, now), 10);
+        assert_int_equal(history_end_ms(s * 1000 + 500, 40, 10), (s / 4 + 1) * 4000);
+        for (size_t c = 0; s > 1200 && c < 9; c++)
+            check_double_bits(now[c], s % 4 == 0 ? before[c + 1] : before[c]);
+        int64_t from = s / 4 * 4;
+        double sum = 0;
+        for (int64_t k = from; k <= s; k++)
+            sum += (double)(k * k % 101);
+        check_double_ulps(now[9], sum / (double)(s - from + 1), 4); /* of what there is */
+        memcpy(before, now, sizeof before);
+    }
+    double one;
+    assert_int_equal(history_window(&h, "x", 1234900, 1, 1, &one), 1); /* one second is that second */
+    check_double_bits(one, 1234 * 1234 % 101);
+    double fine[80]; /* narrower than a second */
+    assert_int_equal(history_window(&h, "x", 1234000, 40, 80, fine), 80);
+    check_double_bits(fine[79], 1234 * 1234 % 101);
+    check_double_bits(fine[78], 1233 * 1233 % 101);
+    history_done(&h);
+}
+
 static void an_id_counts_with_its_event_only(void **state)
 {
     (void)state;
@@ -242,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_cut_wherever_the_pieces_end),
+        cmocka_unit_test(columns_stand_still_until_the_graph_moves_by_one),
         cmocka_unit_test(an_id_counts_with_its_event_only),
         cmocka_unit_test(an_endless_line_ends_the_stream),
         cmocka_unit_test(deltas_replace_rows_whole_and_snapshots_everything),
