@@ -199,7 +199,8 @@ static void the_help_is_searched(void **state)
     check_after("?/!the<Enter>", "one row down", "write an annotation at the moment");
     check_after("?/nowhere<Enter>", "nothing in the help has this text", NULL);
     check_after(":frames all\n?/annot<Enter><Esc>", "one row down", NULL);
-    check_after(":frames all\n:size 120x40\n?/annot<Enter>1", "deploy checkout v42", NULL); /* it filters nothing but the help */
+    check_after(":frames all\n:size 120x40\n?/annot<Enter>1", "deploy checkout v42",
+                NULL); /* it filters nothing but the help */
 }
 
 static void filters_take_text_expressions_and_their_opposite(void **state)
