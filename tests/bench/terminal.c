@@ -221,7 +221,7 @@ int main(void)
     for (unsigned i = 0; i < (fast ? 3 : STARTS); i++)
         bench_add(b, "first frame with data, after exec", "ms", first_frame_ms());
     watch(b, "Event", "1", fast ? 8 : 65);
-    watch(b, "Services", "2", fast ? 8 : 65);
+    watch(b, "Services", "2", fast ? 8 : 30);
     atomic_store(&bed.stop, true);
     thread_join(feeder);
     e2e_stop(bed.collector);

@@ -40,10 +40,27 @@ static double planned(const struct app *app, const json_t *row, const char *figu
     return row_in(event_market(app, row), figure, which);
 }
 
-static double rank_orders(const char *key, const json_t *row)
+static int compare_markets(const void *a, const void *b)
 {
-    (void)key;
-    return row_number(row, "orders_per_minute");
+    const struct row *x = a, *y = b;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? 1 : -1;
+    return strcmp(x->key, y->key);
+}
+
+/* Rows of markets, the largest plan first and then by name: not by what comes in now, because rows and graphs that change places
+ * each second cannot be read. */
+static size_t market_rows(struct app *app, enum view_id view, struct row **ret)
+{
+    size_t n = table_rows(app, view, "markets", NULL, NULL, ret);
+    const json_t *markets = json_object_get(plan_event(app), "markets");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *market = json_object_get(markets, row_text((*ret)[i].row, "market"));
+        double plan = row_in(json_object_get(market, "total"), "orders", "plan");
+        (*ret)[i].rank = isnan(plan) ? 0 : plan;
+    }
+    qsort(*ret, n, sizeof **ret, compare_markets);
+    return n;
 }
 
 static void draw_market(const struct app *app, struct cells *c, struct box cell, const struct row *r)
@@ -311,11 +328,11 @@ static struct box take_lines(struct box *rest, int lines)
     return top;
 }
 
-/* The currencies that orders are paid in, most orders first; each has a graph of its own because they are not added up. */
+/* The currencies that orders are paid in, in the order of the markets; each has a graph of its own because they are not added up. */
 static size_t currencies(struct app *app, const char **ret, size_t max)
 {
     struct row *rows;
-    size_t n = table_rows(app, VIEWS, "markets", rank_orders, NULL, &rows), found = 0;
+    size_t n = market_rows(app, VIEWS, &rows), found = 0;
     for (size_t i = 0; i < n && found < max; i++) {
         const char *currency = row_text(rows[i].row, "currency");
         size_t k = 0;
@@ -361,7 +378,7 @@ void view_event(struct app *app, struct cells *c, struct box box)
     struct row *rows;
     struct box rest = box;
     bool has_event = plan_event(app) != NULL;
-    size_t n = table_rows(app, VIEW_EVENT, "markets", rank_orders, NULL, &rows);
+    size_t n = market_rows(app, VIEW_EVENT, &rows);
     bool has_parts;
     n = with_whole_markets(app, &rows, n, &has_parts);
     struct column columns[ARRAY_LEN(EVENT_COLUMNS)];
