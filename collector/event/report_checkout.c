@@ -27,7 +27,8 @@ void report_checkout(struct report *r, struct buf *out)
     buf_done(&selector);
     buf_str(out, "<h2>Checkout</h2>\n");
     if (isnan(r->availability)) {
-        buf_str(out, "<p>Nothing is known about it: there are no <code>commerce_operations_total</code> samples.</p>\n");
+        buf_str(out,
+                "<p>Nothing is known about it: there are no <code>commerce_operations_total</code> samples.</p>\n");
         return;
     }
     buf_str(out, "<p>Availability <strong>");

@@ -17,7 +17,8 @@ static const char REPORT_STYLE[] =
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}\n"
     "th:first-child,td.what,th.what,.timeline td,.timeline th,.words td,.words th{text-align:left}\n"
-    ".timeline td{white-space:nowrap}.timeline td:last-child{white-space:normal;width:60%;min-width:14rem;overflow-wrap:anywhere}\n"
+    ".timeline td{white-space:nowrap}.timeline "
+    "td:last-child{white-space:normal;width:60%;min-width:14rem;overflow-wrap:anywhere}\n"
     ".wide{overflow-x:auto;margin:.5rem 0}.wide:focus-visible{outline:2px solid var(--actual)}\n"
     ".sale td{white-space:nowrap}.sale td:last-child{white-space:normal}.sale tbody,.whole{break-inside:avoid}\n"
     ".short{padding-left:1.2rem;margin:0 0 1rem}.short li{margin:.15rem 0}.soft{color:var(--soft)}\n"
@@ -45,5 +46,6 @@ static const char REPORT_STYLE[] =
     "@media "
     "print{:root{--fg:#000;--soft:#444;--line:#bbb;--bg:#fff;--actual:#0550ae;--plan:#57606a;--last:#9a6700;--alert:#"
     "b42318;"
-    "--mark:#6639ba}body{font-size:10.5pt}main{max-width:none;padding:0}details{display:none}.wide{overflow:visible}.sale{font-size:9pt}.sale th,.sale td{padding:.3rem .3rem}p{"
+    "--mark:#6639ba}body{font-size:10.5pt}main{max-width:none;padding:0}details{display:none}.wide{overflow:visible}."
+    "sale{font-size:9pt}.sale th,.sale td{padding:.3rem .3rem}p{"
     "orphans:3;widows:3}h2+p{break-after:avoid}.verdict,.short{break-inside:avoid}figure{margin:.7rem 0}}\n";

@@ -65,10 +65,10 @@
 #define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
     32u                        /* ... or as many per series, whichever is more: extents should not become tiny */
 #define STORE_HEAD_OVERFLOW 4u /* times the above when sealing fails: then ingest is refused (503) */
-#define STORE_RECORD_BYTES (16u << 20)  /* a commit stops taking requests here; SQLite's rows end at 1 GB */
+#define STORE_RECORD_BYTES (16u << 20)      /* a commit stops taking requests here; SQLite's rows end at 1 GB */
 #define STORE_RECORD_BYTES_MAX (256u << 20) /* of one record: the above and one request as large as the queue takes */
-#define STORE_WAL_BYTES (4u << 20)      /* checkpoint from here on: a 20 MB one takes 60-95 ms */
-#define STORE_WAL_BYTES_MAX (64u << 20) /* readers wait for a full checkpoint when the WAL is larger */
+#define STORE_WAL_BYTES (4u << 20)          /* checkpoint from here on: a 20 MB one takes 60-95 ms */
+#define STORE_WAL_BYTES_MAX (64u << 20)     /* readers wait for a full checkpoint when the WAL is larger */
 #define STORE_READER_BYTES_MAX                                                                                         \
     (128u << 20)             /* extents a reader keeps for neighbouring series; above, it reads them again */
 #define FAMILIES_MAX 100000u /* metric families with metadata; further ones keep their samples, not their help */
