@@ -79,6 +79,7 @@ export function makeChart(host, options) {
 
     const chart = {figure, caption, visible: !seen, update, push, appear: () => redraw(), repaint, reload, close};
     let xs = [], lines = [], curves = [], plot = null, lastRange = null, request = null, spokenTimer = 0, leftOut = 0;
+    let size = {width: 0, height: 0}; /* as observed: asking the element would lay out the page once per chart */
     let drawn = {}, listed = null, values = []; /* what stands on the canvas; the legend's figures */
     const off = new Map(); /* label → hidden, as chosen in the legend */
     /* The keyboard's cursor and where its selection began, as times: points move under it when history arrives. */
@@ -225,7 +226,7 @@ export function makeChart(host, options) {
         const range = currentRange();
         plot?.destroy();
         plot = new uPlot({
-            ms: 1, width: Math.max(80, canvas.clientWidth), height: Math.max(80, canvas.clientHeight), legend: {show: false},
+            ms: 1, width: Math.max(80, size.width), height: Math.max(80, size.height), legend: {show: false},
             scales: {x: {time: true, auto: false, min: range.from, max: range.to, range: (u, min, max) => [min, max]},
                 y: {range: (u, min, max) => {
                     const top = Math.max(max ?? 0, curvesTop(curves.filter((one, i) => !hidden(one, i)), u.scales.x.min, u.scales.x.max));
@@ -261,7 +262,7 @@ export function makeChart(host, options) {
             fillLegend();
             readCursor(plot);
         }
-        if (!chart.visible || !canvas.clientWidth)
+        if (!chart.visible || !size.width)
             return;
         const range = currentRange();
         const now = {shape, from: range.from, to: range.to, newest: xs[xs.length - 1], points: xs.length, marks: allMarks().map((mark) => mark.t + mark.words).join('\t')};
@@ -418,9 +419,13 @@ export function makeChart(host, options) {
                 lines.map((one) => h('td', {}, format(one.ys[i] ?? undefined))), curves.map((one) => h('td', {}, format(curveAt(one, xs[i]))))))));
     }
 
-    const resized = new ResizeObserver(() => {
-        if (plot && canvas.clientWidth && (plot.width !== canvas.clientWidth || plot.height !== canvas.clientHeight))
-            plot.setSize({width: Math.max(80, canvas.clientWidth), height: Math.max(80, canvas.clientHeight)});
+    const resized = new ResizeObserver((entries) => {
+        const {width, height} = entries[entries.length - 1].contentRect;
+        if (matchMedia('print').matches || (Math.floor(width) === size.width && Math.floor(height) === size.height))
+            return;
+        size = {width: Math.floor(width), height: Math.floor(height)};
+        if (plot && size.width)
+            plot.setSize({width: Math.max(80, size.width), height: Math.max(80, size.height)});
         else if (!plot)
             redraw();
     });

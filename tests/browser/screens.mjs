@@ -6,6 +6,9 @@ import {ALERTS, EVENT, sections, startFake} from './fake_collector.mjs';
 
 const VIEWS = [['event', '/event'], ['services', '/services'], ['service', '/services?service=shop'], ['journeys', '/journeys'], ['alerts', '/alerts'], ['targets', '/targets'],
     ['explore', '/explore?q=commerce:throughput_rps']];
+const BOARD = {crest_board: 1, title: 'Checkout', charts: [['commerce:throughput_rps', 'Traffic', 'rps'], ...[3, 5, 8, 13, 21].map((n) => [`fixture_${n}`, `Queue ${n}`, 'number'])]
+    .map(([expr, title, unit]) => ({expr, title, unit}))};
+const WIDE = [['kiosk', '/event?kiosk'], ['whole-event', '/event?from=event'], ['board', '/explore?board=' + encodeURIComponent(JSON.stringify(BOARD))]];
 const SIZES = [[360, 740], [1280, 800], [1920, 1080]];
 const dir = process.argv[2];
 
@@ -19,7 +22,8 @@ async function shoot(page, name, path) {
     await page.goto(fake.url + path);
     await page.waitForSelector('body[data-fresh=live]');
     await page.waitForSelector('main[data-view]');
-    await page.waitForTimeout(2300);
+    await page.waitForFunction(() => [...document.querySelectorAll('main figure')].every((one) => one.getAttribute('aria-busy') === 'false'));
+    await page.waitForTimeout(2300); /* trends have some points */
     await page.screenshot({path: `${dir}/${name}.png`});
 }
 await Promise.all(['light', 'dark'].map(async (colorScheme) => {
@@ -29,7 +33,8 @@ await Promise.all(['light', 'dark'].map(async (colorScheme) => {
         for (const [name, path] of VIEWS)
             await shoot(page, `${name}-${width}-${colorScheme}`, path);
         if (width === 1920)
-            await shoot(page, `kiosk-${width}-${colorScheme}`, '/event?kiosk');
+            for (const [name, path] of WIDE)
+                await shoot(page, `${name}-${width}-${colorScheme}`, path);
         await tab.close();
     }
 }));
