@@ -50,7 +50,7 @@ static void open_stand(struct stand *s)
 static bool is_settled(void *ctx)
 {
     const struct stand *s = ctx;
-    double t = query_value(s->collector, "max(timestamp(up{job=\"shop\"} == 1))");
+    double t = query_value(s->collector, "timestamp(up{job=\"shop\"}) and on () (up{job=\"shop\"} == 1)");
     char *page = e2e_get(s->agent, "/metrics", 200);
     const char *at = strstr(page, "\ncrest_agent_spool_records{"), *value = at ? strstr(at, "} ") : NULL;
     bool empty = value && strncmp(value, "} 0\n", 4) == 0;
