@@ -208,6 +208,12 @@ screens: ## write docs/screens/: every view of the page, light and dark, at thre
 bench-%: $(OUT)/tests/bench/% $(BINARIES)
 	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<
 
+# All of them, also when one misses a must; each is also a bench of its own: make bench-store_peers.
+STORE_BENCHES := store_peers store_pace store_million store_core
+.PHONY: bench-store
+bench-store: $(STORE_BENCHES:%=$(OUT)/tests/bench/%) $(BINARIES) ## the store beside other stores, at half speed, with a million series, by itself
+	@missed=0; for b in $(STORE_BENCHES); do $(MAKE) --no-print-directory bench-$$b || missed=1; done; exit $$missed
+
 # Long ones, not part of make test. ROUNDS, QUIET_SECONDS, SPIKE_SECONDS and LOAD_SECONDS change how long.
 .PHONY: torture quiet tsan-collector
 torture: bench-torture ## kill -9 the collector ROUNDS (500) times under ingest

@@ -13,7 +13,7 @@
 #include "lib/base/options.h"
 #include "lib/base/thread.h"
 
-#define ROWS_MAX 64u
+#define ROWS_MAX 128u
 #define RESULTS_BYTES_MAX (4u << 20)
 
 struct limit {
