@@ -17,13 +17,15 @@
 #define SWAP_GROUPS 64u
 #define NICE 10
 #define HOUR_US INT64_C(3600000000)
-#define LAST_US 4000000 /* at the end: SIGTERM has 10 s for everything */
+#define FIRST_US INT64_C(300000000) /* a collector that is restarted often must not put it off for ever */
+#define LAST_US 4000000             /* at the end: SIGTERM has 10 s for everything */
 
 struct merge_rule {
     size_t least;   /* that many alike become one */
     bool days_over; /* of a day that is over, any two */
 };
-static const struct merge_rule AFTER_SEAL = {FAN_IN, false}, HOURLY = {FAN_IN, true}, AT_LAST = {2, false};
+static const struct merge_rule AFTER_SEAL = {FAN_IN, false}, HOURLY = {FAN_IN, true}, AT_LAST = {2, false},
+                               NOW = {2, true};
 
 struct merge { /* one group's part of a swap */
     uint32_t group, ids[EXTENT_ALIKE_MAX], since;
@@ -135,8 +137,8 @@ static int gather_series(struct gathered *g, struct loaded_extent *parts, size_t
     return r < 0 ? r : gathered_end(g);
 }
 
-static int merge_group(struct store *s, struct db *db, const struct extent_ref *refs, size_t n, struct gathered *g,
-                       struct swap *w)
+static int merge_group(struct store *s, struct extent_source *src, const struct extent_ref *refs, size_t n,
+                       struct gathered *g, struct swap *w)
 {
     struct loaded_extent parts[EXTENT_ALIKE_MAX];
     struct merge *m = &w->merges[w->n_merges];
@@ -150,7 +152,7 @@ static int merge_group(struct store *s, struct db *db, const struct extent_ref *
         m->ids[i] = refs[i].id;
         m->since = refs[i].since > m->since ? refs[i].since : m->since;
         m->since = refs[i].id > m->since ? refs[i].id : m->since;
-        r = store_load_extent(s, db, refs[i].group, refs[i].id, &parts[i]);
+        r = store_load_extent(src, &refs[i], &parts[i]);
     }
     for (unsigned ord = 0; r == 0 && ord < EXTENT_SERIES_MAX; ord++)
         r = gather_series(g, parts, n, ord);
@@ -189,10 +191,8 @@ static int hand_over(struct store *s, struct swap *w)
 /* Everything there is to merge now. -EAGAIN: some of it later. */
 static int compact_round(struct store *s, const struct merge_rule *rule)
 {
-    struct db *db = NULL;
-    int r = store_connection_get(s, &db);
-    if (r < 0)
-        return r;
+    struct extent_source src;
+    extent_source_init(&src, s, false);
     AUTO_FREE struct swap *w = calloc(1, sizeof *w);
     AUTO_FREE struct gathered *g = calloc(1, sizeof *g);
     struct extent_ref refs[EXTENT_ALIKE_MAX];
@@ -200,13 +200,13 @@ static int compact_round(struct store *s, const struct merge_rule *rule)
     if (rule->days_over && __builtin_sub_overflow(store_now_ms(s), DAY_OVER_MS, &wanted.over_before_ms))
         wanted.over_before_ms = INT64_MIN;
     bool later = false;
-    r = w && g ? 0 : -ENOMEM;
+    int r = w && g ? 0 : -ENOMEM;
     for (uint32_t group = 0; r == 0 && mono_us() < atomic_load(&s->compactor.until_us); group++) {
         wanted.last_id = oldest_view(s);
         size_t n = extent_dir_alike(&s->extents, &group, &wanted, refs);
         if (n == 0)
             break;
-        r = merge_group(s, db, refs, n, g, w);
+        r = merge_group(s, &src, refs, n, g, w);
         if (r == -ENOENT || r == -EBADMSG) /* retired meanwhile, or damaged: without it another time */
             r = 0;
         if (r == 0 && (w->bytes >= SWAP_BYTES || w->n_merges == SWAP_GROUPS))
@@ -216,7 +216,7 @@ static int compact_round(struct store *s, const struct merge_rule *rule)
     }
     if (r == 0)
         r = hand_over(s, w);
-    store_connection_put(s, db);
+    extent_source_done(&src);
     if (g)
         gathered_done(g);
     if (w)
@@ -234,6 +234,10 @@ static int compact(struct store *s, struct merge_rule rule)
         merged = atomic_load_explicit(&s->counters[COUNT_MERGED_EXTENTS], memory_order_relaxed);
         r = compact_round(s, &rule);
     } while (r == 0 && merged != atomic_load_explicit(&s->counters[COUNT_MERGED_EXTENTS], memory_order_relaxed));
+    if (rule.days_over && (r == 0 || r == -EAGAIN)) {
+        int moved = store_move_days(s);
+        r = moved < 0 ? moved : r;
+    }
     pthread_mutex_unlock(&s->compactor.lock);
     store_count(s, COUNT_MERGE_US, (uint64_t)(cpu_thread_us() - started));
     if (r < 0 && r != -EAGAIN && r != -ESHUTDOWN)
@@ -243,7 +247,7 @@ static int compact(struct store *s, struct merge_rule rule)
 
 int store_compact(struct store *s)
 {
-    int r = s->db ? compact(s, AT_LAST) : 0;
+    int r = s->db ? compact(s, NOW) : 0;
     return r == -EAGAIN ? 0 : r;
 }
 
@@ -290,7 +294,7 @@ static void compactor_main(void *arg)
 int store_compactor_start(struct store *s)
 {
     atomic_store(&s->compactor.until_us, INT64_MAX);
-    s->compactor.hourly_due_us = mono_us() + HOUR_US;
+    s->compactor.hourly_due_us = mono_us() + FIRST_US;
     return s->db ? thread_start("store-compact", compactor_main, s, &s->compactor.thread) : 0;
 }
 

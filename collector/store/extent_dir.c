@@ -161,7 +161,7 @@ int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group)
     return newest;
 }
 
-size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, uint32_t *ids, size_t max)
+size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, struct extent_ref *refs, size_t max)
 {
     struct extent_group *g = group_at(dir, group); /* the writer reads without the lock: it alone changes things */
     if (!g || (t_ms >= g->gap_from && t_ms <= g->gap_to))
@@ -177,7 +177,7 @@ size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, uint3
             break; /* those behind start later still */
         } else {
             if (n < max)
-                ids[n] = ref->id;
+                refs[n] = *ref;
             n++;
         }
     }
@@ -273,13 +273,13 @@ static size_t alike_in(const struct extent_group *g, const struct extent_wanted 
     for (size_t first = 0; first < g->n; first++) {
         const struct extent_ref *like = &g->refs[first];
         size_t n = 0;
-        if (like->level == EXTENT_LEVEL_FULL)
+        if (like->level == EXTENT_LEVEL_FULL || like->part)
             continue;
         int64_t day_ms = day_start_ms(like->min_ms);
         bool over = day_ms < day_start_ms(wanted->over_before_ms);
         for (size_t i = first; i < g->n && n < EXTENT_ALIKE_MAX && day_start_ms(g->refs[i].min_ms) == day_ms; i++) {
             const struct extent_ref *ref = &g->refs[i];
-            if (ref->level != EXTENT_LEVEL_FULL && (over || ref->level == like->level) && !ref->bad &&
+            if (ref->level != EXTENT_LEVEL_FULL && (over || ref->level == like->level) && !ref->bad && ref->part == 0 &&
                 ref->id <= wanted->last_id)
                 refs[n++] = *ref;
         }
@@ -302,6 +302,81 @@ size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at_group, const struct
     }
     pthread_rwlock_unlock(&dir->lock);
     return n;
+}
+
+/* ---- days ---- */
+int extent_dir_of_day(struct extent_dir *dir, int64_t day_ms, struct extent_ref **ret, size_t *ret_n)
+{
+    struct extent_ref *refs = NULL;
+    size_t n = 0, cap = 0;
+    int r = 0;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (uint32_t at = 0; r == 0 && at < dir->n_groups; at++) {
+        const struct extent_group *g = dir->groups[at];
+        for (size_t i = 0; r == 0 && g && i < g->n; i++) {
+            if (g->refs[i].bad || day_start_ms(g->refs[i].min_ms) != day_ms)
+                continue;
+            if (n == cap) {
+                cap = cap ? cap * 2 : 256;
+                struct extent_ref *more = realloc(refs, cap * sizeof *refs);
+                r = more ? 0 : -ENOMEM;
+                refs = more ? more : refs;
+            }
+            if (r == 0)
+                refs[n++] = g->refs[i];
+        }
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    if (r < 0) {
+        free(refs);
+        return r;
+    }
+    *ret = refs;
+    *ret_n = n;
+    return 0;
+}
+
+static struct extent_day *day_of(struct extent_day *days, size_t *n, size_t max, int64_t day_ms)
+{
+    for (size_t i = *n; i-- > 0;) /* neighbours are of one day, mostly the last */
+        if (days[i].day_ms == day_ms)
+            return &days[i];
+    if (*n == max)
+        return NULL;
+    days[*n] = (struct extent_day){.day_ms = day_ms};
+    return &days[(*n)++];
+}
+
+size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_day *days, size_t max)
+{
+    size_t n = 0;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (uint32_t at = 0; at < dir->n_groups; at++) {
+        const struct extent_group *g = dir->groups[at];
+        for (size_t i = 0; g && i < g->n && g->refs[i].min_ms < before_ms; i++) {
+            const struct extent_ref *ref = &g->refs[i];
+            struct extent_day *day = ref->bad ? NULL : day_of(days, &n, max, day_start_ms(ref->min_ms));
+            if (!day)
+                continue;
+            if (ref->part) {
+                day->part_bytes += ref->n_bytes;
+                day->part = ref->part;
+            } else {
+                day->hot_bytes += ref->n_bytes;
+            }
+        }
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    return n;
+}
+
+void extent_dir_moved(struct extent_dir *dir, uint32_t group, uint32_t id, uint32_t part)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    struct extent_ref *ref = find(dir, group, id);
+    if (ref)
+        ref->part = part;
+    pthread_rwlock_unlock(&dir->lock);
 }
 
 int extent_dir_reserve(struct extent_dir *dir, uint32_t group, size_t n)

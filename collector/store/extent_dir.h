@@ -22,6 +22,7 @@ struct extent_ref {
     uint32_t since; /* in views from this extent on: its own number, or the last of those it was merged from */
     uint8_t level;  /* how often its samples were merged; EXTENT_LEVEL_FULL: never again */
     bool bad;       /* damaged: skipped by readers */
+    uint32_t part;  /* the file that has its row, 0: head.db */
     int64_t min_ms, max_ms;
     uint8_t *bytes; /* NULL: in the table ext */
 };
@@ -43,9 +44,9 @@ MUST_USE int extent_dir_list(struct extent_dir *dir, uint32_t group, uint32_t la
 bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms);
 /* Latest time of the group, INT64_MIN: it has no extent. */
 int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group);
-/* The extents of a group that hold t_ms in their range: at most max ids, in ascending order. The writer's: it remembers the
+/* The extents of a group that hold t_ms in their range: at most max of them, in ascending order. The writer's: it remembers the
  * gap that t_ms lies in, so that a long backfill does not search for every sample. Returns how many there are. */
-size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, uint32_t *ids, size_t max);
+size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, struct extent_ref *refs, size_t max);
 /* A copy of the bytes of a store without files. -ENOENT: removed meanwhile. */
 MUST_USE int extent_dir_copy(struct extent_dir *dir, uint32_t group, uint32_t id, uint8_t **ret, size_t *ret_n);
 /* Extents of a group that should be one: of one day and level, when there are `least` of them; once the day is over all that are not
@@ -59,6 +60,17 @@ struct extent_wanted {
 };
 size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at_group, const struct extent_wanted *wanted,
                         struct extent_ref *refs);
+/* All that lies on the day, damaged ones left out; malloc. -ENOMEM. */
+MUST_USE int extent_dir_of_day(struct extent_dir *dir, int64_t day_ms, struct extent_ref **ret, size_t *ret_n);
+/* What each day has, up to max days that begin before before_ms; returns how many. */
+struct extent_day {
+    int64_t day_ms;
+    uint64_t hot_bytes, part_bytes; /* in head.db, in a file of its own */
+    uint32_t part;
+};
+size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_day *days, size_t max);
+/* Its row is in another file now. Nothing when it is not there any more. */
+void extent_dir_moved(struct extent_dir *dir, uint32_t group, uint32_t id, uint32_t part);
 /* Room for n more, so that extent_dir_replace() cannot fail. -ENOMEM. */
 MUST_USE int extent_dir_reserve(struct extent_dir *dir, uint32_t group, size_t n);
 /* Are all of them still there? */

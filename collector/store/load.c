@@ -1,5 +1,6 @@
 /* From the files into memory when the store opens: extents' list, log, series, metadata. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "collector/store/series_key.h"
 #include "collector/store/store_inside.h"
@@ -23,10 +24,46 @@ static int check_format(struct store *s, char *why, size_t why_bytes)
     return -EUCLEAN;
 }
 
+/* Rows of head.db that a day's file has: the last move was cut short. */
+struct moved_rows {
+    int64_t *ids;
+    size_t n, cap;
+};
+
+static int note_moved(struct moved_rows *rows, int64_t id)
+{
+    if (rows->n == rows->cap) {
+        size_t cap = rows->cap ? rows->cap * 2 : 256;
+        int64_t *ids = realloc(rows->ids, cap * sizeof *ids);
+        if (!ids)
+            return -ENOMEM;
+        rows->ids = ids;
+        rows->cap = cap;
+    }
+    rows->ids[rows->n++] = id;
+    return 0;
+}
+
+static int drop_moved(struct store *s, const struct moved_rows *rows)
+{
+    int r = rows->n ? db_begin(s->db) : 0;
+    for (size_t i = 0; r == 0 && i < rows->n; i++) {
+        db_bind_i64(s->db, SQL_EXT_DELETE, 1, rows->ids[i]);
+        r = db_run(s->db, SQL_EXT_DELETE);
+    }
+    if (rows->n && r == 0)
+        r = db_commit(s->db);
+    else if (rows->n)
+        db_rollback(s->db);
+    return r;
+}
+
 static int load_extents(struct store *s)
 {
-    int r;
-    s->next_extent = 1;
+    struct moved_rows moved = {0};
+    int r = store_parts_load(s);
+    if (r < 0)
+        return r;
     while ((r = db_step(s->db, SQL_EXT_LIST)) > 0) {
         int64_t id = db_i64(s->db, SQL_EXT_LIST, 0), group = db_i64(s->db, SQL_EXT_LIST, 1);
         struct extent_ref ref = {.min_ms = db_i64(s->db, SQL_EXT_LIST, 2),
@@ -37,14 +74,20 @@ static int load_extents(struct store *s)
             continue; /* no row of ours */
         ref.id = ref.since = (uint32_t)id;
         ref.group = (uint32_t)group;
-        r = extent_dir_add(&s->extents, &ref);
+        if (extent_dir_has(&s->extents, ref.group, &ref.id, 1))
+            r = note_moved(&moved, id);
+        else
+            r = extent_dir_add(&s->extents, &ref);
         if (r < 0) {
             db_reset(s->db, SQL_EXT_LIST);
-            return r;
+            break;
         }
         if (ref.id >= s->next_extent)
             s->next_extent = ref.id + 1;
     }
+    if (r == 0)
+        (void)!drop_moved(s, &moved); /* a full disk must not keep the store shut: they go next time */
+    free(moved.ids);
     return r;
 }
 

@@ -14,6 +14,7 @@ int store_reader_open(struct store *s, struct store_reader **ret)
     if (!rd)
         return -ENOMEM;
     rd->store = s;
+    extent_source_init(&rd->source, s, false);
     rd->group = rd->overlap.group = NO_GROUP;
     pthread_mutex_lock(&s->view_lock);
     rd->view = s->view;
@@ -61,7 +62,7 @@ void store_reader_close(struct store_reader *rd)
         s->readers = rd->next;
     pthread_mutex_unlock(&s->view_lock);
     leave_group(rd);
-    store_connection_put(rd->store, rd->db);
+    extent_source_done(&rd->source);
     head_release(rd->view.active);
     head_release(rd->view.frozen);
     free(rd);
@@ -241,12 +242,9 @@ static int load(struct store_reader *rd, size_t i)
 {
     if (rd->loaded[i].bytes)
         return 0;
-    int r = rd->db || !rd->store->file ? 0 : store_connection_get(rd->store, &rd->db);
-    if (r < 0)
-        return r;
     if (rd->loaded_bytes > STORE_READER_BYTES_MAX)
         unload(rd);
-    r = store_load_extent(rd->store, rd->db, rd->group, rd->refs[i].id, &rd->loaded[i]);
+    int r = store_load_extent(&rd->source, &rd->refs[i], &rd->loaded[i]);
     if (r == 0)
         rd->loaded_bytes += rd->loaded[i].extent.n_bytes + EXTENT_SAMPLES_MAX * sizeof(int64_t);
     return r;

@@ -241,6 +241,8 @@ int store_retire(struct store *s)
     size_t n = extent_dir_ended(&s->extents, cutoff_ms, is_pinned, s, refs, RETIRE_AT_ONCE);
     int r = n && s->db ? db_begin(s->db) : 0;
     for (size_t i = 0; r == 0 && s->db && i < n; i++) {
+        if (refs[i].part) /* goes with its file */
+            continue;
         db_bind_i64(s->db, SQL_EXT_DELETE, 1, refs[i].id);
         r = db_run(s->db, SQL_EXT_DELETE);
     }
@@ -255,6 +257,7 @@ int store_retire(struct store *s)
         return r;
     for (size_t i = 0; i < n; i++)
         extent_dir_remove(&s->extents, refs[i].group, refs[i].id);
+    store_part_extents_gone(s, refs, n);
     store_count(s, COUNT_RETIRED_EXTENTS, n);
     if (n)
         store_publish_span(s);

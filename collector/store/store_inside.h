@@ -3,6 +3,7 @@
  *   store.c    open, close, submit, numbers          load.c    from the files into memory at start
  *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
  *   seal.c     head -> extents, retention             compact.c small extents -> larger ones, on a thread of its own
+ *   part.c    days that are over move into files of their own
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
  *   watch.c    names that commits tell of
@@ -28,7 +29,8 @@
 #include "lib/base/thread.h"
 #include "lib/db/db.h"
 
-#define READ_CONNECTIONS_IDLE_MAX 8
+#define READ_CONNECTIONS_IDLE_MAX 16
+#define PART_PATH_MAX 4096
 
 /* What a reader sees: commits up to seq, series below n_series, extents up to last_extent. */
 struct store_view {
@@ -55,6 +57,25 @@ struct seal {
     struct gathered gathered;
     struct cutter cutter; /* its extents are made, but not in the file yet */
     int64_t retry_us;     /* after a failure: not before */
+};
+
+/* A day's file. */
+struct part {
+    uint32_t id;
+    int64_t day_ms;
+    char *name;       /* in the folder */
+    uint32_t extents; /* the writer's: in use; when none is left the file goes */
+};
+struct idle_connection {
+    struct db *db;
+    uint32_t part;
+};
+/* Who fetches extents: a reader, the compactor, or the writer; on one thread at a time. */
+struct extent_source {
+    struct store *store;
+    bool writer; /* head.db through the writer's own connection */
+    struct db *hot, *part_db;
+    uint32_t part;
 };
 
 /* The thread that merges; it wakes after each seal. */
@@ -94,6 +115,9 @@ enum store_counter {
     COUNT_BAD_SERIES_ROWS,
     COUNT_RETIRED_EXTENTS,
     COUNT_MERGED_EXTENTS,
+    COUNT_MOVED_DAYS,
+    COUNT_MOVE_FAILURES,
+    COUNT_BAD_PARTS,
     COUNT_MERGE_US,
     COUNT_MERGE_FAILURES,
     COUNT_QUEUE_FULL,
@@ -120,8 +144,13 @@ struct store {
     struct commit_hook hook;
 
     pthread_mutex_t pool_lock; /* of the idle read-only connections */
-    struct db *pool[READ_CONNECTIONS_IDLE_MAX];
+    struct idle_connection pool[READ_CONNECTIONS_IDLE_MAX];
     size_t n_pool;
+    pthread_mutex_t parts_lock; /* of the list; the writer changes it */
+    struct part *parts;
+    size_t n_parts;
+    uint32_t next_part;      /* the compactor's */
+    uint64_t part_bytes_min; /* a day with less stays in head.db */
     pthread_rwlock_t
         read_gate; /* held for reading during a fetch; the writer closes it to get rid of an overgrown WAL */
 
@@ -138,6 +167,7 @@ struct store {
     bool series_damaged;   /* a row could not be read: it stays, to keep its ids taken, so nothing is folded */
     uint32_t next_extent;
     struct seal seal;
+    struct extent_source late_source;
     struct loaded_extent late; /* the extent that the last late sample was compared with */
     uint32_t late_id;
     struct store_pin *pins;
@@ -205,13 +235,30 @@ void store_compactor_wake(struct store *s);
 /* When the thread has stopped and the writer not yet: seal, and merge what there is, for some seconds at most. */
 void store_compact_last(struct store *s);
 
+/* part.c */
+/* At start, before head.db's extents are listed: the days' files' extents. -ENOMEM, or an error of head.db; a file that is
+ * damaged or away is set aside and counted. */
+MUST_USE int store_parts_load(struct store *s);
+void store_parts_free(struct store *s);
+/* The compactor's: move what is over. */
+MUST_USE int store_move_days(struct store *s);
+/* The writer's: these extents are gone from the directory; files without any go too. */
+void store_part_extents_gone(struct store *s, const struct extent_ref *refs, size_t n);
+/* Its file. -ENOENT: there is no such part any more. */
+MUST_USE int store_part_path(struct store *s, uint32_t part, char path[PART_PATH_MAX]);
+
 /* source.c */
-MUST_USE int store_connection_get(struct store *s, struct db **ret); /* read-only; NULL in memory */
-void store_connection_put(struct store *s, struct db *db);
+MUST_USE int store_connection_get(struct store *s, uint32_t part, struct db **ret); /* read-only */
+void store_connection_put(struct store *s, uint32_t part, struct db *db);
 void store_connections_close(struct store *s);
-/* Fetch and check. -ENOENT: retired meanwhile; -EBADMSG: damaged (marked and counted); else the file's error. On success
- * loaded_extent_free() is the caller's. */
-MUST_USE int store_load_extent(struct store *s, struct db *db, uint32_t group, uint32_t id, struct loaded_extent *ret);
+void store_connections_forget(struct store *s, uint32_t part); /* close idle ones */
+void extent_source_init(struct extent_source *src, struct store *s, bool writer);
+void extent_source_done(struct extent_source *src); /* gives its connections back; may be used again */
+/* A copy of the row; malloc. -ENOENT: not in that file (any more). */
+MUST_USE int extent_source_bytes(struct extent_source *src, const struct extent_ref *ref, uint8_t **ret, size_t *ret_n);
+/* Fetch and check. -ENOENT: retired or moved meanwhile; -EBADMSG: damaged (marked and counted); else the file's error. On
+ * success loaded_extent_free() is the caller's. */
+MUST_USE int store_load_extent(struct extent_source *src, const struct extent_ref *ref, struct loaded_extent *ret);
 void loaded_extent_free(struct loaded_extent *x);
 /* The series' times in the extent (x's memory, at->samples of them). -EBADMSG, -ENOMEM. */
 MUST_USE int loaded_extent_times(struct loaded_extent *x, const struct extent_series *at, const int64_t **ret);
@@ -228,7 +275,7 @@ struct store_reader {
     struct store *store;
     struct store_reader *next, *previous;
     struct store_view view;
-    struct db *db; /* taken at the first need */
+    struct extent_source source;
     /* the group that is being read */
     uint32_t group;
     struct extent_ref *refs;

@@ -1,4 +1,5 @@
-/* store_sql.h - everything the store says to SQLite. head.db holds the log, the extents, the series and the metadata.
+/* store_sql.h - everything the store says to SQLite. head.db holds the log, the newest extents, the series, the metadata and the
+ * list of the days' files; those hold extents.
  *
  * The rows of series (several series each, series_rows.h) and headlog.data begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of making,
  * so that what retention deletes lies together; ext_time covers all that the list of extents needs at start. */
@@ -19,6 +20,16 @@ static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE headlog(seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
     "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
     "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
+    "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes, level);"
+    "CREATE TABLE part(id INTEGER PRIMARY KEY, file TEXT NOT NULL, day_ms INTEGER NOT NULL) STRICT;",
+    NULL,
+};
+
+/* A day's file has extents and nothing else; written once, then read only. */
+#define PART_APPLICATION_ID 0x43725044u /* "CrPD" */
+static const char *const PART_MIGRATIONS[] = {
+    "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
+    "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
     "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes, level);",
     NULL,
 };
@@ -37,6 +48,9 @@ enum store_statement {
     SQL_EXT_GET,
     SQL_EXT_LIST,
     SQL_EXT_DELETE,
+    SQL_PART_PUT,
+    SQL_PART_ALL,
+    SQL_PART_DELETE,
     SQL_PROBE_PUT,
     SQL_PROBE_DELETE,
     SQL_FREE_PAGES,
@@ -59,6 +73,9 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_EXT_GET] = "SELECT data FROM ext WHERE id = ?1",
     [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",
     [SQL_EXT_DELETE] = "DELETE FROM ext WHERE id = ?1",
+    [SQL_PART_PUT] = "INSERT INTO part(id, file, day_ms) VALUES(?1, ?2, ?3)",
+    [SQL_PART_ALL] = "SELECT id, file, day_ms FROM part ORDER BY id",
+    [SQL_PART_DELETE] = "DELETE FROM part WHERE id = ?1",
     /* Is there room again? A page's worth and its way out of the file; the log is the place that must have it. */
     [SQL_PROBE_PUT] = "INSERT INTO headlog(seq, data) VALUES(-1, zeroblob(65536))",
     [SQL_PROBE_DELETE] = "DELETE FROM headlog WHERE seq = -1",

@@ -31,6 +31,8 @@ enum db_sync { DB_SYNC_NORMAL, DB_SYNC_FULL };
 struct db_options {
     enum db_sync sync;
     bool read_only;
+    bool
+        bulk; /* a new file that is written once and thrown away if that fails: no journal, so no WAL beside it, ever */
     unsigned page_bytes;    /* 0: 4096; only for a new file */
     const char *const *sql; /* prepared on first use, kept */
     size_t sql_count;
@@ -74,6 +76,8 @@ int64_t db_wal_bytes(const struct db *db); /* size of the WAL file now */
 /* PASSIVE (false) or TRUNCATE (true). -EBUSY when readers kept it from finishing: not a failure for PASSIVE callers. */
 MUST_USE int db_checkpoint(struct db *db, bool truncate);
 MUST_USE int db_quick_check(struct db *db); /* -EUCLEAN, db_why says where */
+/* Make a file that was written and closed, and its name, survive a power cut. A negative errno. */
+MUST_USE int db_sync_file(const char *path);
 /* Copy a consistent image of the whole database to a new file while it is in use (VACUUM INTO), synced. -EEXIST. A
  * failed copy is removed. */
 MUST_USE int db_backup(struct db *db, const char *to_path);

@@ -46,15 +46,16 @@ static int set_pragma(struct db *db, const char *name, int64_t value)
     return db_exec(db, sql);
 }
 
-static int set_wal(struct db *db, bool in_memory)
+static int set_journal(struct db *db, bool in_memory, bool bulk)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
+    const char *sql = bulk ? "PRAGMA journal_mode = OFF" : "PRAGMA journal_mode = WAL";
+    int rc = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(stmt);
     int r = rc == SQLITE_ROW ? 0 : db_fail(db, rc);
     const char *mode = r == 0 ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
-    if (r == 0 && !in_memory && (!mode || strcmp(mode, "wal") != 0))
+    if (r == 0 && !in_memory && !bulk && (!mode || strcmp(mode, "wal") != 0))
         r = db_fail_with(db, -EIO, "write-ahead logging does not work on this file system (journal mode stays '%s')",
                          mode ? mode : "?");
     sqlite3_finalize(stmt);
@@ -68,7 +69,7 @@ static int set_pragmas(struct db *db, const char *path, const struct db_options 
         r = set_pragma(db, "page_size",
                        options->page_bytes ? options->page_bytes : 4096); /* no effect on an old file */
         if (r == 0)
-            r = set_wal(db, path == NULL);
+            r = set_journal(db, path == NULL, options->bulk);
         if (r == 0)
             r = set_pragma(db, "synchronous", options->sync == DB_SYNC_FULL ? 2 : 1);
         if (r == 0)

@@ -57,8 +57,7 @@ static int sync_path(const char *path, int flags)
     return r;
 }
 
-/* VACUUM INTO does not sync what it writes. */
-static int sync_copy(const char *path)
+int db_sync_file(const char *path)
 {
     int r = sync_path(path, O_RDWR);
     char folder[PATH_MAX];
@@ -81,7 +80,7 @@ int db_backup(struct db *db, const char *to_path)
     int r = rc == SQLITE_DONE ? 0 : db_fail(db, rc);
     sqlite3_finalize(stmt);
     if (r == 0) {
-        r = sync_copy(to_path);
+        r = db_sync_file(to_path); /* VACUUM INTO does not */
         if (r < 0)
             db_fail_with(db, r, "%s: %s", to_path, strerror(-r));
     }

@@ -794,6 +794,156 @@ static void small_extents_become_one_and_nothing_changes(void **state)
     sample_columns_done(&c);
 }
 
+/* ---- days in files of their own ---- */
+static const int64_t DAY = 86400000;
+static _Atomic int64_t day_clock;
+
+static int64_t day_now(void *ctx)
+{
+    (void)ctx;
+    return atomic_load(&day_clock);
+}
+
+static void open_days(struct store_fixture *f)
+{
+    open_again(f);
+    f->s->part_bytes_min = 1;
+}
+
+/* Three days of a series, the last of which is not over. */
+static void write_days(struct store_fixture *f)
+{
+    shut(f);
+    atomic_store(&day_clock, 102 * DAY + DAY / 2);
+    f->config.now_ms = day_now;
+    open_days(f);
+    for (int i = 0; i < 30; i++) {
+        put(f->s, "m", 100 * DAY + i * (DAY / 10), i);
+        put(f->s, "n", 100 * DAY + i * (DAY / 10), -i);
+    }
+    check_ok(store_seal(f->s));
+    check_ok(store_compact(f->s));
+}
+
+static void check_days(struct store_fixture *f, int first, const char *when)
+{
+    struct sample_columns c;
+    sample_columns_init(&c);
+    for (int k = 0; k < 2; k++) {
+        read_series(f->s, k ? "n" : "m", INT64_MIN, INT64_MAX, &c);
+        if (c.n != (size_t)(30 - first))
+            check_failed("%s: %zu samples instead of %d", when, c.n, 30 - first);
+        for (size_t i = 0; i < c.n; i++)
+            assert_true(c.value[i] == (k ? -1 : 1) * ((double)first + (double)i));
+    }
+    sample_columns_done(&c);
+}
+
+static size_t day_files(struct store_fixture *f)
+{
+    char pattern[512];
+    struct file_list files;
+    (void)snprintf(pattern, sizeof pattern, "%s/day-*", f->folder);
+    check_ok(file_glob(pattern, &files));
+    size_t n = files.n;
+    file_list_done(&files);
+    return n;
+}
+
+static void days_that_are_over_move_into_files_and_leave_with_the_retention(void **state)
+{
+    struct store_fixture *f = *state;
+    write_days(f);
+    check_days(f, 0, "moved");
+    assert_int_equal(day_files(f), 2);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM ext"), 1);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM part"), 2);
+    shut(f);
+    open_days(f);
+    check_days(f, 0, "opened again");
+    put(f->s, "m", 100 * DAY, 0); /* equal: silent, and nothing is kept */
+    check_days(f, 0, "written again");
+    shut(f);
+    f->config.retention_ms = 3 * DAY;
+    atomic_store(&day_clock, 104 * DAY + 1);
+    open_days(f);
+    for (int i = 0; i < 5000 && day_files(f) > 1; i++)
+        sleep_us(1000);
+    assert_int_equal(day_files(f), 1);
+    check_days(f, 10, "a day is dropped");
+    shut(f);
+    open_days(f);
+    check_days(f, 10, "and stays dropped");
+    check_ok(store_compact(f->s)); /* the third day is over by now */
+    assert_int_equal(day_files(f), 2);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM ext"), 0);
+    check_days(f, 10, "all in files");
+}
+
+static void late_data_join_a_days_file_under_the_eyes_of_a_reader(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_reader *rd;
+    struct sample_columns c;
+    sample_columns_init(&c);
+    write_days(f);
+    check_ok(store_reader_open(f->s, &rd));
+    read_in(rd, "m", 101 * DAY, 102 * DAY - 1, &c); /* knows the list, has read one of the files */
+    assert_int_equal(c.n, 10);
+    for (int i = 0; i < 200; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "late|i=%d", i);
+        put(f->s, text, 100 * DAY + i, i);
+    }
+    check_ok(store_seal(f->s));
+    check_ok(store_compact(f->s));
+    assert_int_equal(day_files(f), 2);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM part"), 2);
+    read_in(rd, "m", INT64_MIN, INT64_MAX, &c);
+    assert_int_equal(c.n, 30);
+    read_in(rd, "late|i=7", INT64_MIN, INT64_MAX, &c);
+    assert_int_equal(c.n, 0); /* the reader is older than it */
+    store_reader_close(rd);
+    for (int round = 0; round < 2; round++) {
+        check_days(f, 0, "with late data");
+        assert_int_equal(count_samples(f->s, "late|i=199"), 1);
+        shut(f);
+        open_days(f);
+    }
+    sample_columns_done(&c);
+}
+
+static void a_move_that_was_cut_off_anywhere_loses_and_doubles_nothing(void **state)
+{
+    struct store_fixture *f = *state;
+    char path[512], sql[1024];
+    write_days(f);
+    (void)snprintf(path, sizeof path, "%s/day-1970-04-11-77.db", f->folder);
+    check_ok(file_write(path, "half of it", 10)); /* before head.db knew of it */
+    (void)snprintf(sql, sizeof sql,
+                   "ATTACH '%s/day-1970-04-11-1.db' AS day; INSERT INTO ext SELECT * FROM day.ext; DETACH day",
+                   f->folder);
+    edit_file(f, sql); /* after head.db knew, before its rows were dropped */
+    assert_int_equal(day_files(f), 2);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM ext"), 1);
+    check_days(f, 0, "after the cut");
+}
+
+static void a_damaged_day_is_left_out_and_the_rest_serves(void **state)
+{
+    struct store_fixture *f = *state;
+    char path[512];
+    write_days(f);
+    shut(f);
+    (void)snprintf(path, sizeof path, "%s/day-1970-04-11-1.db", f->folder);
+    check_ok(
+        file_write(path, "this is no database, but long enough to be looked at: 0123456789012345678901234567890", 85));
+    open_days(f);
+    check_days(f, 10, "damaged");
+    assert_int_equal(stat_of(f->s, "crest_store_damaged_parts_total"), 1);
+    assert_int_equal(access(path, F_OK), 0); /* for whoever repairs it */
+}
+
 static void a_damaged_log_record_costs_its_own_samples_and_some_behind_it(void **state)
 {
     struct store_fixture *f = *state;
@@ -1100,6 +1250,10 @@ int main(void)
         TEST(series_that_came_one_by_one_end_up_in_common_rows),
         TEST(a_damaged_row_of_series_costs_its_own_and_their_ids_stay_taken),
         TEST(small_extents_become_one_and_nothing_changes),
+        TEST(days_that_are_over_move_into_files_and_leave_with_the_retention),
+        TEST(late_data_join_a_days_file_under_the_eyes_of_a_reader),
+        TEST(a_move_that_was_cut_off_anywhere_loses_and_doubles_nothing),
+        TEST(a_damaged_day_is_left_out_and_the_rest_serves),
         TEST(a_damaged_log_record_costs_its_own_samples_and_some_behind_it),
         TEST(sealing_trims_the_log_and_a_stop_leaves_no_wal),
         TEST(retention_drops_what_is_over_and_forgets_its_series),

@@ -1,0 +1,403 @@
+/* Days that are over move into files of their own. Extents go as they are, under the same ids, so nobody's view changes: the
+ * directory learns where the row is now. Steps, each of them safe to be cut off:
+ *
+ *   1  the file is written and synced       cut: head.db does not know it, the next start removes it
+ *   2  head.db's table part names it        cut: rows are in both files; the next start takes the file's and drops head.db's
+ *   3  the directory points to it; head.db's rows go, some at a time
+ *
+ * A day that gets a tenth more afterwards is written anew, with the old file's rows. The retention drops a file when it has
+ * dropped its last extent. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "collector/store/store_inside.h"
+#include "collector/store/store_sql.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+
+#define DAY_OVER_MS 3600000 /* after midnight UTC: what comes later is rare */
+#define DAYS_MAX 4096       /* looked at in one round */
+#define LATE_SHARE 10       /* a day's file is written anew when a tenth more has come */
+#define PAGE_BYTES 8192
+#define DELETE_AT_ONCE 32 /* rows per transaction: commits of samples wait for it */
+#define PREFIX "day-"
+
+static const char *const PART_SQL[STORE_STATEMENTS] = {
+    [SQL_EXT_PUT] = "INSERT INTO ext(id, grp, min_ms, max_ms, bytes, level, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",
+};
+
+static int path_of(const struct store *s, const char *name, char path[PART_PATH_MAX])
+{
+    return snprintf(path, PART_PATH_MAX, "%s/%s", s->path, name) < PART_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static struct part *find_part(struct store *s, uint32_t id)
+{
+    for (size_t i = 0; i < s->n_parts; i++)
+        if (s->parts[i].id == id)
+            return &s->parts[i];
+    return NULL;
+}
+
+int store_part_path(struct store *s, uint32_t id, char path[PART_PATH_MAX])
+{
+    pthread_mutex_lock(&s->parts_lock);
+    const struct part *part = find_part(s, id);
+    int r = part ? path_of(s, part->name, path) : -ENOENT;
+    pthread_mutex_unlock(&s->parts_lock);
+    return r;
+}
+
+/* Takes the name. */
+static int add_part(struct store *s, uint32_t id, int64_t day_ms, char *name)
+{
+    pthread_mutex_lock(&s->parts_lock);
+    struct part *parts = realloc(s->parts, (s->n_parts + 1) * sizeof *parts);
+    if (parts) {
+        s->parts = parts;
+        parts[s->n_parts++] = (struct part){.id = id, .day_ms = day_ms, .name = name};
+    }
+    pthread_mutex_unlock(&s->parts_lock);
+    return parts ? 0 : -ENOMEM;
+}
+
+static void forget_part(struct store *s, uint32_t id)
+{
+    pthread_mutex_lock(&s->parts_lock);
+    struct part *part = find_part(s, id);
+    if (part) {
+        free(part->name);
+        *part = s->parts[--s->n_parts];
+    }
+    pthread_mutex_unlock(&s->parts_lock);
+}
+
+void store_parts_free(struct store *s)
+{
+    for (size_t i = 0; i < s->n_parts; i++)
+        free(s->parts[i].name);
+    free(s->parts);
+    s->parts = NULL;
+    s->n_parts = 0;
+}
+
+/* ---- start ---- */
+static int list_extents(struct store *s, struct part *part, struct db *db)
+{
+    int r;
+    while ((r = db_step(db, SQL_EXT_LIST)) > 0) {
+        int64_t id = db_i64(db, SQL_EXT_LIST, 0), group = db_i64(db, SQL_EXT_LIST, 1);
+        struct extent_ref ref = {.min_ms = db_i64(db, SQL_EXT_LIST, 2),
+                                 .max_ms = db_i64(db, SQL_EXT_LIST, 3),
+                                 .n_bytes = (uint32_t)db_i64(db, SQL_EXT_LIST, 4),
+                                 .level = (uint8_t)db_i64(db, SQL_EXT_LIST, 5),
+                                 .part = part->id};
+        if (id < 1 || id >= UINT32_MAX || group < 0 || group >= SERIES_LIMIT / EXTENT_SERIES_MAX)
+            continue; /* no row of ours */
+        ref.id = ref.since = (uint32_t)id;
+        ref.group = (uint32_t)group;
+        r = extent_dir_add(&s->extents, &ref);
+        if (r < 0) {
+            db_reset(db, SQL_EXT_LIST);
+            return r;
+        }
+        part->extents++;
+        if (ref.id >= s->next_extent)
+            s->next_extent = ref.id + 1;
+    }
+    return r;
+}
+
+static int load_part(struct store *s, struct part *part)
+{
+    char path[PART_PATH_MAX], why[256] = "";
+    struct db *db = NULL;
+    const struct db_options options = {.read_only = true,
+                                       .sql = PART_SQL,
+                                       .sql_count = STORE_STATEMENTS,
+                                       .migrations = PART_MIGRATIONS,
+                                       .application_id = PART_APPLICATION_ID};
+    int r = path_of(s, part->name, path);
+    if (r == 0)
+        r = db_open(path, &options, &db, why, sizeof why);
+    if (r == 0)
+        r = list_extents(s, part, db);
+    if (r < 0 && r != -ENOMEM)
+        log_error("a day's file cannot be read: its samples are left out", "file", "%s", path, "error", "%s",
+                  db ? db_why(db) : why);
+    db_close(db);
+    return r;
+}
+
+static bool is_listed(const struct store *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_parts; i++)
+        if (strcmp(s->parts[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Files that no manifest names: a move that was cut off, or a file that was dropped and not removed. */
+static void remove_strangers(struct store *s)
+{
+    char pattern[PART_PATH_MAX];
+    struct file_list files;
+    if (path_of(s, PREFIX "*.db*", pattern) < 0 || file_glob(pattern, &files) < 0)
+        return;
+    for (size_t i = 0; i < files.n; i++) {
+        const char *name = strrchr(files.paths[i], '/');
+        if (name && !is_listed(s, name + 1))
+            (void)unlink(files.paths[i]);
+    }
+    file_list_done(&files);
+}
+
+int store_parts_load(struct store *s)
+{
+    int r;
+    s->next_extent = 1;
+    while ((r = db_step(s->db, SQL_PART_ALL)) > 0) {
+        int64_t id = db_i64(s->db, SQL_PART_ALL, 0), day_ms = db_i64(s->db, SQL_PART_ALL, 2);
+        char *name = span_dup(db_text(s->db, SQL_PART_ALL, 1));
+        if (id < 1 || id >= UINT32_MAX || !name || strchr(name, '/')) {
+            free(name);
+            continue;
+        }
+        r = add_part(s, (uint32_t)id, day_ms, name);
+        if (r < 0) {
+            free(name);
+            db_reset(s->db, SQL_PART_ALL);
+            return r;
+        }
+        s->next_part = (uint32_t)id >= s->next_part ? (uint32_t)id + 1 : s->next_part;
+    }
+    if (r < 0)
+        return r;
+    remove_strangers(s);
+    for (size_t i = 0; r == 0 && i < s->n_parts; i++) {
+        r = load_part(s, &s->parts[i]);
+        if (r < 0 && r != -ENOMEM) { /* it stays where it is, for whoever repairs it */
+            store_count(s, COUNT_BAD_PARTS, 1);
+            r = 0;
+        }
+    }
+    return r;
+}
+
+/* ---- moving ---- */
+struct move {
+    struct extent_ref *refs;
+    size_t n;
+    struct part part; /* the new file */
+    uint32_t old;     /* the file it replaces, 0: none */
+    size_t from, to;  /* of refs: the rows to drop next */
+    int error;
+};
+
+static char *name_of(int64_t day_ms, uint32_t id)
+{
+    char text[96];
+    int64_t days = day_ms / 86400000;
+    struct tm tm;
+    time_t seconds = (time_t)(days * 86400);
+    if (days >= 0 && days < 2932897 && gmtime_r(&seconds, &tm)) /* up to the year 9999 */
+        (void)snprintf(text, sizeof text, PREFIX "%04d-%02d-%02d-%u.db", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                       id);
+    else
+        (void)snprintf(text, sizeof text, PREFIX "%lld-%u.db", (long long)days, id);
+    return span_dup(span_str(text));
+}
+
+static int copy_extent(struct extent_source *src, const struct extent_ref *ref, struct db *to)
+{
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    struct extent x;
+    int r = extent_source_bytes(src, ref, &bytes, &n);
+    if (r < 0)
+        return r;
+    if (extent_open(&x, bytes, n) < 0 || x.group != ref->group) {
+        free(bytes);
+        return -EBADMSG;
+    }
+    db_bind_i64(to, SQL_EXT_PUT, 1, ref->id);
+    db_bind_i64(to, SQL_EXT_PUT, 2, ref->group);
+    db_bind_i64(to, SQL_EXT_PUT, 3, ref->min_ms);
+    db_bind_i64(to, SQL_EXT_PUT, 4, ref->max_ms);
+    db_bind_i64(to, SQL_EXT_PUT, 5, (int64_t)n);
+    db_bind_i64(to, SQL_EXT_PUT, 6, ref->level);
+    db_bind_blob(to, SQL_EXT_PUT, 7, bytes, n);
+    r = db_run(to, SQL_EXT_PUT);
+    free(bytes);
+    return r;
+}
+
+/* Step 1. What is damaged or gone meanwhile is left out, where it is. */
+static int write_file(struct store *s, struct move *m, const char *path)
+{
+    struct extent_source src;
+    struct db *db = NULL;
+    const struct db_options options = {.bulk = true,
+                                       .sync = DB_SYNC_FULL,
+                                       .page_bytes = PAGE_BYTES,
+                                       .sql = PART_SQL,
+                                       .sql_count = STORE_STATEMENTS,
+                                       .migrations = PART_MIGRATIONS,
+                                       .application_id = PART_APPLICATION_ID};
+    extent_source_init(&src, s, false);
+    int r = db_open(path, &options, &db, NULL, 0);
+    if (r == 0)
+        r = db_begin(db);
+    size_t kept = 0;
+    for (size_t i = 0; r == 0 && i < m->n && mono_us() < atomic_load(&s->compactor.until_us); i++) {
+        r = copy_extent(&src, &m->refs[i], db);
+        if (r == 0)
+            m->refs[kept++] = m->refs[i];
+        else if (r == -EBADMSG || r == -EUCLEAN || r == -ENOENT)
+            r = 0;
+        if (r == 0 && i + 1 == m->n)
+            r = db_commit(db);
+    }
+    m->n = kept;
+    if (r == 0 && db_in_transaction(db))
+        r = -EINTR; /* the store closes */
+    db_close(db);
+    extent_source_done(&src);
+    return r == 0 ? db_sync_file(path) : r;
+}
+
+/* The writer's. */
+static void drop_file(struct store *s, uint32_t id)
+{
+    char path[PART_PATH_MAX];
+    if (store_part_path(s, id, path) < 0)
+        return;
+    forget_part(s, id);
+    store_connections_forget(s, id);
+    (void)unlink(path); /* if it fails, the next start does it */
+}
+
+/* Steps 2 and 3, on the writer's thread. */
+static void adopt(struct store *s, void *ctx)
+{
+    struct move *m = ctx;
+    m->error = db_begin(s->db);
+    if (m->error < 0)
+        return;
+    db_bind_i64(s->db, SQL_PART_PUT, 1, m->part.id);
+    db_bind_text(s->db, SQL_PART_PUT, 2, span_str(m->part.name));
+    db_bind_i64(s->db, SQL_PART_PUT, 3, m->part.day_ms);
+    int r = db_run(s->db, SQL_PART_PUT);
+    if (r == 0 && m->old) {
+        db_bind_i64(s->db, SQL_PART_DELETE, 1, m->old);
+        r = db_run(s->db, SQL_PART_DELETE);
+    }
+    if (r == 0)
+        r = add_part(s, m->part.id, m->part.day_ms, m->part.name);
+    if (r == 0 && (r = db_commit(s->db)) < 0) {
+        m->part.name = span_dup(span_str(m->part.name)); /* the list's goes */
+        forget_part(s, m->part.id);
+    }
+    db_rollback(s->db);
+    store_wrote(s, 0);
+    m->error = r;
+    if (r < 0)
+        return;
+    uint32_t extents = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        extents += extent_dir_has(&s->extents, m->refs[i].group, &m->refs[i].id, 1); /* not retired meanwhile */
+        extent_dir_moved(&s->extents, m->refs[i].group, m->refs[i].id, m->part.id);
+    }
+    find_part(s, m->part.id)->extents = extents;
+    if (m->old)
+        drop_file(s, m->old);
+}
+
+static void drop_rows(struct store *s, void *ctx)
+{
+    struct move *m = ctx;
+    int r = db_begin(s->db);
+    for (size_t i = m->from; r == 0 && i < m->to; i++) {
+        if (m->refs[i].part)
+            continue;
+        db_bind_i64(s->db, SQL_EXT_DELETE, 1, m->refs[i].id);
+        r = db_run(s->db, SQL_EXT_DELETE);
+    }
+    if (r == 0)
+        r = db_commit(s->db);
+    db_rollback(s->db);
+    store_wrote(s, DELETE_AT_ONCE * 4096);
+    m->error = r;
+}
+
+static int move_day(struct store *s, const struct extent_day *day)
+{
+    struct move m = {.part = {.id = s->next_part, .day_ms = day->day_ms}, .old = day->part};
+    char path[PART_PATH_MAX];
+    int r = extent_dir_of_day(&s->extents, day->day_ms, &m.refs, &m.n);
+    if (r < 0 || m.n == 0) {
+        free(m.refs);
+        return r;
+    }
+    m.part.name = name_of(day->day_ms, m.part.id);
+    r = m.part.name ? path_of(s, m.part.name, path) : -ENOMEM;
+    if (r == 0) {
+        r = write_file(s, &m, path);
+        if (r == 0 && m.n > 0) {
+            r = store_call(s, adopt, &m);
+            r = r < 0 ? r : m.error;
+        }
+        if (r < 0 || m.n == 0)
+            (void)unlink(path);
+    }
+    if (r < 0 || m.n == 0) {
+        free(m.part.name);
+        free(m.refs);
+        return r;
+    }
+    s->next_part++;
+    for (m.from = 0; r == 0 && m.from < m.n; m.from = m.to) { /* what stays is dropped by the next start */
+        m.to = m.from + DELETE_AT_ONCE < m.n ? m.from + DELETE_AT_ONCE : m.n;
+        r = store_call(s, drop_rows, &m);
+        r = r < 0 ? r : m.error;
+    }
+    store_count(s, COUNT_MOVED_DAYS, 1);
+    free(m.refs);
+    return r;
+}
+
+int store_move_days(struct store *s)
+{
+    int64_t before_ms;
+    if (__builtin_sub_overflow(store_now_ms(s), DAY_OVER_MS, &before_ms))
+        return 0;
+    AUTO_FREE struct extent_day *days = calloc(DAYS_MAX, sizeof *days);
+    if (!days)
+        return -ENOMEM;
+    size_t n = extent_dir_days(&s->extents, day_start_ms(before_ms), days, DAYS_MAX);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n && mono_us() < atomic_load(&s->compactor.until_us); i++) {
+        uint64_t least = days[i].part ? days[i].part_bytes / LATE_SHARE : s->part_bytes_min;
+        if (days[i].hot_bytes > 0 && days[i].hot_bytes >= least)
+            r = move_day(s, &days[i]);
+    }
+    if (r < 0 && r != -EINTR && r != -ESHUTDOWN) {
+        store_count(s, COUNT_MOVE_FAILURES, 1);
+        log_warn("a day could not move into a file of its own: it stays where it is", "error", "%s", strerror(-r));
+    }
+    return r;
+}
+
+void store_part_extents_gone(struct store *s, const struct extent_ref *refs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct part *part = refs[i].part ? find_part(s, refs[i].part) : NULL;
+        if (!part || part->extents == 0 || --part->extents > 0)
+            continue;
+        db_bind_i64(s->db, SQL_PART_DELETE, 1, part->id);
+        if (db_run(s->db, SQL_PART_DELETE) == 0) /* else the next start finds it and the retention comes again */
+            drop_file(s, part->id);
+    }
+}
