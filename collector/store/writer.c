@@ -6,7 +6,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
-#define GROUP_MAX 64 /* requests of one commit */
+#define GROUP_MAX 64      /* requests of one commit */
+#define SEAL_STEPS_MAX 16 /* groups of a seal between two commits: some 2 ms */
 #define RETENTION_EVERY_US 60000000
 #define PROBE_EVERY_US 1000000
 #define TRUNCATE_EVERY_US 30000000
@@ -293,6 +294,23 @@ static void probe(struct store *s)
     s->seal.retry_us = 0;
 }
 
+/* One group between two commits is enough for few series or senders that pause. With a million series and senders that do not, the next
+ * head would be full before this one is sealed: memory for both. */
+static bool seal_lags(const struct store *s)
+{
+    const struct seal *seal = &s->seal;
+    return seal->running && (uint64_t)seal->next_group * s->view.frozen->samples <
+                                2 * (uint64_t)seal->n_groups * s->view.active->samples;
+}
+
+static int seal_some(struct store *s)
+{
+    int r = store_seal_step(s);
+    for (unsigned n = 1; r > 0 && n < SEAL_STEPS_MAX && seal_lags(s); n++)
+        r = store_seal_step(s);
+    return r;
+}
+
 /* Returns how long the writer may sleep. */
 static int64_t keep_house(struct store *s)
 {
@@ -305,7 +323,7 @@ static int64_t keep_house(struct store *s)
     if (now_us >= s->seal.retry_us) {
         if (!s->seal.running && seal_is_due(s, now_us) && store_seal_start(s) < 0)
             s->seal.retry_us = now_us + PROBE_EVERY_US;
-        if (s->seal.running && store_seal_step(s) > 0)
+        if (s->seal.running && seal_some(s) > 0)
             return 0;
     }
     if (now_us >= s->retention_due_us && store_retire(s) > 0)

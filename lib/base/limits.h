@@ -63,7 +63,8 @@
     1024u /* metric names whose samples a commit tells of; what rules beyond them read wakes them at any commit */
 #define STORE_HEAD_SAMPLES (1u << 20) /* samples in memory before they are sealed: some 20 MB, replayed in 0.2 s ... */
 #define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
-    32u                        /* ... or as many per series, whichever is more: extents should not become tiny */
+    24u                        /* ... or as many per series, whichever is more: extents should not become tiny, and a
+                                  million series should not take more than a GB */
 #define STORE_HEAD_OVERFLOW 4u /* times the above when sealing fails: then ingest is refused (503) */
 #define STORE_RECORD_BYTES (16u << 20)      /* a commit stops taking requests here; SQLite's rows end at 1 GB */
 #define STORE_RECORD_BYTES_MAX (256u << 20) /* of one record: the above and one request as large as the queue takes */
