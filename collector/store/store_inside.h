@@ -159,6 +159,8 @@ struct store {
     struct headlog_writer log;
     struct headlog_bases log_bases; /* of the records since the last seal began */
     struct buf key;                 /* scratch of one series key */
+    uint32_t last_series;           /* that a sample came for, by its key */
+    bool in_order;                  /* it was the neighbour of the one before */
     uint32_t seq;                   /* of the commit being made */
     int64_t log_seq;                /* last row of headlog */
     struct series_rows series_rows;
