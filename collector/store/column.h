@@ -19,14 +19,7 @@
  *   A decimal is m / 10^e, m an integer below 2^53 in size: the division gives back the very bits (both sides are exact
  *   doubles, so the quotient is the double nearest to the decimal number). Values that are none (NaN, infinities, -0)
  *   are exceptions := v count, count × {v index - previous index, 8 bytes}; their m repeats the one before.
- *
- *   residuals := layout u8, then (nothing at all when there is none to keep)
- *     0 whole     one block of all
- *     1 blocks    blocks of 64 (the last may be shorter)
- *     2 sparse    v count, count × {v index - previous index, z residual}; the others are 0
- *   block := u8 width (0..64) | 0x80 when a shift follows, [shift u8], z base, then each (residual >> shift) - base,
- *     `width` bits, packed from the low bit of the first byte on, padded to a byte. The bits lost to the shift are 0 in all of
- *     the block; the base is the block's least. */
+ *   Residuals are residual.h's. */
 #pragma once
 
 #include <stddef.h>
