@@ -14,6 +14,7 @@
 #include "collector/store/series_key.h"
 #include "collector/store/store.h"
 #include "lib/base/file.h"
+#include "lib/db/db.h"
 
 #define ALL_TIME .min_ms = INT64_MIN, .max_ms = INT64_MAX
 
@@ -227,4 +228,45 @@ static inline double stat_of(struct store *s, const char *line)
             value = strtod(at + n, NULL);
     buf_done(&text);
     return value;
+}
+
+static inline void check_samples(struct store *s, const char *text, const struct sample *want, size_t n)
+{
+    struct sample_columns c;
+    sample_columns_init(&c);
+    read_series(s, text, INT64_MIN, INT64_MAX, &c);
+    assert_int_equal(c.n, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(c.t_ms[i], want[i].t_ms);
+        check_double_bits(c.value[i], want[i].value);
+        assert_int_equal(c.start_ms ? c.start_ms[i] : 0, want[i].start_ms);
+    }
+    sample_columns_done(&c);
+}
+
+static inline void edit_file(struct store_fixture *f, const char *sql)
+{
+    char file[512], why[512];
+    struct db *db;
+    shut(f);
+    (void)snprintf(file, sizeof file, "%s/head.db", f->folder);
+    check_ok(db_open(file, &(struct db_options){.sync = DB_SYNC_NORMAL}, &db, why, sizeof why));
+    check_ok(db_exec(db, sql));
+    db_close(db);
+    open_again(f);
+}
+
+static inline int64_t number_in_file(struct store_fixture *f, const char *sql)
+{
+    char file[512], why[512];
+    const char *const statements[] = {sql};
+    struct db *db;
+    (void)snprintf(file, sizeof file, "%s/head.db", f->folder);
+    check_ok(db_open(file, &(struct db_options){.read_only = true, .sql = statements, .sql_count = 1}, &db, why,
+                     sizeof why));
+    assert_int_equal(db_step(db, 0), 1);
+    int64_t n = db_i64(db, 0, 0);
+    db_reset(db, 0);
+    db_close(db);
+    return n;
 }
