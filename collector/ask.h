@@ -17,6 +17,8 @@ int ask_mark(const struct options *o);
 int ask_event(const struct options *o);
 /* report EVENT --output FILE, one self-contained HTML file. */
 int ask_report(const struct options *o);
+/* store check|stat|… DIR: care for the data folder (ask_store.h). */
+int ask_store(const struct options *o);
 /* One event file and what it names, for `check`: prints what it holds when it is good. o may be NULL. */
 MUST_USE int ask_event_check(const char *file, const struct options *o, struct problems *problems);
 /* An event file (a map with `window` and `markets`)? What `check` without a kind goes by. */

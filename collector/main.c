@@ -23,6 +23,7 @@ static const struct command_def COMMANDS[] = {
     {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
     {"event", "import FILE | list | check FILE… | remove NAME", 1, 1000, "the sale: its window, plan and last event"},
     {"report", "EVENT", 1, 1, "what an event came to, as one self-contained HTML file"},
+    {"store", "check DIR | stat DIR", 2, 3, "care for the data folder (docs/care.md)"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
@@ -137,6 +138,15 @@ static const struct option_def OPTIONS[] = {
      .fallback = "report.html",
      .help = "where the report goes; - is standard output",
      .commands = "report"},
+    {.name = "top",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "10",
+     .min = 1,
+     .max = 10000000,
+     .help = "stat: how many metrics, labels and label pairs",
+     .commands = "store"},
+    {.name = "json", .type = OPT_FLAG, .help = "stat: as JSON", .commands = "store"},
     {.name = "log-level",
      .type = OPT_CHOICE,
      .arg = "LEVEL",
@@ -532,6 +542,8 @@ int main(int argc, char **argv)
         code = ask_event(options);
     } else if (strcmp(command, "report") == 0) {
         code = ask_report(options);
+    } else if (strcmp(command, "store") == 0) {
+        code = ask_store(options);
     } else {
         code = run(options);
     }

@@ -44,6 +44,7 @@ void on_alerts(struct httpd_request *r, void *ctx);
 void on_targets(struct httpd_request *r, void *ctx);
 void on_buildinfo(struct httpd_request *r, void *ctx);
 void on_runtimeinfo(struct httpd_request *r, void *ctx);
+void on_tsdb(struct httpd_request *r, void *ctx);
 void on_config(struct httpd_request *r, void *ctx);
 void on_flags(struct httpd_request *r, void *ctx);
 void http_metrics(void *ctx, struct httpd *server, struct metric_writer *w); /* of struct httpd_daemon */

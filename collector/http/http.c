@@ -17,6 +17,7 @@ static const struct httpd_route ROUTES[] = {
     {"GET", "/api/v1/targets", 0, on_targets, .help = "targets, from the agents' own series"},
     {"GET", "/api/v1/status/buildinfo", 0, on_buildinfo, .help = "version"},
     {"GET", "/api/v1/status/runtimeinfo", 0, on_runtimeinfo, .help = "start, folder, last reload"},
+    {"GET", "/api/v1/status/tsdb", 0, on_tsdb, .help = "series by metric, label and value (limit)"},
     {"GET", "/api/v1/status/config", 0, on_config, .help = "the configuration in force"},
     {"GET", "/api/v1/status/flags", 0, on_flags, .help = "the options in force"},
     {"POST", "/api/crest/v1/annotations", API_BODY_BYTES_MAX, on_annotate, .help = "say that something happened"},

@@ -146,6 +146,22 @@ struct store_exemplars {
 };
 MUST_USE int store_exemplars(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
                              struct store_exemplars **ret, size_t *ret_n);
+/* How the series spread over names and labels: of each list the `limit` largest, in the arena. The index is locked for new
+ * series meanwhile, some 10 ms per million label pairs. -ENOMEM. */
+struct store_count {
+    struct span name, value; /* series_by_metric: __name__ and the metric; by label: value is empty */
+    uint64_t count;
+};
+struct store_counts {
+    struct store_count *list;
+    size_t n;
+};
+struct store_cardinality {
+    struct store_counts series_by_metric, values_by_label, bytes_by_label,
+        series_by_pair; /* bytes: of values, per series */
+    uint64_t label_pairs, extents;
+};
+MUST_USE int store_cardinality(struct store *s, size_t limit, struct arena *arena, struct store_cardinality *ret);
 /* Newest sample time over all series, INT64_MIN when empty; oldest likewise INT64_MAX. */
 int64_t store_newest_ms(const struct store *s);
 int64_t store_oldest_ms(const struct store *s);

@@ -170,6 +170,18 @@ static void every_endpoint_has_prometheus_shape(void **state)
     assert_true(json_is_true(json_object_get(data, "reloadConfigSuccess")));
     assert_string_equal(json_string_value(json_object_get(data, "storageRetention")), "30d");
     json_decref(data);
+    data = data_of("/api/v1/status/tsdb?limit=3", 200, NULL);
+    check_members("tsdb", data,
+                  (const char *const[]){"headStats", "seriesCountByMetricName", "labelValueCountByLabelName",
+                                        "memoryInBytesByLabelName", "seriesCountByLabelValuePair", NULL});
+    assert_true(json_integer_value(json_object_get(json_object_get(data, "headStats"), "numSeries")) > 0);
+    const json_t *most = json_object_get(data, "seriesCountByLabelValuePair");
+    assert_int_equal(json_array_size(most), 3);
+    assert_true(json_integer_value(json_object_get(json_array_get(most, 0), "value")) >=
+                json_integer_value(json_object_get(json_array_get(most, 2), "value")));
+    assert_non_null(strchr(json_string_value(json_object_get(json_array_get(most, 0), "name")), '='));
+    json_decref(data);
+    (void)data_of("/api/v1/status/tsdb?limit=0", 400, NULL);
     data = data_of("/api/v1/metadata", 200, NULL);
     assert_true(json_object_size(data) > 0);
     json_decref(data);
