@@ -181,7 +181,7 @@ static void every_endpoint_has_prometheus_shape(void **state)
                 json_integer_value(json_object_get(json_array_get(most, 2), "value")));
     assert_non_null(strchr(json_string_value(json_object_get(json_array_get(most, 0), "name")), '='));
     json_decref(data);
-    (void)data_of("/api/v1/status/tsdb?limit=0", 400, NULL);
+    (void)data_of("/api/v1/status/tsdb?limit=0", 400, "bad_data");
     data = data_of("/api/v1/metadata", 200, NULL);
     assert_true(json_object_size(data) > 0);
     json_decref(data);
