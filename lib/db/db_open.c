@@ -8,7 +8,7 @@
 #define JOURNAL_BYTES_MAX (4 << 20) /* the WAL file shrinks to this after a checkpoint (DESIGN §5) */
 #define FILE_MODE 0640              /* state holds users and an audit trail; SQLite's own default is 0644 */
 
-static int open_handle(struct db *db, const char *path)
+static int open_handle(struct db *db, const char *path, bool bulk)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
     flags |= db->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -23,14 +23,15 @@ static int open_handle(struct db *db, const char *path)
     if (rc != SQLITE_OK)
         return db_fail(db, rc);
     (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-    static const struct {
+    const struct {
         int option, value;
-    } CONFIG[] = {
-        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_ENABLE_FKEY, 1}, {SQLITE_DBCONFIG_DEFENSIVE, 1},
+    } config[] = {
+        /* defensive: PRAGMA journal_mode = OFF would do nothing */
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_ENABLE_FKEY, 1}, {SQLITE_DBCONFIG_DEFENSIVE, !bulk},
         {SQLITE_DBCONFIG_DQS_DDL, 0},        {SQLITE_DBCONFIG_DQS_DML, 0},
     };
-    for (size_t i = 0; i < ARRAY_LEN(CONFIG); i++) {
-        rc = sqlite3_db_config(db->handle, CONFIG[i].option, CONFIG[i].value, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(config); i++) {
+        rc = sqlite3_db_config(db->handle, config[i].option, config[i].value, NULL);
         if (rc != SQLITE_OK)
             return db_fail(db, rc);
     }
@@ -58,6 +59,8 @@ static int set_journal(struct db *db, bool in_memory, bool bulk)
     if (r == 0 && !in_memory && !bulk && (!mode || strcmp(mode, "wal") != 0))
         r = db_fail_with(db, -EIO, "write-ahead logging does not work on this file system (journal mode stays '%s')",
                          mode ? mode : "?");
+    if (r == 0 && bulk && (!mode || strcmp(mode, "off") != 0))
+        r = db_fail_with(db, -EIO, "the journal cannot be left out (journal mode stays '%s')", mode ? mode : "?");
     sqlite3_finalize(stmt);
     return r;
 }
@@ -107,7 +110,7 @@ int db_open(const char *path, const struct db_options *options, struct db **ret,
         r = db_fail_with(db, -EINVAL, "page size %u is not a power of two within 512..65536", options->page_bytes);
         goto fail;
     }
-    r = open_handle(db, path);
+    r = open_handle(db, path, options->bulk);
     if (r == 0)
         r = set_pragmas(db, path, options);
     if (r == 0)
