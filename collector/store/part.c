@@ -268,7 +268,7 @@ static int write_file(struct store *s, struct move *m, const char *path)
     return r == 0 ? db_sync_file(path) : r;
 }
 
-/* The writer's. */
+/* The writer's, when head.db does not name it any more. */
 static void drop_file(struct store *s, uint32_t id)
 {
     char path[PART_PATH_MAX];
@@ -276,6 +276,8 @@ static void drop_file(struct store *s, uint32_t id)
         return;
     forget_part(s, id);
     store_connections_forget(s, id);
+    if (s->config.durability == STORE_NORMAL && db_sync_log(s->db) < 0)
+        return;         /* a power cut could bring back the row that names it: the next start removes it */
     (void)unlink(path); /* if it fails, the next start does it */
 }
 

@@ -10,6 +10,7 @@
 #define SEAL_STEPS_MAX 16 /* groups of a seal between two commits: some 2 ms */
 #define RETENTION_EVERY_US 60000000
 #define PROBE_EVERY_US 1000000
+#define SYNC_EVERY_US 500000 /* durability normal: a power cut costs a second at most, the sync included */
 #define TRUNCATE_EVERY_US 30000000
 #define COMMIT_PAGES_BYTES 16384 /* pages that a transaction touches besides its blobs: leaf, inner, first */
 
@@ -145,6 +146,8 @@ static void publish(struct store *s)
         s->view.active->last_seq = (uint64_t)s->log_seq;
         if (s->head_since_us == 0)
             s->head_since_us = mono_us();
+        if (s->unsynced_us == 0)
+            s->unsynced_us = mono_us();
     }
     if (s->saved_series < s->index.n && s->saved_series % SERIES_ROW_IDS != 0 && !s->series_damaged &&
         series_block_start(s->saved_series) < s->fold_from)
@@ -276,6 +279,21 @@ static void checkpoint(struct store *s)
     }
 }
 
+/* Durability normal: commits wait for no disk, but not for ever. */
+static void sync_log(struct store *s, int64_t now_us)
+{
+    if (!s->db || s->config.durability != STORE_NORMAL || s->unsynced_us == 0 ||
+        now_us - s->unsynced_us < SYNC_EVERY_US)
+        return;
+    if (db_sync_log(s->db) < 0) { /* as with a commit: senders are told until writing works again */
+        store_count(s, COUNT_COMMIT_FAILURES, 1);
+        atomic_store_explicit(&s->read_only, true, memory_order_relaxed);
+        s->unsynced_us = now_us;
+    } else {
+        s->unsynced_us = 0;
+    }
+}
+
 static bool seal_is_due(const struct store *s, int64_t now_us)
 {
     uint64_t samples = s->view.active->samples, per_series = (uint64_t)s->index.live * STORE_HEAD_SAMPLES_PER_SERIES;
@@ -320,6 +338,7 @@ static int64_t keep_house(struct store *s)
     atomic_store_explicit(&s->head_bytes, s->view.active->bytes + (s->view.frozen ? s->view.frozen->bytes : 0),
                           memory_order_relaxed);
     checkpoint(s);
+    sync_log(s, now_us);
     if (now_us >= s->seal.retry_us) {
         if (!s->seal.running && seal_is_due(s, now_us) && store_seal_start(s) < 0)
             s->seal.retry_us = now_us + PROBE_EVERY_US;
@@ -338,6 +357,10 @@ static int64_t keep_house(struct store *s)
     if (s->head_since_us) {
         int64_t seal_us = s->head_since_us + s->config.seal_interval_ms * 1000 - now_us;
         sleep = seal_us < sleep ? seal_us : sleep;
+    }
+    if (s->unsynced_us && s->config.durability == STORE_NORMAL) {
+        int64_t sync_us = s->unsynced_us + SYNC_EVERY_US - now_us;
+        sleep = sync_us < sleep ? sync_us : sleep;
     }
     bool uneasy = s->seal.running || atomic_load_explicit(&s->read_only, memory_order_relaxed);
     sleep = uneasy && sleep > PROBE_EVERY_US ? PROBE_EVERY_US : sleep;

@@ -75,6 +75,8 @@ int64_t db_changes(const struct db *db);
 int64_t db_wal_bytes(const struct db *db); /* size of the WAL file now */
 /* PASSIVE (false) or TRUNCATE (true). -EBUSY when readers kept it from finishing: not a failure for PASSIVE callers. */
 MUST_USE int db_checkpoint(struct db *db, bool truncate);
+/* Make all that was committed survive a power cut, as a commit with DB_SYNC_FULL does: for DB_SYNC_NORMAL. -EIO, -ENOSPC. */
+MUST_USE int db_sync_log(struct db *db);
 MUST_USE int db_quick_check(struct db *db); /* -EUCLEAN, db_why says where */
 /* Make a file that was written and closed, and its name, survive a power cut. A negative errno. */
 MUST_USE int db_sync_file(const char *path);

@@ -29,6 +29,15 @@ int db_checkpoint(struct db *db, bool truncate)
     return 0;
 }
 
+int db_sync_log(struct db *db)
+{
+    sqlite3_file *log = NULL;
+    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc == SQLITE_OK && log && log->pMethods) /* else nothing was written yet */
+        rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    return rc == SQLITE_OK ? 0 : db_fail(db, rc);
+}
+
 int db_quick_check(struct db *db)
 {
     sqlite3_stmt *stmt = NULL;
