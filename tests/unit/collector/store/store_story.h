@@ -1,0 +1,500 @@
+/* store_story.h - a run of everything the store writes, and what of it must be there afterwards: appends alone and together, late
+ * samples, new series, metadata, what rules record, seals, compactions, checkpoints, a day that moves into its file, is written anew
+ * and is dropped by the retention, a restart.
+ *
+ *   story_init(&y, STORE_FULL, folder);
+ *   story_open(&y); story_tell(&y); story_close(&y);
+ *   if (!story_holds(&y, s, cut, why)) …            // s: a store opened from what a disk has after `cut` operations
+ *
+ * Every sample's value follows from its series and time, and no two requests have the same sample. */
+#pragma once
+
+#include "tests/unit/collector/store/store_test.h"
+
+#include <stdatomic.h>
+
+#include "collector/store/store_inside.h"
+#include "lib/base/clock.h"
+#include "lib/base/number.h"
+#include "lib/db/db_test_vfs.h"
+
+#define STORY_DAY_MS INT64_C(86400000)
+#define STORY_MIDNIGHT INT64_C(1700006400000)
+#define STORY_STEP_MS 10000
+enum { STORY_SERIES = 200, STORY_REQUESTS = 160, STORY_CLOCKS = 16, STORY_FAMILIES = 4, STORY_TRIES = 400 };
+
+struct story_request {
+    struct story *story;
+    unsigned first, n_series, n_times;
+    int64_t t_ms;
+    bool derived;
+    uint64_t sent_at;
+    _Atomic uint64_t acked_at; /* operations that the disk had seen; UINT64_MAX: it was not acknowledged */
+    int error;
+    atomic_bool answered;
+};
+struct story {
+    const char *folder;
+    struct store_config config;
+    struct store *s;
+    _Atomic int64_t now_ms;
+    struct story_request requests[STORY_REQUESTS];
+    size_t n;
+    struct {
+        uint64_t at;
+        int64_t now_ms;
+    } clocks[STORY_CLOCKS];
+    size_t n_clocks;
+    uint64_t families[STORY_FAMILIES]; /* when they were acknowledged */
+    size_t n_families;
+    bool (*fault_is_over)(void);              /* NULL: there is none, every error is the store's fault */
+    uint64_t errors;                          /* that were told */
+    uint64_t moved, merged, retired, damaged; /* what the store says it has done */
+};
+
+static inline int64_t story_now(void *ctx)
+{
+    return atomic_load(&((struct story *)ctx)->now_ms);
+}
+
+static inline double story_value(unsigned series, int64_t t_ms)
+{
+    return (double)(t_ms / 1000 % 100000 + series * 7) / 4;
+}
+
+static inline void story_init(struct story *y, enum store_durability durability, const char *folder)
+{
+    memset(y, 0, sizeof *y);
+    y->folder = folder;
+    y->config = (struct store_config){.path = folder,
+                                      .durability = durability,
+                                      .future_ms_max = -1,
+                                      .retention_ms = 2 * STORY_DAY_MS,
+                                      .now_ms = story_now,
+                                      .now_ctx = y};
+}
+
+/* An error that was told: right while there is a fault. */
+static inline void story_error(struct story *y, int r, bool fault_was_over, const char *what)
+{
+    if (r == 0)
+        return;
+    if (!y->fault_is_over || fault_was_over)
+        check_failed("%s: %d %s", what, r, strerror(-r));
+    y->errors++;
+}
+
+static inline bool story_fault_is_over(const struct story *y)
+{
+    return y->fault_is_over && y->fault_is_over();
+}
+
+static inline void story_open(struct story *y)
+{
+    char why[512];
+    for (int i = 0; i < STORY_TRIES; i++) {
+        bool over = story_fault_is_over(y);
+        int r = store_open(&y->config, &y->s, why, sizeof why);
+        story_error(y, r, over, why);
+        if (r == 0) {
+            y->s->part_bytes_min = 1; /* days move however small they are */
+            return;
+        }
+    }
+    check_failed("the store cannot be opened: %s", why);
+}
+
+static inline void story_close(struct story *y)
+{
+    y->moved += y->s->counters[COUNT_MOVED_DAYS];
+    y->merged += y->s->counters[COUNT_MERGED_EXTENTS];
+    y->retired += y->s->counters[COUNT_RETIRED_EXTENTS];
+    store_close(y->s);
+    y->s = NULL;
+}
+
+static inline void story_clock(struct story *y, int64_t now_ms)
+{
+    assert_true(y->n_clocks < STORY_CLOCKS);
+    y->clocks[y->n_clocks].at = db_test_vfs_at();
+    y->clocks[y->n_clocks++].now_ms = now_ms;
+    atomic_store(&y->now_ms, now_ms);
+}
+
+static inline void story_answered(void *ctx, const struct store_written *written)
+{
+    struct story_request *q = ctx;
+    q->error = written->error;
+    if (written->error == 0)
+        atomic_store(&q->acked_at, db_test_vfs_at());
+    if (written->error == 0 && written->samples != (uint64_t)q->n_series * q->n_times)
+        q->error = -EBADMSG; /* looked at by who waits */
+    atomic_store(&q->answered, true);
+}
+
+static inline struct write_request *story_request(const struct story_request *q)
+{
+    struct write_request *w = request_new();
+    for (unsigned i = q->first; i < q->first + q->n_series; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "story|series=%u", i);
+        struct write_series *ws = request_series(w, text, q->n_times);
+        for (unsigned k = 0; k < q->n_times; k++) {
+            int64_t t = q->t_ms + (int64_t)k * STORY_STEP_MS;
+            ws->samples[ws->n_samples++] = (struct sample){.t_ms = t, .value = story_value(i, t)};
+        }
+    }
+    return w;
+}
+
+static inline struct story_request *story_new_request(struct story *y, unsigned first, unsigned n_series, int64_t t_ms,
+                                                      unsigned n_times)
+{
+    assert_true(y->n < STORY_REQUESTS && first + n_series <= STORY_SERIES);
+    struct story_request *q = &y->requests[y->n++];
+    *q = (struct story_request){.story = y, .first = first, .n_series = n_series, .t_ms = t_ms, .n_times = n_times};
+    q->sent_at = db_test_vfs_at();
+    atomic_store(&q->acked_at, UINT64_MAX);
+    return q;
+}
+
+/* Those from `first` on, together; what fails is sent again. */
+static inline void story_send_all(struct story *y, size_t first)
+{
+    for (int tries = 0; tries < STORY_TRIES; tries++) {
+        bool over = story_fault_is_over(y), again = false;
+        for (size_t i = first; i < y->n; i++) {
+            struct story_request *q = &y->requests[i];
+            if (atomic_load(&q->acked_at) != UINT64_MAX)
+                continue;
+            struct write_request *w = story_request(q);
+            atomic_store(&q->answered, false);
+            int r = store_submit(y->s, w, story_answered, q);
+            if (r < 0) { /* -EAGAIN: no memory for the job */
+                write_request_free(w);
+                q->error = r;
+                atomic_store(&q->answered, true);
+            }
+        }
+        for (size_t i = first; i < y->n; i++) {
+            struct story_request *q = &y->requests[i];
+            while (!atomic_load(&q->answered))
+                sleep_us(20);
+            story_error(y, q->error, over, "a request");
+            again = again || q->error;
+        }
+        if (!again)
+            return;
+    }
+    check_failed("the store does not go on after the fault");
+}
+
+static inline void story_send(struct story *y, unsigned first, unsigned n_series, int64_t t_ms, unsigned n_times)
+{
+    (void)story_new_request(y, first, n_series, t_ms, n_times);
+    story_send_all(y, y->n - 1);
+}
+
+/* What a rule would record. Not sent again: it may be lost. */
+static inline void story_derive(struct story *y, unsigned first, unsigned n_series, int64_t t_ms)
+{
+    struct story_request *q = story_new_request(y, first, n_series, t_ms, 1);
+    struct store_written written = {0};
+    bool over = story_fault_is_over(y);
+    struct write_request *w = story_request(q);
+    q->derived = true;
+    int r = store_write_derived(y->s, w, &written);
+    if (r < 0)
+        write_request_free(w);
+    story_error(y, r < 0 ? r : written.error, over, "what rules record");
+    if (r == 0 && written.error == 0)
+        atomic_store(&q->acked_at, db_test_vfs_at());
+}
+
+static inline void story_describe(struct story *y)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "story_%zu", y->n_families);
+    assert_true(y->n_families < STORY_FAMILIES);
+    for (int i = 0; i < STORY_TRIES; i++) {
+        struct metadata m = {.name = span_str(name), .type = METRIC_TYPE_COUNTER, .help = SPAN("what it is")};
+        struct write_request *w = request_new();
+        struct store_written written = {0};
+        bool over = story_fault_is_over(y);
+        w->metadata = &m;
+        w->n_metadata = 1;
+        int r = store_write(y->s, w, &written);
+        if (r < 0)
+            write_request_free(w);
+        story_error(y, r < 0 ? r : written.error, over, "metadata");
+        if (r == 0 && written.error == 0) {
+            y->families[y->n_families++] = db_test_vfs_at();
+            return;
+        }
+    }
+    check_failed("the store does not go on after the fault");
+}
+
+static inline void story_seal(struct story *y)
+{
+    for (int i = 0; i < STORY_TRIES; i++) {
+        bool over = story_fault_is_over(y);
+        int r = store_seal(y->s);
+        story_error(y, r, over, "seal");
+        if (r == 0)
+            return;
+    }
+    check_failed("the store does not go on after the fault");
+}
+
+static inline void story_compact(struct story *y)
+{
+    for (int i = 0; i < STORY_TRIES; i++) {
+        bool over = story_fault_is_over(y);
+        int r = store_compact(y->s);
+        story_error(y, r, over, "compact");
+        if (r == 0)
+            return;
+    }
+    check_failed("the store does not go on after the fault");
+}
+
+static inline void story_wal_is_long(struct store *s, void *ctx)
+{
+    (void)ctx;
+    s->wal_bytes = STORE_WAL_BYTES; /* a checkpoint follows */
+}
+static inline void story_nothing(struct store *s, void *ctx)
+{
+    (void)s;
+    (void)ctx;
+}
+/* The writer keeps house after each call: when the second begins the house is kept. */
+static inline void story_call(struct story *y, void (*call)(struct store *s, void *ctx))
+{
+    for (int i = 0; i < 2; i++, call = story_nothing) {
+        bool over = story_fault_is_over(y);
+        int r = store_call(y->s, call, NULL);
+        story_error(y, r, over, "a call");
+    }
+}
+
+static inline void story_retire(struct story *y)
+{
+    bool over = story_fault_is_over(y);
+    story_error(y, store_set_pins(y->s, NULL, 0), over, "pins");
+    story_call(y, story_nothing);
+}
+
+static inline void story_tell(struct story *y)
+{
+    int64_t t = STORY_MIDNIGHT + 36000000;
+    story_clock(y, t);
+    story_describe(y);
+    for (int k = 0; k < 5; k++)
+        story_send(y, 0, 6, t += STORY_STEP_MS, 1);
+    for (unsigned k = 0; k < 4; k++)
+        (void)story_new_request(y, k * 3, 3, t + STORY_STEP_MS, 1);
+    story_send_all(y, y->n - 4);
+    story_send(y, 20, 130, t += 2 * STORY_STEP_MS, 2); /* two groups of ids */
+    story_seal(y);
+    t += 10 * STORY_STEP_MS;
+    for (unsigned round = 0; round < 4; round++) {
+        story_send(y, 0, 8, t += STORY_STEP_MS, 1);
+        story_send(y, 18, 120, t += STORY_STEP_MS, 1);
+        story_derive(y, 160, 3, t);
+        story_send(y, 2, 3, t - 20000000 - round * 1000, 1); /* late */
+        story_seal(y);
+        if (round == 1)
+            story_call(y, story_wal_is_long);
+    }
+    story_compact(y);
+    story_send(y, 5, 4, t += STORY_STEP_MS, 2);
+    story_derive(y, 160, 4, t);
+
+    /* The next day: the first one moves into a file, twice. */
+    story_clock(y, t = STORY_MIDNIGHT + STORY_DAY_MS + 7200000);
+    story_send(y, 0, 8, t, 3);
+    story_describe(y);
+    story_seal(y);
+    story_compact(y);
+    story_send(y, 0, 40, STORY_MIDNIGHT + 3600000, 20);
+    story_seal(y);
+    story_send(y, 0, 8, t += 5 * STORY_STEP_MS, 1);
+    story_compact(y);
+    story_call(y, story_wal_is_long);
+    story_send(y, 170, 3, t += STORY_STEP_MS, 1);
+
+    story_close(y);
+    story_open(y);
+    story_send(y, 0, 8, t += STORY_STEP_MS, 1);
+    story_send(y, 180, 5, t, 1);
+    story_derive(y, 160, 4, t);
+    story_send(y, 2, 3, t - 1000, 1); /* late */
+    story_seal(y);
+    story_compact(y);
+
+    /* The first day ends. */
+    story_clock(y, t = STORY_MIDNIGHT + 3 * STORY_DAY_MS + 7200000);
+    story_retire(y);
+    story_send(y, 0, 8, t, 2);
+    story_compact(y);
+    story_describe(y);
+    story_seal(y);
+    story_send(y, 0, 8, t + 5 * STORY_STEP_MS, 1);
+    story_derive(y, 160, 4, t);
+    story_send(y, 190, 2, t, 1);
+}
+
+/* ---- what must be there ---- */
+static inline int64_t story_clock_at(const struct story *y, uint64_t cut)
+{
+    int64_t now_ms = STORY_MIDNIGHT;
+    for (size_t i = 0; i < y->n_clocks && y->clocks[i].at <= cut; i++)
+        now_ms = y->clocks[i].now_ms;
+    return now_ms;
+}
+
+/* Acknowledged operations up to `safe` were promised. What is derived comes along with the next that is promised. */
+static inline bool story_promised(const struct story *y, size_t i, uint64_t safe)
+{
+    if (atomic_load(&y->requests[i].acked_at) > safe)
+        return false;
+    while (i < y->n && y->requests[i].derived)
+        i++;
+    return i < y->n && atomic_load(&y->requests[i].acked_at) <= safe;
+}
+
+static inline size_t story_find(const struct sample_columns *c, int64_t t_ms)
+{
+    size_t low = 0, high = c->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (c->t_ms[mid] < t_ms)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < c->n && c->t_ms[low] == t_ms ? low : SIZE_MAX;
+}
+
+/* found[i]: how many samples of request i the series has. */
+static inline bool story_look_at(const struct story *y, unsigned series, const struct sample_columns *c, uint64_t cut,
+                                 size_t found[STORY_REQUESTS], char why[256])
+{
+    size_t known = 0;
+    for (size_t i = 0; i < y->n; i++) {
+        const struct story_request *q = &y->requests[i];
+        if (series < q->first || series >= q->first + q->n_series || q->sent_at > cut)
+            continue;
+        for (unsigned k = 0; k < q->n_times; k++) {
+            int64_t t = q->t_ms + (int64_t)k * STORY_STEP_MS;
+            size_t at = story_find(c, t);
+            if (at == SIZE_MAX)
+                continue;
+            if (f64_bits(c->value[at]) != f64_bits(story_value(series, t))) {
+                (void)snprintf(why, 256, "series %u has another value at %lld", series, (long long)t);
+                return false;
+            }
+            known++;
+            found[i]++;
+        }
+    }
+    if (known != c->n)
+        (void)snprintf(why, 256, "series %u has %zu samples, of which %zu were sent", series, c->n, known);
+    return known == c->n;
+}
+
+static inline bool story_requests_hold(const struct story *y, uint64_t cut, uint64_t safe,
+                                       const size_t found[STORY_REQUESTS], char why[256])
+{
+    int64_t cutoff_ms = story_clock_at(y, cut) - y->config.retention_ms;
+    for (size_t i = 0; i < y->n; i++) {
+        const struct story_request *q = &y->requests[i];
+        size_t all = (size_t)q->n_series * q->n_times;
+        if (q->t_ms < cutoff_ms || found[i] == all)
+            continue; /* the retention may have taken of it */
+        if (found[i] > 0 || story_promised(y, i, safe)) {
+            (void)snprintf(why, 256, "request %zu (%u series from %u at %lld)%s: %zu of %zu samples are there", i,
+                           q->n_series, q->first, (long long)q->t_ms,
+                           atomic_load(&q->acked_at) <= safe ? ", acknowledged" : "", found[i], all);
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline bool story_families_hold(const struct story *y, struct store_reader *rd, struct arena *a, uint64_t safe,
+                                       char why[256])
+{
+    for (size_t i = 0; i < y->n_families; i++) {
+        char name[32];
+        struct metadata *m;
+        size_t n;
+        (void)snprintf(name, sizeof name, "story_%zu", i);
+        check_ok(store_metadata(rd, span_str(name), a, &m, &n));
+        if (n == 0 && y->families[i] <= safe) {
+            (void)snprintf(why, 256, "the metadata of %s is gone", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+struct story_quick_check {
+    int r;
+    char why[256];
+};
+static inline void story_quick_check(struct store *s, void *ctx)
+{
+    struct story_quick_check *c = ctx;
+    c->r = db_quick_check(s->db);
+    (void)snprintf(c->why, sizeof c->why, "%s", c->r < 0 ? db_why(s->db) : "");
+}
+
+/* Has s what was promised when the disk had seen `safe` operations, and nothing that was not sent when it had seen `cut`? */
+static inline bool story_holds(const struct story *y, struct store *s, uint64_t cut, uint64_t safe, char why[256])
+{
+    size_t found[STORY_REQUESTS] = {0}, n;
+    struct store_reader *rd;
+    struct store_series *series;
+    struct sample_columns c;
+    struct arena a;
+    bool ok = true;
+    struct story_quick_check quick = {0};
+    check_ok(store_call(s, story_quick_check, &quick));
+    if (quick.r < 0) {
+        (void)snprintf(why, 256, "head.db: %.200s", quick.why);
+        return false;
+    }
+    arena_init(&a, 64u << 20);
+    sample_columns_init(&c);
+    check_ok(store_reader_open(s, &rd));
+    check_ok(select_text(rd, "__name__=~.+", 0, &a, &series, &n));
+    for (size_t i = 0; ok && i < n; i++) {
+        uint64_t number = UINT64_MAX;
+        if (parse_u64_span(labels_get(&series[i].labels, SPAN("series")), STORY_SERIES - 1, &number) < 0) {
+            (void)snprintf(why, 256, "a series that was never sent");
+            ok = false;
+            break;
+        }
+        check_ok(store_read(rd, series[i].id, INT64_MIN, INT64_MAX, &c));
+        ok = story_look_at(y, (unsigned)number, &c, cut, found, why);
+    }
+    ok = ok && story_requests_hold(y, cut, safe, found, why) && story_families_hold(y, rd, &a, safe, why);
+    store_reader_close(rd);
+    static const enum store_counter DAMAGE[] = {COUNT_BAD_LOG_RECORDS, COUNT_BAD_LOG_SAMPLES, COUNT_BAD_SERIES_ROWS,
+                                                COUNT_BAD_PARTS};
+    for (size_t i = 0; ok && i < ARRAY_LEN(DAMAGE); i++)
+        if (s->counters[DAMAGE[i]]) {
+            (void)snprintf(why, 256, "the store counts damage (%d)", (int)DAMAGE[i]);
+            ok = false;
+        }
+    if (ok && extent_dir_totals(&s->extents).bad) {
+        (void)snprintf(why, 256, "the store has damaged extents");
+        ok = false;
+    }
+    sample_columns_done(&c);
+    arena_done(&a);
+    return ok;
+}
