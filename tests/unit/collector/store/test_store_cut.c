@@ -172,8 +172,8 @@ static void must_survive(struct cut *c)
 {
     char why[256] = "";
     if (!survives(c, why))
-        check_failed("cut before operation %llu of %llu, image %d, CREST_SEED=%llu: %s", (unsigned long long)c->at,
-                     (unsigned long long)db_test_log_count(c->log), (int)c->image, (unsigned long long)c->seed, why);
+        check_failed("cut before operation %llu of %llu, image %d: %s", (unsigned long long)c->at,
+                     (unsigned long long)db_test_log_count(c->log), (int)c->image, why);
 }
 
 /* The next cut at which a disk with nothing but what was synced differs from what it was after cut `at`. */
@@ -223,7 +223,7 @@ static void cut_everywhere(struct folders *f, enum store_durability durability, 
 {
     static struct story y;
     struct check_random r = check_random_new(test);
-    struct cut c = {.story = &y, .seed = r.state, .folder = f->image};
+    struct cut c = {.story = &y, .folder = f->image};
     c.log = record(&y, durability, f->run);
     uint64_t n = db_test_log_count(c.log), settled = 0, mixed = 0;
     assert_true(y.moved >= 2 && y.merged > 0 && y.retired > 0); /* else the run lacks what is to be cut */
@@ -245,11 +245,12 @@ static void cut_everywhere(struct folders *f, enum store_durability durability, 
     /* What was not synced may have come through or not, sector by sector. */
     c.image = DB_TEST_MIXED;
     uint64_t step = all ? 1 : n / (check_slowness() > 1 ? 25 : 60) + 1;
-    for (uint64_t at = check_random_below(&r, step); at <= n; at += step, mixed++) {
-        c.at = at;
-        c.seed++;
-        must_survive(&c);
-    }
+    for (int pass = 0; pass < (all ? 25 : 1); pass++)
+        for (uint64_t at = check_random_below(&r, step); at <= n; at += step, mixed++) {
+            c.at = at;
+            c.seed = check_random_u64(&r);
+            must_survive(&c);
+        }
     print_message(
         "%llu operations, %zu requests: cut %llu times with what was synced, %llu times with some of the rest\n",
         (unsigned long long)n, y.n, (unsigned long long)settled / stride, (unsigned long long)mixed);
