@@ -103,6 +103,23 @@ int ask_store_check(const struct options *o)
     return n.faults ? EXIT_FAILED : EXIT_OK;
 }
 
+/* ---- compact ---- */
+static int compact(const struct options *o)
+{
+    struct store *s;
+    const char *dir = options_operand(o, 1);
+    int r = ask_store_open(dir, &s);
+    if (r < 0)
+        return EXIT_FAILED;
+    r = store_seal(s);
+    if (r == 0)
+        r = store_compact(s);
+    store_close(s);
+    if (r < 0)
+        fprintf(stderr, "crest-collector store compact: %s: %s\n", dir, strerror(-r));
+    return r < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
 /* ---- which ---- */
 int ask_store(const struct options *o)
 {
@@ -113,6 +130,9 @@ int ask_store(const struct options *o)
     } WAYS[] = {
         {"check", "DIR", 1, 1, ask_store_check},
         {"stat", "DIR", 1, 1, ask_store_stat},
+        {"export", "DIR", 1, 1, ask_store_export},
+        {"import", "DIR FILE, or - for standard input", 2, 2, ask_store_import},
+        {"compact", "DIR", 1, 1, compact},
     };
     const char *way = options_operand(o, 0);
     size_t more = options_operand_count(o) - 1;

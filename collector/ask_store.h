@@ -6,8 +6,19 @@
 #include "collector/ask.h"
 #include "collector/store/store.h"
 
-int ask_store_check(const struct options *o); /* check DIR */
-int ask_store_stat(const struct options *o);  /* stat DIR --top --json */
+int ask_store_check(const struct options *o);  /* check DIR */
+int ask_store_stat(const struct options *o);   /* stat DIR --top --json */
+int ask_store_export(const struct options *o); /* export DIR --match --from --to */
+int ask_store_import(const struct options *o); /* import DIR FILE, or - */
+
+/* The selectors of --match; done is for success only. false: told. */
+struct ask_matches {
+    struct arena arena;
+    struct store_selection *list;
+    size_t n;
+};
+bool ask_store_matches(const struct options *o, struct ask_matches *ret);
+void ask_store_matches_done(struct ask_matches *m);
 
 /* A stopped collector's store: no retention. Says on stderr what is wrong. */
 MUST_USE int ask_store_open(const char *dir, struct store **ret);
