@@ -157,7 +157,7 @@ $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 
 # Calls between objects that a test puts itself in front of: to take notes, to let them fail, to plant a bug.
 $(OUT)/tests/unit/collector/store/test_store_cut: WRAPPED := fsync unlink db_exec db_begin db_commit db_close db_sync_log store_put_extent headlog_add
-$(OUT)/tests/unit/collector/store/test_store_fault: WRAPPED := fsync unlink malloc calloc realloc
+$(OUT)/tests/unit/collector/store/test_store_fault: WRAPPED := fsync unlink malloc calloc realloc db_commit head_append
 
 # The checks of the test runner itself.
 $(OUT)/tests/unit/tests/run/test_results: $(OUT)/obj/tests/run/results.o
@@ -220,8 +220,8 @@ bench-store: $(STORE_BENCHES:%=$(OUT)/tests/bench/%) $(BINARIES) ## the store be
 
 # Long ones, not part of make test. ROUNDS, QUIET_SECONDS, SPIKE_SECONDS and LOAD_SECONDS change how long.
 .PHONY: torture quiet tsan-collector
-TORTURES := $(OUT)/tests/unit/collector/store/test_store_cut
-torture: $(TORTURES) ## every power cut of the store's run; then kill -9 the collector ROUNDS (500) times under ingest
+TORTURES := $(OUT)/tests/unit/collector/store/test_store_cut $(OUT)/tests/unit/collector/store/test_store_fault
+torture: $(TORTURES) ## every power cut, failing write and failing allocation of the store's run; then kill -9 the collector ROUNDS (500) times under ingest
 	@for t in $(TORTURES); do CREST_TORTURE=1 $$t || exit 1; done
 	@$(MAKE) --no-print-directory bench-torture
 quiet: export QUIET_SECONDS ?= 600

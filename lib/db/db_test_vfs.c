@@ -49,17 +49,28 @@ static const char *name_of(const char *path)
     return disk.log && path && strncmp(path, disk.folder, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
 }
 
+static _Thread_local bool is_noting;
+
+bool db_test_vfs_is_noting(void)
+{
+    return is_noting;
+}
+
 static void note(enum db_test_kind kind, const char *path, int64_t offset, const void *bytes, size_t n)
 {
     const char *name = name_of(path);
+    is_noting = true;
     if (name)
         db_test_log_note(disk.log, kind, name, offset, bytes, n);
+    is_noting = false;
 }
 
 static void note_folder_sync(void)
 {
+    is_noting = true;
     if (disk.log)
         db_test_log_note(disk.log, DB_TEST_SYNC_FOLDER, "", 0, NULL, 0);
+    is_noting = false;
 }
 
 /* Is it this one's turn to fail? */

@@ -45,6 +45,9 @@ uint64_t db_test_vfs_attempts(void); /* how many could have, since then */
 int db_test_vfs_fsync(int fd); /* as the calls, errno too */
 int db_test_vfs_unlink(const char *path, int (*real)(const char *path));
 
+/* Does the calling thread take a note now? What it allocates is the test's then. */
+bool db_test_vfs_is_noting(void);
+
 /* SQLite's memory comes from malloc and realloc as they are called here; before db_test_vfs_install(). */
 struct db_test_memory {
     void *(*malloc)(size_t n);

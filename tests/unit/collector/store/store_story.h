@@ -48,6 +48,7 @@ struct story {
     uint64_t families[STORY_FAMILIES]; /* when they were acknowledged */
     size_t n_families;
     bool (*fault_is_over)(void);              /* NULL: there is none, every error is the store's fault */
+    void (*in_store)(bool in);                /* NULL, or called around calls of the store on the test's own thread */
     uint64_t errors;                          /* that were told */
     uint64_t moved, merged, retired, damaged; /* what the store says it has done */
 };
@@ -89,12 +90,20 @@ static inline bool story_fault_is_over(const struct story *y)
     return y->fault_is_over && y->fault_is_over();
 }
 
+static inline void story_enter(const struct story *y, bool in)
+{
+    if (y->in_store)
+        y->in_store(in);
+}
+
 static inline void story_open(struct story *y)
 {
     char why[512];
     for (int i = 0; i < STORY_TRIES; i++) {
         bool over = story_fault_is_over(y);
+        story_enter(y, true);
         int r = store_open(&y->config, &y->s, why, sizeof why);
+        story_enter(y, false);
         story_error(y, r, over, why);
         if (r == 0) {
             y->s->part_bytes_min = 1; /* days move however small they are */
@@ -109,7 +118,9 @@ static inline void story_close(struct story *y)
     y->moved += y->s->counters[COUNT_MOVED_DAYS];
     y->merged += y->s->counters[COUNT_MERGED_EXTENTS];
     y->retired += y->s->counters[COUNT_RETIRED_EXTENTS];
+    story_enter(y, true);
     store_close(y->s);
+    story_enter(y, false);
     y->s = NULL;
 }
 
@@ -169,7 +180,9 @@ static inline void story_send_all(struct story *y, size_t first)
                 continue;
             struct write_request *w = story_request(q);
             atomic_store(&q->answered, false);
+            story_enter(y, true);
             int r = store_submit(y->s, w, story_answered, q);
+            story_enter(y, false);
             if (r < 0) { /* -EAGAIN: no memory for the job */
                 write_request_free(w);
                 q->error = r;
@@ -203,7 +216,9 @@ static inline void story_derive(struct story *y, unsigned first, unsigned n_seri
     bool over = story_fault_is_over(y);
     struct write_request *w = story_request(q);
     q->derived = true;
+    story_enter(y, true);
     int r = store_write_derived(y->s, w, &written);
+    story_enter(y, false);
     if (r < 0)
         write_request_free(w);
     story_error(y, r < 0 ? r : written.error, over, "what rules record");
@@ -223,7 +238,9 @@ static inline void story_describe(struct story *y)
         bool over = story_fault_is_over(y);
         w->metadata = &m;
         w->n_metadata = 1;
+        story_enter(y, true);
         int r = store_write(y->s, w, &written);
+        story_enter(y, false);
         if (r < 0)
             write_request_free(w);
         story_error(y, r < 0 ? r : written.error, over, "metadata");
@@ -239,7 +256,9 @@ static inline void story_seal(struct story *y)
 {
     for (int i = 0; i < STORY_TRIES; i++) {
         bool over = story_fault_is_over(y);
+        story_enter(y, true);
         int r = store_seal(y->s);
+        story_enter(y, false);
         story_error(y, r, over, "seal");
         if (r == 0)
             return;
@@ -251,7 +270,9 @@ static inline void story_compact(struct story *y)
 {
     for (int i = 0; i < STORY_TRIES; i++) {
         bool over = story_fault_is_over(y);
+        story_enter(y, true);
         int r = store_compact(y->s);
+        story_enter(y, false);
         story_error(y, r, over, "compact");
         if (r == 0)
             return;
@@ -274,7 +295,9 @@ static inline void story_call(struct story *y, void (*call)(struct store *s, voi
 {
     for (int i = 0; i < 2; i++, call = story_nothing) {
         bool over = story_fault_is_over(y);
+        story_enter(y, true);
         int r = store_call(y->s, call, NULL);
+        story_enter(y, false);
         story_error(y, r, over, "a call");
     }
 }
@@ -282,7 +305,10 @@ static inline void story_call(struct story *y, void (*call)(struct store *s, voi
 static inline void story_retire(struct story *y)
 {
     bool over = story_fault_is_over(y);
-    story_error(y, store_set_pins(y->s, NULL, 0), over, "pins");
+    story_enter(y, true);
+    int r = store_set_pins(y->s, NULL, 0);
+    story_enter(y, false);
+    story_error(y, r, over, "pins");
     story_call(y, story_nothing);
 }
 
@@ -478,8 +504,10 @@ static inline bool story_holds(const struct story *y, struct store *s, uint64_t 
             ok = false;
             break;
         }
-        check_ok(store_read(rd, series[i].id, INT64_MIN, INT64_MAX, &c));
-        ok = story_look_at(y, (unsigned)number, &c, cut, found, why);
+        int r = store_read(rd, series[i].id, INT64_MIN, INT64_MAX, &c);
+        if (r < 0)
+            (void)snprintf(why, 256, "series %llu cannot be read: %s", (unsigned long long)number, strerror(-r));
+        ok = r == 0 && story_look_at(y, (unsigned)number, &c, cut, found, why);
     }
     ok = ok && story_requests_hold(y, cut, safe, found, why) && story_families_hold(y, rd, &a, safe, why);
     store_reader_close(rd);
