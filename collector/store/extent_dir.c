@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collector/store/cut.h"
+#include "collector/store/tombstone.h"
 
 struct extent_group {
     struct extent_ref *refs; /* by min_ms, then id */
@@ -265,6 +266,17 @@ void extent_dir_remove(struct extent_dir *dir, uint32_t group, uint32_t id)
     pthread_rwlock_wrlock(&dir->lock);
     remove_locked(dir, group, id);
     pthread_rwlock_unlock(&dir->lock);
+}
+
+bool extent_dir_hides(struct extent_dir *dir, const struct tombstone *t)
+{
+    bool found = false;
+    pthread_rwlock_rdlock(&dir->lock);
+    const struct extent_group *g = group_at(dir, t->group);
+    for (size_t i = 0; !found && g && i < g->n; i++)
+        found = tombstone_touches(t, &g->refs[i]);
+    pthread_rwlock_unlock(&dir->lock);
+    return found;
 }
 
 /* ---- merging ---- */

@@ -27,6 +27,7 @@ struct extent_ref {
     uint8_t *bytes; /* NULL: in the table ext */
 };
 struct extent_group;
+struct tombstone;
 struct extent_dir {
     pthread_rwlock_t lock;
     struct extent_group **groups;
@@ -69,6 +70,8 @@ struct extent_day {
     uint32_t part;
 };
 size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_day *days, size_t max);
+/* Is there an extent (a damaged one counts) that the tombstone touches? */
+bool extent_dir_hides(struct extent_dir *dir, const struct tombstone *t);
 /* Its row is in another file now. Nothing when it is not there any more. */
 void extent_dir_moved(struct extent_dir *dir, uint32_t group, uint32_t id, uint32_t part);
 /* Room for n more, so that extent_dir_replace() cannot fail. -ENOMEM. */

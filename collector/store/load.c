@@ -86,6 +86,8 @@ static int load_extents(struct store *s)
             s->next_extent = ref.id + 1;
     }
     if (r == 0)
+        r = store_load_tombstones(s);
+    if (r == 0)
         (void)!drop_moved(s, &moved); /* a full disk must not keep the store shut: they go next time */
     free(moved.ids);
     return r;

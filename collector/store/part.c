@@ -5,8 +5,12 @@
  *   2  head.db's table part names it        cut: rows are in both files; the next start takes the file's and drops head.db's
  *   3  the directory points to it; head.db's rows go, some at a time
  *
+ * A file with what was deleted is written anew without it: the extents that had some get new numbers, for which readers that
+ * were opened before the deletion must be gone.
+ *
  * A day that gets a tenth more afterwards is written anew, with the old file's rows. The retention drops a file when it has
  * dropped its last extent. */
+#include <assert.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -179,6 +183,7 @@ int store_parts_load(struct store *s)
     for (size_t i = 0; r == 0 && i < s->n_parts; i++) {
         r = load_part(s, &s->parts[i]);
         if (r < 0 && r != -ENOMEM) { /* it stays where it is, for whoever repairs it */
+            s->parts[i].damaged = true;
             store_count(s, COUNT_BAD_PARTS, 1);
             r = 0;
         }
@@ -187,11 +192,21 @@ int store_parts_load(struct store *s)
 }
 
 /* ---- moving ---- */
+struct purged { /* an extent of the old file and the one that takes its place */
+    struct extent_ref was, is;
+    bool empty; /* nothing does */
+};
 struct move {
     struct extent_ref *refs;
     size_t n;
-    struct part part; /* the new file */
-    uint32_t old;     /* the file it replaces, 0: none */
+    struct part part;      /* the new file */
+    uint32_t old;          /* the file it replaces, 0: none */
+    struct purged *purged; /* those of refs that are rewritten, in their order */
+    size_t n_purged;
+    struct tombstones *dead;
+    uint64_t dead_generation;
+    uint32_t next_id; /* for them */
+    size_t rows;      /* in the new file */
     size_t from, to;  /* of refs: the rows to drop next */
     int error;
 };
@@ -210,6 +225,18 @@ static char *name_of(int64_t day_ms, uint32_t id)
     return span_dup(span_str(text));
 }
 
+static int put_row(struct db *to, const struct extent_ref *ref, const uint8_t *bytes, size_t n)
+{
+    db_bind_i64(to, SQL_EXT_PUT, 1, ref->id);
+    db_bind_i64(to, SQL_EXT_PUT, 2, ref->group);
+    db_bind_i64(to, SQL_EXT_PUT, 3, ref->min_ms);
+    db_bind_i64(to, SQL_EXT_PUT, 4, ref->max_ms);
+    db_bind_i64(to, SQL_EXT_PUT, 5, (int64_t)n);
+    db_bind_i64(to, SQL_EXT_PUT, 6, ref->level);
+    db_bind_blob(to, SQL_EXT_PUT, 7, bytes, n);
+    return db_run(to, SQL_EXT_PUT);
+}
+
 static int copy_extent(struct extent_source *src, const struct extent_ref *ref, struct db *to)
 {
     uint8_t *bytes = NULL;
@@ -222,22 +249,69 @@ static int copy_extent(struct extent_source *src, const struct extent_ref *ref, 
         free(bytes);
         return -EBADMSG;
     }
-    db_bind_i64(to, SQL_EXT_PUT, 1, ref->id);
-    db_bind_i64(to, SQL_EXT_PUT, 2, ref->group);
-    db_bind_i64(to, SQL_EXT_PUT, 3, ref->min_ms);
-    db_bind_i64(to, SQL_EXT_PUT, 4, ref->max_ms);
-    db_bind_i64(to, SQL_EXT_PUT, 5, (int64_t)n);
-    db_bind_i64(to, SQL_EXT_PUT, 6, ref->level);
-    db_bind_blob(to, SQL_EXT_PUT, 7, bytes, n);
-    r = db_run(to, SQL_EXT_PUT);
+    r = put_row(to, ref, bytes, n);
     free(bytes);
     return r;
+}
+
+/* What purging needs from extent to extent. */
+struct purge {
+    struct gathered gathered;
+    struct cutter cutter;
+};
+
+/* The extent without what was deleted, under the next number. */
+static int purge_extent(struct extent_source *src, struct move *m, const struct extent_ref *ref, struct purge *p,
+                        struct db *to)
+{
+    struct loaded_extent loaded;
+    struct purged *purged = &m->purged[m->n_purged];
+    size_t dropped;
+    int r = store_gather(src, ref, 1, m->dead, &loaded, &p->gathered, &dropped);
+    loaded_extent_free(&loaded);
+    cutter_keep(&p->cutter, 0);
+    if (r == 0)
+        r = cutter_cut(&p->cutter, ref->group, ref->level, &p->gathered);
+    if (r < 0)
+        return r;
+    *purged = (struct purged){.was = *ref, .empty = p->cutter.n == 0};
+    assert(p->cutter.n <= 1); /* it was one, of one day and not too long, and has less now */
+    if (!purged->empty) {
+        purged->is = p->cutter.extents[0];
+        purged->is.id = m->next_id++;
+        purged->is.since = ref->since;
+        purged->is.part = m->part.id;
+        r = put_row(to, &purged->is, purged->is.bytes, purged->is.n_bytes);
+        purged->is.bytes = NULL; /* the cutter's */
+        m->rows += r == 0;
+    }
+    m->n_purged += r == 0;
+    return r;
+}
+
+static int put_extent(struct extent_source *src, struct move *m, size_t i, size_t *kept, struct purge *p, struct db *db)
+{
+    const struct extent_ref *ref = &m->refs[i];
+    bool dead = tombstones_touch(m->dead, ref);
+    int r = 0;
+    if (dead && ref->part == 0) /* it stays in head.db, to be rewritten there */
+        return 0;
+    if (dead) {
+        r = purge_extent(src, m, ref, p, db);
+    } else {
+        r = copy_extent(src, ref, db);
+        m->rows += r == 0;
+        if (r == 0)
+            m->refs[(*kept)++] = m->refs[i];
+    }
+    return r == -EBADMSG || r == -EUCLEAN || r == -ENOENT ? 0 : r;
 }
 
 /* Step 1. What is damaged or gone meanwhile is left out, where it is. */
 static int write_file(struct store *s, struct move *m, const char *path)
 {
     struct extent_source src;
+    struct purge purge = {0};
     struct db *db = NULL;
     const struct db_options options = {.bulk = true,
                                        .sync = DB_SYNC_FULL,
@@ -252,11 +326,7 @@ static int write_file(struct store *s, struct move *m, const char *path)
         r = db_begin(db);
     size_t kept = 0;
     for (size_t i = 0; r == 0 && i < m->n && mono_us() < atomic_load(&s->compactor.until_us); i++) {
-        r = copy_extent(&src, &m->refs[i], db);
-        if (r == 0)
-            m->refs[kept++] = m->refs[i];
-        else if (r == -EBADMSG || r == -EUCLEAN || r == -ENOENT)
-            r = 0;
+        r = put_extent(&src, m, i, &kept, &purge, db);
         if (r == 0 && i + 1 == m->n)
             r = db_commit(db);
     }
@@ -265,6 +335,8 @@ static int write_file(struct store *s, struct move *m, const char *path)
         r = -EINTR; /* the store closes */
     db_close(db);
     extent_source_done(&src);
+    gathered_done(&purge.gathered);
+    cutter_done(&purge.cutter);
     return r == 0 ? db_sync_file(path) : r;
 }
 
@@ -281,24 +353,57 @@ static void drop_file(struct store *s, uint32_t id)
     (void)unlink(path); /* if it fails, the next start does it */
 }
 
+/* Numbers for what is rewritten. A deletion that comes after this hides them too. */
+static void reserve_ids(struct store *s, void *ctx)
+{
+    struct move *m = ctx;
+    m->next_id = s->next_extent;
+    s->next_extent += (uint32_t)m->n_purged;
+}
+
+/* The list's part of a move; nothing of it can fail. */
+static void point_to_file(struct store *s, struct move *m)
+{
+    uint32_t extents = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        extents += extent_dir_has(&s->extents, m->refs[i].group, &m->refs[i].id, 1); /* not retired meanwhile */
+        extent_dir_moved(&s->extents, m->refs[i].group, m->refs[i].id, m->part.id);
+    }
+    for (size_t i = 0; i < m->n_purged; i++) {
+        const struct purged *p = &m->purged[i];
+        if (!extent_dir_has(&s->extents, p->was.group, &p->was.id, 1))
+            continue;
+        extent_dir_replace(&s->extents, p->was.group, &p->was.id, 1, &p->is, !p->empty); /* into the old one's room */
+        extents += !p->empty;
+    }
+    struct part *part = m->rows ? find_part(s, m->part.id) : NULL;
+    if (part) {
+        part->extents = extents;
+        part->retired = extents < m->rows;
+    }
+}
+
 /* Steps 2 and 3, on the writer's thread. */
 static void adopt(struct store *s, void *ctx)
 {
     struct move *m = ctx;
-    m->error = db_begin(s->db);
+    m->error = m->n_purged && store_oldest_view(s).dead_generation < m->dead_generation ? -EAGAIN : db_begin(s->db);
     if (m->error < 0)
         return;
-    db_bind_i64(s->db, SQL_PART_PUT, 1, m->part.id);
-    db_bind_text(s->db, SQL_PART_PUT, 2, span_str(m->part.name));
-    db_bind_i64(s->db, SQL_PART_PUT, 3, m->part.day_ms);
-    int r = db_run(s->db, SQL_PART_PUT);
+    int r = 0;
+    if (m->rows) { /* else all that it had was deleted */
+        db_bind_i64(s->db, SQL_PART_PUT, 1, m->part.id);
+        db_bind_text(s->db, SQL_PART_PUT, 2, span_str(m->part.name));
+        db_bind_i64(s->db, SQL_PART_PUT, 3, m->part.day_ms);
+        r = db_run(s->db, SQL_PART_PUT);
+    }
     if (r == 0 && m->old) {
         db_bind_i64(s->db, SQL_PART_DELETE, 1, m->old);
         r = db_run(s->db, SQL_PART_DELETE);
     }
-    if (r == 0)
+    if (r == 0 && m->rows)
         r = add_part(s, m->part.id, m->part.day_ms, m->part.name);
-    if (r == 0 && (r = db_commit(s->db)) < 0) {
+    if (r == 0 && (r = db_commit(s->db)) < 0 && m->rows) {
         m->part.name = span_dup(span_str(m->part.name)); /* the list's goes */
         forget_part(s, m->part.id);
     }
@@ -307,12 +412,8 @@ static void adopt(struct store *s, void *ctx)
     m->error = r;
     if (r < 0)
         return;
-    uint32_t extents = 0;
-    for (size_t i = 0; i < m->n; i++) {
-        extents += extent_dir_has(&s->extents, m->refs[i].group, &m->refs[i].id, 1); /* not retired meanwhile */
-        extent_dir_moved(&s->extents, m->refs[i].group, m->refs[i].id, m->part.id);
-    }
-    find_part(s, m->part.id)->extents = extents;
+    point_to_file(s, m);
+    store_count(s, COUNT_PURGED_EXTENTS, m->n_purged);
     if (m->old)
         drop_file(s, m->old);
 }
@@ -334,38 +435,62 @@ static void drop_rows(struct store *s, void *ctx)
     m->error = r;
 }
 
-static int move_day(struct store *s, const struct extent_day *day)
+static size_t count_dead(const struct tombstones *dead, const struct extent_ref *refs, size_t n)
+{
+    size_t found = 0;
+    for (size_t i = 0; dead && i < n; i++)
+        found += refs[i].part && tombstones_touch(dead, &refs[i]);
+    return found;
+}
+
+static int make_file(struct store *s, struct move *m)
+{
+    char path[PART_PATH_MAX];
+    m->part.name = name_of(m->part.day_ms, m->part.id);
+    int r = m->part.name ? path_of(s, m->part.name, path) : -ENOMEM;
+    if (r < 0)
+        return r;
+    r = write_file(s, m, path);
+    if (r == 0 && (m->rows || m->n_purged)) {
+        r = store_call(s, adopt, m);
+        r = r < 0 ? r : m->error;
+    }
+    if (r < 0 || m->rows == 0)
+        (void)unlink(path);
+    return r;
+}
+
+static int move_day(struct store *s, const struct extent_day *day, bool due)
 {
     struct move m = {.part = {.id = s->next_part, .day_ms = day->day_ms}, .old = day->part};
-    char path[PART_PATH_MAX];
     int r = extent_dir_of_day(&s->extents, day->day_ms, &m.refs, &m.n);
-    if (r < 0 || m.n == 0) {
-        free(m.refs);
+    if (r < 0)
         return r;
-    }
-    m.part.name = name_of(day->day_ms, m.part.id);
-    r = m.part.name ? path_of(s, m.part.name, path) : -ENOMEM;
-    if (r == 0) {
-        r = write_file(s, &m, path);
-        if (r == 0 && m.n > 0) {
-            r = store_call(s, adopt, &m);
+    m.dead = store_hold_tombstones(s, &m.dead_generation);
+    m.n_purged = count_dead(m.dead, m.refs, m.n);
+    bool purge = m.n_purged > 0;
+    if (purge && store_oldest_view(s).dead_generation < m.dead_generation)
+        r = -EAGAIN;
+    else if (purge)
+        r = store_call(s, reserve_ids, &m);
+    if (r == 0 && m.n && (due || purge)) {
+        m.purged = calloc(m.n_purged + 1, sizeof *m.purged);
+        m.n_purged = 0;
+        r = m.purged ? make_file(s, &m) : -ENOMEM;
+        if (r == 0 && m.rows) {
+            s->next_part++;
+            store_count(s, COUNT_MOVED_DAYS, 1);
+        } else {
+            free(m.part.name);
+        }
+        for (m.from = 0; r == 0 && m.from < m.n; m.from = m.to) { /* what stays is dropped by the next start */
+            m.to = m.from + DELETE_AT_ONCE < m.n ? m.from + DELETE_AT_ONCE : m.n;
+            r = store_call(s, drop_rows, &m);
             r = r < 0 ? r : m.error;
         }
-        if (r < 0 || m.n == 0)
-            (void)unlink(path);
     }
-    if (r < 0 || m.n == 0) {
-        free(m.part.name);
-        free(m.refs);
-        return r;
-    }
-    s->next_part++;
-    for (m.from = 0; r == 0 && m.from < m.n; m.from = m.to) { /* what stays is dropped by the next start */
-        m.to = m.from + DELETE_AT_ONCE < m.n ? m.from + DELETE_AT_ONCE : m.n;
-        r = store_call(s, drop_rows, &m);
-        r = r < 0 ? r : m.error;
-    }
-    store_count(s, COUNT_MOVED_DAYS, 1);
+    tombstones_release(m.dead);
+    free(m.purged);
     free(m.refs);
     return r;
 }
@@ -379,24 +504,32 @@ int store_move_days(struct store *s)
     if (!days)
         return -ENOMEM;
     size_t n = extent_dir_days(&s->extents, day_start_ms(before_ms), days, DAYS_MAX);
+    bool later = false;
     int r = 0;
     for (size_t i = 0; r == 0 && i < n && mono_us() < atomic_load(&s->compactor.until_us); i++) {
         uint64_t least = days[i].part ? days[i].part_bytes / LATE_SHARE : s->part_bytes_min;
-        if (days[i].hot_bytes > 0 && days[i].hot_bytes >= least)
-            r = move_day(s, &days[i]);
+        bool due = days[i].hot_bytes > 0 && days[i].hot_bytes >= least;
+        bool deletions = days[i].part && atomic_load_explicit(&s->tombstones, memory_order_relaxed);
+        if (due || deletions)
+            r = move_day(s, &days[i], due);
+        later = later || r == -EAGAIN;
+        r = r == -EAGAIN ? 0 : r;
     }
     if (r < 0 && r != -EINTR && r != -ESHUTDOWN) {
         store_count(s, COUNT_MOVE_FAILURES, 1);
         log_warn("a day could not move into a file of its own: it stays where it is", "error", "%s", strerror(-r));
     }
-    return r;
+    return r == 0 && later ? -EAGAIN : r;
 }
 
 void store_part_extents_gone(struct store *s, const struct extent_ref *refs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct part *part = refs[i].part ? find_part(s, refs[i].part) : NULL;
-        if (!part || part->extents == 0 || --part->extents > 0)
+        if (!part || part->extents == 0)
+            continue;
+        part->retired = true;
+        if (--part->extents > 0)
             continue;
         db_bind_i64(s->db, SQL_PART_DELETE, 1, part->id);
         if (db_run(s->db, SQL_PART_DELETE) == 0) /* else the next start finds it and the retention comes again */

@@ -21,6 +21,7 @@ int store_reader_open(struct store *s, struct store_reader **ret)
     head_hold(rd->view.active);
     if (rd->view.frozen)
         head_hold(rd->view.frozen);
+    tombstones_hold(rd->view.dead);
     rd->next = s->readers;
     if (rd->next)
         rd->next->previous = rd;
@@ -65,6 +66,7 @@ void store_reader_close(struct store_reader *rd)
     extent_source_done(&rd->source);
     head_release(rd->view.active);
     head_release(rd->view.frozen);
+    tombstones_release(rd->view.dead);
     free(rd);
 }
 
@@ -87,7 +89,21 @@ static int enter_group(struct store_reader *rd, uint32_t group)
     rd->loaded = loaded;
     rd->n_refs = n;
     rd->group = group;
+    rd->dead = tombstones_of(rd->view.dead, group, &rd->n_dead);
     return 0;
+}
+
+/* Is there an extent in the range that may have samples of the series which are not deleted? */
+static bool has_undeleted(struct store_reader *rd, uint32_t id, const struct tombstone *dead, size_t n_dead,
+                          int64_t min_ms, int64_t max_ms)
+{
+    if (enter_group(rd, id / EXTENT_SERIES_MAX) < 0)
+        return true;
+    bool found = false;
+    for (size_t i = 0; !found && i < rd->n_refs && rd->refs[i].min_ms <= max_ms; i++)
+        found =
+            rd->refs[i].max_ms >= min_ms && !tombstones_hide_all(dead, n_dead, &rd->refs[i], id % EXTENT_SERIES_MAX);
+    return found;
 }
 
 bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms)
@@ -100,7 +116,9 @@ bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_
         *o = (struct reader_overlap){
             group, extent_dir_overlaps(&rd->store->extents, group, rd->view.last_extent, min_ms, max_ms), min_ms,
             max_ms};
-    return o->overlaps;
+    size_t n_dead = 0;
+    const struct tombstone *dead = o->overlaps ? tombstones_of(rd->view.dead, group, &n_dead) : NULL;
+    return o->overlaps && (n_dead == 0 || has_undeleted(rd, id, dead, n_dead, min_ms, max_ms));
 }
 
 /* ---- columns ---- */
@@ -285,7 +303,16 @@ static int read_extent(struct store_reader *rd, size_t i, unsigned ord, struct r
     r = extent_values(&x->extent, &at, bits, at.has_starts ? starts : NULL);
     if (r < 0)
         return r;
-    return append(in, t + from, bits + from, at.has_starts ? starts + from : NULL, to - from);
+    bool dead = tombstones_concern(rd->dead, rd->n_dead, &rd->refs[i], ord);
+    for (size_t k; r == 0 && from < to; from = k) { /* runs between what is deleted; mostly one */
+        while (dead && from < to && tombstones_hide(rd->dead, rd->n_dead, rd->refs[i].id, ord, t[from]))
+            from++;
+        for (k = dead ? from : to; k < to; k++)
+            if (tombstones_hide(rd->dead, rd->n_dead, rd->refs[i].id, ord, t[k]))
+                break;
+        r = append(in, t + from, bits + from, at.has_starts ? starts + from : NULL, k - from);
+    }
+    return r;
 }
 
 /* -ESTALE: an extent is gone; merged into another one, which a new list has, or retired. */

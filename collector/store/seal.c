@@ -261,5 +261,7 @@ int store_retire(struct store *s)
     store_count(s, COUNT_RETIRED_EXTENTS, n);
     if (n)
         store_publish_span(s);
+    if (n && !s->db)
+        (void)store_forget_some_tombstones(s); /* nobody compacts in memory: with the extents their deletions go */
     return n == RETIRE_AT_ONCE;
 }

@@ -210,6 +210,11 @@ static int value_in(struct store *s, const struct extent_ref *ref, unsigned ord,
     }
     if (low == at.samples || times[low] != t_ms)
         return -ENOENT;
+    size_t n_dead;
+    const struct tombstone *dead =
+        tombstones_of(s->view.dead, ref->group, &n_dead); /* the writer's: nobody replaces it */
+    if (tombstones_hide(dead, n_dead, ref->id, ord, t_ms))
+        return -ENOENT;
     uint64_t bits[EXTENT_SAMPLES_MAX];
     r = extent_values(&s->late.extent, &at, bits, NULL);
     if (r == 0)

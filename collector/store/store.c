@@ -75,6 +75,7 @@ static void store_free(struct store *s)
     queue_free(s->queue);
     head_release(s->view.active);
     head_release(s->view.frozen);
+    tombstones_release(s->view.dead);
     gathered_done(&s->seal.gathered);
     cutter_done(&s->seal.cutter);
     loaded_extent_free(&s->late);
@@ -182,6 +183,7 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
         s->retention_due_us = mono_us();
         atomic_store_explicit(&s->live_series, s->index.live, memory_order_relaxed);
         store_publish_span(s);
+        atomic_store_explicit(&s->tombstones, s->view.dead ? s->view.dead->n : 0, memory_order_relaxed);
         r = thread_start("store-writer", store_writer_main, s, &s->writer);
         if (r == 0 && (r = store_compactor_start(s)) < 0) {
             queue_close(s->queue);
@@ -362,6 +364,8 @@ static const struct {
     {COUNT_SEAL_FAILURES, "crest_store_seal_failures_total", "Failed tries; the log keeps the samples.", 1},
     {COUNT_CHECKPOINTS, "crest_store_checkpoints_total", "Checkpoints of the write-ahead log.", 1},
     {COUNT_MERGED_EXTENTS, "crest_store_merged_extents_total", "Extents merged into longer ones.", 1},
+    {COUNT_PURGED_EXTENTS, "crest_store_purged_extents_total", "Extents rewritten without what was deleted.", 1},
+    {COUNT_DELETED_SERIES, "crest_store_deleted_series_total", "Series that deletions matched.", 1},
     {COUNT_MOVED_DAYS, "crest_store_moved_days_total", "Days that moved into files of their own.", 1},
     {COUNT_MOVE_FAILURES, "crest_store_move_failures_total", "Failed tries; the day stays in head.db.", 1},
     {COUNT_BAD_PARTS, "crest_store_damaged_parts_total", "Files of days set aside at start because they are damaged.",
@@ -411,6 +415,8 @@ void store_stats(const struct store *s, struct metric_writer *w)
     gauge(w, "crest_store_extent_bytes", "Their size.", (double)extents.bytes);
     gauge(w, "crest_store_damaged_extents", "Extents found damaged since the start; they are skipped.",
           (double)extents.bad);
+    gauge(w, "crest_store_tombstones", "Deletions not removed from the files yet, by group of 128 series.",
+          load(&s->tombstones));
     gauge(w, "crest_store_wal_bytes", "Size of the write-ahead log at the last checkpoint.", load(&s->wal_file_bytes));
     gauge(w, "crest_store_queue_depth", "Write requests waiting.", (double)queue_depth(s->queue));
     gauge(w, "crest_store_queue_bytes", "Their size.",

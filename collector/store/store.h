@@ -99,6 +99,16 @@ MUST_USE int store_seal(struct store *s);
 /* Merge small extents now, as a thread of the store does after each seal. What an open reader still needs apart stays. */
 MUST_USE int store_compact(struct store *s);
 
+/* Delete the samples of the matching series within the selections' times, as far as they are acknowledged; durable, and hidden
+ * from readers opened from now on. What is written afterwards lives, also at the same times. Compaction removes them from the
+ * files. *ret_series: how many matched. -E2BIG: too many deletions wait for that (or a regex went over its match limit); -ENOMEM;
+ * -ENOSPC and the file's errors: nothing is deleted; -ESHUTDOWN. */
+struct store_selection;
+MUST_USE int store_delete(struct store *s, const struct store_selection *selections, size_t n, uint64_t *ret_series);
+/* Remove what was deleted from the files now. Waits some seconds for readers that were opened before the deletion; what they
+ * still need then goes with a later compaction. */
+MUST_USE int store_clean(struct store *s);
+
 /* ---- reading ---- */
 struct store_reader;
 MUST_USE int store_reader_open(struct store *s, struct store_reader **ret);

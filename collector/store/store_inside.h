@@ -6,6 +6,7 @@
  *   part.c    days that are over move into files of their own
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
+ *   delete.c   deletions: tombstones, until the extents are rewritten
  *   watch.c    names that commits tell of
  *
  * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
@@ -24,6 +25,7 @@
 #include "collector/store/series_index.h"
 #include "collector/store/series_rows.h"
 #include "collector/store/store.h"
+#include "collector/store/tombstone.h"
 #include "lib/base/hash.h"
 #include "lib/base/limits.h"
 #include "lib/base/thread.h"
@@ -32,10 +34,12 @@
 #define READ_CONNECTIONS_IDLE_MAX 16
 #define PART_PATH_MAX 4096
 
-/* What a reader sees: commits up to seq, series below n_series, extents up to last_extent. */
+/* What a reader sees: commits up to seq, series below n_series, extents up to last_extent without what `dead` hides. */
 struct store_view {
     struct head *active, *frozen; /* frozen: being sealed, or NULL */
     uint32_t seq, n_series, last_extent;
+    struct tombstones *dead;  /* NULL: nothing is deleted */
+    uint64_t dead_generation; /* of the deletions; not of their ends */
 };
 
 /* ---- work for the writer ---- */
@@ -65,6 +69,8 @@ struct part {
     int64_t day_ms;
     char *name;       /* in the folder */
     uint32_t extents; /* the writer's: in use; when none is left the file goes */
+    bool retired;     /* the writer's: it has rows that are not in use any more */
+    bool damaged;     /* it could not be read at start */
 };
 struct idle_connection {
     struct db *db;
@@ -115,6 +121,8 @@ enum store_counter {
     COUNT_BAD_SERIES_ROWS,
     COUNT_RETIRED_EXTENTS,
     COUNT_MERGED_EXTENTS,
+    COUNT_PURGED_EXTENTS,
+    COUNT_DELETED_SERIES,
     COUNT_MOVED_DAYS,
     COUNT_MOVE_FAILURES,
     COUNT_BAD_PARTS,
@@ -186,7 +194,7 @@ struct store {
 
     _Atomic int64_t newest_ms, oldest_ms;
     atomic_bool read_only;
-    atomic_uint_fast64_t live_series, head_samples, head_bytes, wal_file_bytes;
+    atomic_uint_fast64_t live_series, head_samples, head_bytes, wal_file_bytes, tombstones;
     atomic_uint_fast64_t counters[STORE_COUNTERS];
     atomic_uint_fast64_t refused[STORE_REFUSED_REASONS];
 };
@@ -231,7 +239,27 @@ int store_retire(struct store *s);
 /* Put it into the table, within a transaction; the writer's. */
 MUST_USE int store_put_extent(struct store *s, const struct extent_ref *ref);
 
+/* delete.c */
+MUST_USE int store_load_tombstones(struct store *s); /* after the extents */
+/* The writer's: drop some of those that hide nothing any more. 1: there may be more. */
+int store_forget_some_tombstones(struct store *s);
+/* The compactor's: all of them. */
+MUST_USE int store_forget_tombstones(struct store *s);
+
 /* compact.c */
+/* What all open readers agree on. The writer's, or with compactor.lock. */
+struct oldest_view {
+    uint32_t last_extent;
+    uint64_t dead_generation;
+};
+struct oldest_view store_oldest_view(struct store *s);
+/* The current deletions, held. */
+struct tombstones *store_hold_tombstones(struct store *s, uint64_t *ret_generation);
+/* Of n extents of a group: all samples that `dead` does not hide, in g, per series. parts[n] is left loaded for loaded_extent_free(), those with
+ * a damaged column marked. *ret_dropped: how many were hidden. -ENOENT, -EBADMSG, -ENOMEM. */
+MUST_USE int store_gather(struct extent_source *src, const struct extent_ref *refs, size_t n,
+                          const struct tombstones *dead, struct loaded_extent *parts, struct gathered *g,
+                          size_t *ret_dropped);
 MUST_USE int store_compactor_start(struct store *s);
 void store_compactor_stop(struct store *s); /* waits for it; the writer must still be there */
 void store_compactor_wake(struct store *s);
@@ -284,6 +312,8 @@ struct store_reader {
     struct extent_ref *refs;
     struct loaded_extent *loaded; /* per ref */
     size_t n_refs, loaded_bytes;
+    const struct tombstone *dead; /* of the group */
+    size_t n_dead;
     struct reader_overlap overlap;
 };
 /* May the series have samples in the range? false is sure. */

@@ -22,6 +22,9 @@ static const char *const STORE_MIGRATIONS[] = {
     "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
     "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes, level);"
     "CREATE TABLE part(id INTEGER PRIMARY KEY, file TEXT NOT NULL, day_ms INTEGER NOT NULL) STRICT;",
+    "CREATE TABLE tombstone(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, last_ext INTEGER NOT NULL, ords BLOB NOT "
+    "NULL,"
+    "                       min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL) STRICT;",
     NULL,
 };
 
@@ -51,6 +54,9 @@ enum store_statement {
     SQL_PART_PUT,
     SQL_PART_ALL,
     SQL_PART_DELETE,
+    SQL_TOMB_PUT,
+    SQL_TOMB_ALL,
+    SQL_TOMB_DELETE,
     SQL_PROBE_PUT,
     SQL_PROBE_DELETE,
     SQL_FREE_PAGES,
@@ -76,6 +82,9 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_PART_PUT] = "INSERT INTO part(id, file, day_ms) VALUES(?1, ?2, ?3)",
     [SQL_PART_ALL] = "SELECT id, file, day_ms FROM part ORDER BY id",
     [SQL_PART_DELETE] = "DELETE FROM part WHERE id = ?1",
+    [SQL_TOMB_PUT] = "INSERT INTO tombstone(grp, last_ext, ords, min_ms, max_ms) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_TOMB_ALL] = "SELECT id, grp, last_ext, ords, min_ms, max_ms FROM tombstone ORDER BY id",
+    [SQL_TOMB_DELETE] = "DELETE FROM tombstone WHERE id = ?1",
     /* Is there room again? A page's worth and its way out of the file; the log is the place that must have it. */
     [SQL_PROBE_PUT] = "INSERT INTO headlog(seq, data) VALUES(-1, zeroblob(65536))",
     [SQL_PROBE_DELETE] = "DELETE FROM headlog WHERE seq = -1",

@@ -636,7 +636,7 @@ static void other_folders_are_refused_with_the_reason(void **state)
         check_errno(store_open(&f->config, &s, why, sizeof why), -EUCLEAN);
         check_contains(why, CASES[i].why);
         check_ok(db_open(file, &(struct db_options){.sync = DB_SYNC_NORMAL}, &db, why, sizeof why));
-        check_ok(db_exec(db, "UPDATE meta SET value = 2 WHERE key = 'format'; PRAGMA user_version = 1"));
+        check_ok(db_exec(db, "UPDATE meta SET value = 2 WHERE key = 'format'; PRAGMA user_version = 2"));
         db_close(db);
     }
     check_ok(file_write(

@@ -29,7 +29,8 @@ struct model {
     _Atomic int64_t clock_ms; /* the same for the store's writer */
     struct snapshot snapshots[SNAPSHOTS];
     uint64_t op, kept, refused;
-    bool merged, moved;
+    bool merged, moved, purged;
+    uint64_t deleted;
 };
 
 static int64_t model_now(void *ctx)
@@ -252,6 +253,38 @@ static void look_at_all(struct model *m)
     store_reader_close(rd);
 }
 
+/* One series, or every other one; some stretch of time, or all. */
+static void delete_some(struct model *m)
+{
+    struct check_random *r = &m->r;
+    bool many = check_random_below(r, 4) == 0;
+    unsigned which = (unsigned)check_random_below(r, many ? 2 : SERIES);
+    int64_t min_ms = INT64_MIN, max_ms = INT64_MAX;
+    if (check_random_below(r, 3)) {
+        min_ms = random_time(m) - (int64_t)check_random_below(r, 2) * 3600000;
+        max_ms = min_ms + (int64_t)check_random_below(r, many ? 60000 : 86400000);
+    }
+    char text[16];
+    (void)snprintf(text, sizeof text, "%u", which);
+    struct matcher matcher;
+    struct parse_error error;
+    uint64_t n;
+    check_ok(matcher_init(&matcher, MATCH_EQUAL, many ? SPAN("parity") : SPAN("series"), span_str(text), &error));
+    struct store_selection selection = {.matchers = &matcher, .n_matchers = 1, .min_ms = min_ms, .max_ms = max_ms};
+    check_ok(store_delete(m->f->s, &selection, 1, &n));
+    matcher_done(&matcher);
+    for (unsigned i = 0; i < SERIES; i++) {
+        struct twin_series *ts = &m->twin.series[i];
+        if (many ? i % 2 != which : i != which)
+            continue;
+        size_t from = place(ts, min_ms), to = max_ms == INT64_MAX ? ts->n : place(ts, max_ms + 1);
+        if (ts->n)
+            memmove(ts->samples + from, ts->samples + to, (ts->n - to) * sizeof *ts->samples);
+        ts->n -= to - from;
+        m->deleted += to - from;
+    }
+}
+
 /* The seal stands still in the middle: one head is frozen, the other takes what comes. */
 static void freeze(struct store *s, void *ctx)
 {
@@ -269,8 +302,10 @@ static void go_on(struct store *s, void *ctx)
 static void step(struct model *m)
 {
     uint64_t pick = check_random_below(&m->r, 1000);
-    if (pick < 700) {
+    if (pick < 695) {
         append(m);
+    } else if (pick < 700) {
+        delete_some(m);
     } else if (pick < 850) {
         look(m);
     } else if (pick < 940) {
@@ -285,6 +320,7 @@ static void step(struct model *m)
         check_ok(store_compact(m->f->s));
         m->merged = m->merged || m->f->s->counters[COUNT_MERGED_EXTENTS] > 0;
         m->moved = m->moved || m->f->s->counters[COUNT_MOVED_DAYS] > 0;
+        m->purged = m->purged || m->f->s->counters[COUNT_PURGED_EXTENTS] > 0;
     } else if (!m->f->config.path) { /* in memory: what follows ends it */
         look_at_all(m);
     } else if (pick < 990) {
@@ -326,7 +362,8 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     look_at_all(m);
     assert_true(m->kept > ops);
     assert_true(m->refused > 0);
-    assert_true((m->merged && m->moved) || in_memory || ops < 6000);
+    assert_true(m->deleted > 0);
+    assert_true((m->merged && m->moved && m->purged) || in_memory || ops < 6000);
     close_snapshots(m);
     twin_done(&m->twin);
 }
