@@ -21,6 +21,7 @@ struct storage_keys {
 };
 struct file_keys {
     const char *listen, *external_url, *web_config_file, *webhook_url;
+    bool admin_api;
     const struct yaml_node *storage, *rule_files, *events;
 };
 
@@ -28,6 +29,7 @@ static const struct yaml_field FIELDS[] = {
     {"listen", YAML_FIELD_TEXT, offsetof(struct file_keys, listen), .help = "ADDR:PORT"},
     {"external_url", YAML_FIELD_TEXT, offsetof(struct file_keys, external_url)},
     {"web_config_file", YAML_FIELD_TEXT, offsetof(struct file_keys, web_config_file)},
+    {"admin_api", YAML_FIELD_BOOL, offsetof(struct file_keys, admin_api)},
     {"storage", YAML_FIELD_NODE, offsetof(struct file_keys, storage)},
     {"rule_files", YAML_FIELD_NODE, offsetof(struct file_keys, rule_files)},
     {"events", YAML_FIELD_NODE, offsetof(struct file_keys, events)},
@@ -180,6 +182,7 @@ int collector_config_load(struct collector_config *c, const char *path, struct p
     if (keys.web_config_file && !(c->web_config_file = path_beside(path, keys.web_config_file)))
         return -ENOMEM;
     c->listen = keys.listen;
+    c->admin_api = keys.admin_api;
     c->webhook_url = keys.webhook_url;
     if (keep_external_url(c, keys.external_url) < 0)
         return -ENOMEM;
@@ -232,6 +235,8 @@ int collector_config_print(const struct collector_config *c, struct buf *out)
     print_text(out, "listen", c->listen);
     print_text(out, "external_url", c->external_url);
     print_text(out, "web_config_file", c->web_config_file);
+    if (c->admin_api)
+        buf_str(out, "admin_api: true\n");
     buf_str(out, "storage:\n");
     print_text(out, "  path", c->data);
     buf_printf(out, "  retention: %.*s\n", (int)format_duration_ms(retention, c->retention_ms), retention);
@@ -261,6 +266,7 @@ const char COLLECTOR_CONFIG_EXAMPLE[] =
     "listen: 127.0.0.1:9480      # another address than loopback needs web_config_file with credentials\n"
     "# external_url: http://crest.example:9480   # how people reach it: links in pages, allowed Host\n"
     "# web_config_file: web.yml  # Prometheus's format: tls_server_config, basic_auth_users\n"
+    "# admin_api: true          # open /api/v1/admin/tsdb/: deleting series (--enable-admin-api)\n"
     "storage:\n"
     "  path: crest-data          # relative to this file\n"
     "  retention: 30d            # 0 keeps for ever\n"

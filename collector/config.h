@@ -27,6 +27,7 @@ struct collector_config {
     int64_t retention_ms;
     enum store_durability durability;
     uint64_t series_max;
+    bool admin_api; /* as --enable-admin-api */
     bool retention_given, durability_given;
 };
 void collector_config_init(struct collector_config *c);

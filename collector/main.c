@@ -62,6 +62,11 @@ static const struct option_def OPTIONS[] = {
      .env = "CREST_DURABILITY",
      .help = "what a 2xx survives: a power cut, or kill -9 only",
      .commands = ""},
+    {.name = "enable-admin-api",
+     .type = OPT_FLAG,
+     .env = "CREST_ENABLE_ADMIN_API",
+     .help = "open /api/v1/admin/tsdb/: deleting series",
+     .commands = ""},
     {.name = "web-config",
      .type = OPT_TEXT,
      .arg = "FILE",
@@ -343,6 +348,7 @@ MUST_USE static int open_rooms(struct collector *c)
         .series_max = c->config.series_max,
     };
     c->room.retention_ms = store.retention_ms;
+    c->room.admin_api = c->config.admin_api || options_flag(c->options, "enable-admin-api");
     r = store_open(&store, &c->store, why, sizeof why);
     if (r < 0) {
         log_error("cannot open the store", "path", "%s", dir, "error", "%s", why);

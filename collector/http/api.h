@@ -41,6 +41,8 @@ void on_label_values(struct httpd_request *r, void *ctx);
 void on_metadata(struct httpd_request *r, void *ctx);
 void on_rules(struct httpd_request *r, void *ctx);
 void on_alerts(struct httpd_request *r, void *ctx);
+void on_delete_series(struct httpd_request *r, void *ctx);
+void on_clean_tombstones(struct httpd_request *r, void *ctx);
 void on_targets(struct httpd_request *r, void *ctx);
 void on_buildinfo(struct httpd_request *r, void *ctx);
 void on_runtimeinfo(struct httpd_request *r, void *ctx);
