@@ -151,6 +151,7 @@ static void bury(struct store *s, void *ctx)
         return;
     }
     set_view(s, dead, true);
+    s->unsynced_us = s->unsynced_us ? s->unsynced_us : mono_us();
     store_count(s, COUNT_DELETED_SERIES, d->series);
 }
 
