@@ -1,5 +1,5 @@
-/* run: the one test runner. Unit and fuzz-corpus programs run a few at a time, everything else alone; each has a
- * time-out and a folder of its own in TMPDIR, and must leave no process behind. The last line of its output is
+/* run: the one test runner. Unit and fuzz-corpus programs run a few at a time, then everything else likewise, then what needs the
+ * machine for itself; each has a time-out and a folder of its own in TMPDIR, and must leave no process behind. The last line of its output is
  *
  *     N passed, N failed, N skipped
  *
@@ -32,7 +32,7 @@ static const struct option_def OPTIONS[] = {
      .fallback = "2",
      .min = 1,
      .max = JOBS_MAX,
-     .help = "unit programs at a time"},
+     .help = "programs at a time"},
     {.name = "unit-timeout",
      .type = OPT_DURATION,
      .fallback = "4m",
@@ -253,6 +253,20 @@ static bool is_unit(const char *program)
     return strstr(program, "tests/unit/") || strstr(program, "tests/fuzz/");
 }
 
+/* What judges how fast things are, even generously, is not run beside something else. */
+static bool runs_alone(const char *program)
+{
+    static const char *const NAMES[] = {
+        "test_demo",  /* pages have their seconds, and a load run on a busy machine is void */
+        "test_quiet", /* no rule may fire, and a starved shop is slow */
+    };
+    const char *name = strrchr(program, '/');
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+        if (strcmp(name ? name + 1 : program, NAMES[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool is_script(const char *program)
 {
     size_t n = strlen(program);
@@ -358,21 +372,26 @@ static void run_programs(struct runner *r, const char *const *programs, size_t n
 
 static void run_all(struct runner *r)
 {
-    size_t n = options_operand_count(r->options), unit_n = 0, other_n = 0;
+    size_t n = options_operand_count(r->options), unit_n = 0, other_n = 0, alone_n = 0;
     AUTO_FREE const char **unit = calloc(n, sizeof *unit);
     AUTO_FREE const char **other = calloc(n, sizeof *other);
-    if (!unit || !other)
+    AUTO_FREE const char **alone = calloc(n, sizeof *alone);
+    if (!unit || !other || !alone)
         return;
     for (size_t i = 0; i < n; i++) {
         const char *p = options_operand(r->options, i);
         if (is_unit(p))
             unit[unit_n++] = p;
+        else if (runs_alone(p))
+            alone[alone_n++] = p;
         else
             other[other_n++] = p;
     }
     unsigned number = 0;
-    run_programs(r, unit, unit_n, (size_t)options_count(r->options, "jobs"), &number);
-    run_programs(r, other, other_n, 1, &number);
+    size_t jobs = (size_t)options_count(r->options, "jobs");
+    run_programs(r, unit, unit_n, jobs, &number);
+    run_programs(r, other, other_n, jobs, &number);
+    run_programs(r, alone, alone_n, 1, &number);
 }
 
 static void print_summary(const struct runner *r)
