@@ -57,10 +57,13 @@ export function makeKeys(table) {
             return;
         if (dialog.open && event.key === 'Escape') {
             dialog.close(); /* now: the browser's own comes later than the next key may */
+            if (dialog.contains(document.activeElement))
+                document.activeElement.blur(); /* and so does its taking the focus out of what is hidden */
             event.preventDefault();
             return;
         }
-        if (event.target.closest?.('input, textarea, select, [contenteditable]'))
+        const field = event.target.closest?.('input, textarea, select, [contenteditable]');
+        if (field && !field.closest('dialog:not([open])')) /* the focus stays in a closed dialog until the next picture is drawn */
             return;
         if (off || (document.querySelector('dialog[open]') && !(dialog.open && event.key === '?')))
             return; /* off: all of them, also ?; the button ? opens the overlay, which has the switch */

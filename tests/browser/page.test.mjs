@@ -195,6 +195,17 @@ if (await ready()) {
         assert.equal(await page.locator('main[data-view=event]').count(), 1);
     }));
 
+    test('a key pressed before the closed overlay is gone from the picture is not lost', () => withPage({}, async ({page, open}) => {
+        await open('/event');
+        await page.keyboard.press('?');
+        await page.locator('dialog[open]').waitFor();
+        await page.evaluate(() => { /* in one go: no picture is drawn between the two */
+            for (const key of ['Escape', 'p'])
+                document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+        });
+        await page.locator('.stale', {hasText: 'Paused'}).waitFor();
+    }));
+
     test('a drag over a chart zooms all of them and the button undoes it; the crosshair is shared', () => withPage({}, async ({page, open}) => {
         await open('/event');
         await charted(page, 3);
