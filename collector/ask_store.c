@@ -132,6 +132,7 @@ int ask_store(const struct options *o)
         {"stat", "DIR", 1, 1, ask_store_stat},
         {"export", "DIR", 1, 1, ask_store_export},
         {"import", "DIR FILE, or - for standard input", 2, 2, ask_store_import},
+        {"backup", "DIR TO", 2, 2, ask_store_backup},
         {"compact", "DIR", 1, 1, compact},
     };
     const char *way = options_operand(o, 0);

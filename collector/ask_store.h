@@ -10,6 +10,7 @@ int ask_store_check(const struct options *o);  /* check DIR */
 int ask_store_stat(const struct options *o);   /* stat DIR --top --json */
 int ask_store_export(const struct options *o); /* export DIR --match --from --to */
 int ask_store_import(const struct options *o); /* import DIR FILE, or - */
+int ask_store_backup(const struct options *o); /* backup DIR TO */
 
 /* The selectors of --match; done is for success only. false: told. */
 struct ask_matches {

@@ -23,7 +23,8 @@ static const struct command_def COMMANDS[] = {
     {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
     {"event", "import FILE | list | check FILE… | remove NAME", 1, 1000, "the sale: its window, plan and last event"},
     {"report", "EVENT", 1, 1, "what an event came to, as one self-contained HTML file"},
-    {"store", "check | stat | export | compact DIR, import DIR FILE", 2, 3, "care for the data folder (docs/care.md)"},
+    {"store", "check | stat | export | compact DIR, import DIR FILE, backup DIR TO", 2, 3,
+     "care for the data folder (docs/care.md)"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
