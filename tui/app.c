@@ -248,11 +248,19 @@ static void open_query(struct app *app, const char *format, ...)
     app_show(app, VIEW_EXPLORE);
 }
 
+static void open_blind(struct app *app, const char *service)
+{
+    snprintf(app->service, sizeof app->service, "%s", service);
+    app->lists[VIEW_BLIND] = (struct list){0};
+    app_show(app, VIEW_BLIND);
+}
+
 static void open_service(struct app *app, const char *service)
 {
     if (service[0] == '\0')
         return;
-    snprintf(app->service, sizeof app->service, "%s", service);
+    if (service != app->service)
+        snprintf(app->service, sizeof app->service, "%s", service);
     app->lists[VIEW_SERVICE] = (struct list){0};
     app_show(app, VIEW_SERVICE);
 }
@@ -289,7 +297,10 @@ void app_open(struct app *app)
         if ((row = model_row(m, "targets", key)))
             open_service(app, row_text(row, "service"));
         else if (model_row(m, "coverage", key))
-            open_service(app, key);
+            open_blind(app, key);
+        break;
+    case VIEW_BLIND:
+        open_service(app, app->service);
         break;
     case VIEW_EXPLORE:
         app_input(app, INPUT_QUERY, app->explore.query);

@@ -27,6 +27,7 @@ enum view_id {
     VIEW_TARGETS,
     VIEW_EXPLORE,
     VIEW_SERVICE, /* one service, opened from a list */
+    VIEW_BLIND,   /* its blind signals, opened from the coverage */
     VIEW_HELP,
     VIEWS
 };
@@ -112,7 +113,7 @@ struct app {
     size_t n_back;
     struct list lists[VIEWS];
     struct filter filters[VIEWS];
-    char service[256]; /* of VIEW_SERVICE */
+    char service[256]; /* of VIEW_SERVICE and VIEW_BLIND */
     enum graph_mode graphs;
     bool ascii;
     unsigned window_s;

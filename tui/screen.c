@@ -174,7 +174,7 @@ static void draw_tabs(struct app *app, struct cells *c, int y)
     }
     if (app->view >= VIEWS_IN_TABS)
         cells_printf(c, x, y, c->w - x, STYLE_TAB_ON, " %s ",
-                     app->view == VIEW_SERVICE ? app->service : VIEW_DEFS[app->view].name);
+                     app->view == VIEW_SERVICE || app->view == VIEW_BLIND ? app->service : VIEW_DEFS[app->view].name);
 }
 
 /* Lines that say what is not as usual: stale, not connected, another moment than now. */

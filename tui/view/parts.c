@@ -4,10 +4,15 @@
 #include "tui/view/views.h"
 
 const struct view_def VIEW_DEFS[VIEWS] = {
-    [VIEW_EVENT] = {"Event", view_event},          [VIEW_SERVICES] = {"Services", view_services},
-    [VIEW_JOURNEYS] = {"Journeys", view_journeys}, [VIEW_ALERTS] = {"Alerts", view_alerts},
-    [VIEW_TARGETS] = {"Targets", view_targets},    [VIEW_EXPLORE] = {"Explore", view_explore},
-    [VIEW_SERVICE] = {"Service", view_service},    [VIEW_HELP] = {"Help", view_help},
+    [VIEW_EVENT] = {"Event", view_event},
+    [VIEW_SERVICES] = {"Services", view_services},
+    [VIEW_JOURNEYS] = {"Journeys", view_journeys},
+    [VIEW_ALERTS] = {"Alerts", view_alerts},
+    [VIEW_TARGETS] = {"Targets", view_targets},
+    [VIEW_EXPLORE] = {"Explore", view_explore},
+    [VIEW_SERVICE] = {"Service", view_service},
+    [VIEW_BLIND] = {"Blind", view_blind},
+    [VIEW_HELP] = {"Help", view_help},
 };
 
 void cell_text(struct cells *c, struct box cell, const json_t *row, const char *member)
@@ -102,9 +107,49 @@ size_t view_alert_table(struct app *app, struct cells *c, struct box box, enum v
     return n;
 }
 
+/* What an alert says: summary, description, its labels, its value and expression; as view_wrapped. */
+static int draw_alert(struct cells *c, struct box box, const json_t *row)
+{
+    char value[WORDS_MAX], line[WORDS_MAX + 16];
+    struct buf labels;
+    buf_init(&labels, 16384);
+    const char *name;
+    json_t *text;
+    json_object_foreach(json_object_get(row, "labels"), name, text)
+    {
+        buf_printf(&labels, "%s%s=\"%s\"", labels.len ? " " : "", name,
+                   json_is_string(text) ? json_string_value(text) : "");
+    }
+    snprintf(line, sizeof line, "value %s", words_count(value, row_number(row, "value")));
+    const struct {
+        const char *text;
+        enum cell_style style;
+    } PARTS[] = {{row_text(row, "summary"), STYLE_BOLD},
+                 {row_text(row, "description"), STYLE_PLAIN},
+                 {labels.data && !buf_error(&labels) ? labels.data : "", STYLE_DIM},
+                 {line, STYLE_DIM},
+                 {row_text(row, "expr"), STYLE_DIM},
+                 {row_text(row, "runbook"), STYLE_DIM}};
+    int y = 0;
+    for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
+        y += view_wrapped(c, (struct box){box.x, box.y + y, box.w, box.h > y ? box.h - y : 0}, 0, PARTS[i].style,
+                          PARTS[i].text);
+    buf_done(&labels);
+    return y;
+}
+
 void view_alerts(struct app *app, struct cells *c, struct box box)
 {
-    int detail = box.h >= 14 ? 5 : 0;
+    struct row *rows;
+    size_t n = table_rows(app, VIEW_ALERTS, "alerts", rank_alert, NULL, &rows);
+    /* the same row that the table selects below */
+    const struct list *l = &app->lists[VIEW_ALERTS];
+    const json_t *row = n > 0 ? rows[l->at > 0 && (size_t)l->at < n ? l->at : 0].row : NULL;
+    if (l->key[0] != '\0' && model_row(app_model(app), "alerts", l->key))
+        row = model_row(app_model(app), "alerts", l->key);
+    int lines = row ? 1 + draw_alert(c, (struct box){box.x, box.y, box.w, 0}, row) : 0;
+    int free_lines = box.h - (int)n - 2, most = free_lines > box.h / 2 ? free_lines : box.h / 2;
+    int detail = box.h < 10 ? 0 : lines < most ? lines : most;
     struct box list = {box.x, box.y, box.w, box.h - detail};
     if (view_alert_table(app, c, list, VIEW_ALERTS, NULL) == 0) {
         bool filtered = app->filters[VIEW_ALERTS].text[0] != '\0';
@@ -112,14 +157,11 @@ void view_alerts(struct app *app, struct cells *c, struct box box)
                    filtered ? "no alert matches the filter" : "\xe2\x97\x8f no alert fires, none is pending");
         return;
     }
-    const json_t *row = model_row(app_model(app), "alerts", app->lists[VIEW_ALERTS].key);
+    row = model_row(app_model(app), "alerts", l->key);
     if (!detail || !row)
         return;
-    struct box at = screen_section(c, (struct box){box.x, box.y + box.h - detail, box.w, detail}, row_text(row, "name"),
-                                   "Enter: its chart");
-    char value[WORDS_MAX];
-    cells_text(c, at.x, at.y, at.w, STYLE_BOLD, row_text(row, "summary"));
-    cells_text(c, at.x, at.y + 1, at.w, STYLE_PLAIN, row_text(row, "description"));
-    cells_printf(c, at.x, at.y + 2, at.w, STYLE_DIM, "value %s", words_count(value, row_number(row, "value")));
-    cells_text(c, at.x, at.y + 3, at.w, STYLE_DIM, row_text(row, "expr"));
+    draw_alert(c,
+               screen_section(c, (struct box){box.x, box.y + box.h - detail, box.w, detail}, row_text(row, "name"),
+                              "Enter: its chart"),
+               row);
 }

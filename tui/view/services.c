@@ -147,19 +147,12 @@ static int draw_signals(const struct app *app, struct cells *c, struct box box, 
     return (i + per_line - 1) / per_line;
 }
 
-static int draw_blind(const struct app *app, struct cells *c, struct box box)
+static void draw_blind(const struct app *app, struct cells *c, struct box box)
 {
-    const char *name;
-    json_t *signal;
-    int y = 0;
-    json_object_foreach(json_object_get(model_row(app_model(app), "coverage", app->service), "signals"), name, signal)
-    {
-        if (json_is_true(json_object_get(signal, "present")) || y >= box.h)
-            continue;
-        cells_printf(c, box.x, box.y + y++, box.w, STYLE_UNKNOWN, "\xe2\x97\x8b blind: %s  %s", name,
-                     row_text(signal, "cure"));
-    }
-    return y;
+    if (box.h <= 0)
+        return;
+    if (view_cures(app, c, box, 0, app->service) > box.h)
+        cells_text_right(c, box.x, box.y + box.h - 1, box.w, STYLE_DIM, " more: 5, Enter on its coverage ");
 }
 
 static int draw_dependencies(struct app *app, struct cells *c, struct box box)

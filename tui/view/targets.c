@@ -82,10 +82,34 @@ static double rank_blind(const char *key, const json_t *row)
     return (double)blind_of(row);
 }
 
-static void draw_coverage(struct app *app, struct cells *c, struct box box)
+static void draw_coverage_row(struct cells *c, struct box line, int name_w, int step, const struct row *r)
 {
-    struct row *rows;
-    size_t n = table_rows(app, VIEW_TARGETS, "coverage", rank_blind, NULL, &rows);
+    cells_text(c, line.x, line.y, name_w, STYLE_BOLD, r->key);
+    for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++) {
+        const json_t *signal = json_object_get(json_object_get(r->row, "signals"), SIGNALS[i]);
+        bool present = json_is_true(json_object_get(signal, "present"));
+        cells_text(c, line.x + name_w + 1 + (int)i * step, line.y, step - 1, present ? STYLE_OK : STYLE_WARN,
+                   present ? "\xe2\x97\x8f" : "blind");
+    }
+}
+
+/* The cures of the selected service, else of all: as much as there is room for. */
+static void draw_cures(const struct app *app, struct cells *c, struct box box, const struct row *rows, size_t n, int at)
+{
+    int y = 0;
+    if (box.h <= 0)
+        return;
+    for (size_t r = 0; r < n && y <= box.h; r++)
+        if (at < 0 || (size_t)at == r)
+            y += view_cures(app, c, (struct box){box.x, box.y + y, box.w, box.h - y}, 0, rows[r].key);
+    if (y > box.h)
+        cells_text_right(c, box.x, box.y + box.h - 1, box.w, STYLE_DIM, " Enter on a service: all of it ");
+}
+
+/* at: the selected row of rows, below 0: none. In the view's list the first of them is row `first`. */
+static void draw_coverage(struct app *app, struct cells *c, struct box box, const struct row *rows, size_t n, int at,
+                          int first)
+{
     bool wide = box.w >= 130;
     int step = wide ? 14 : 6, name_w = 16;
     cells_fill(c, (struct box){box.x, box.y, box.w, 1}, ' ', STYLE_HEAD);
@@ -93,49 +117,58 @@ static void draw_coverage(struct app *app, struct cells *c, struct box box)
     for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++)
         cells_text(c, box.x + name_w + 1 + (int)i * step, box.y, step - 1, STYLE_HEAD,
                    wide ? SIGNALS[i] : SIGNALS_SHORT[i]);
-    int y = box.y + 1;
-    for (size_t r = 0; r < n && y < box.y + box.h; r++) {
-        const json_t *signals = json_object_get(rows[r].row, "signals");
-        cells_text(c, box.x, y, name_w, STYLE_BOLD, rows[r].key);
-        for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++) {
-            bool present = json_is_true(json_object_get(json_object_get(signals, SIGNALS[i]), "present"));
-            cells_text(c, box.x + name_w + 1 + (int)i * step, y, step - 1, present ? STYLE_OK : STYLE_WARN,
-                       present ? "\xe2\x97\x8f" : "blind");
-        }
-        y++;
+    int room = box.h - 1, shown = (int)n < room - room / 3 ? (int)n : room - room / 3;
+    int top = at >= shown ? at - shown + 1 : 0;
+    for (int i = 0; i < shown; i++) {
+        struct box line = {box.x, box.y + 1 + i, box.w, 1};
+        draw_coverage_row(c, line, name_w, step, &rows[top + i]);
+        screen_hot(app, line, 0, first + top + i);
+        if (top + i == at)
+            cells_reverse(c, line);
     }
-    for (size_t r = 0; r < n && y < box.y + box.h; r++)
-        for (size_t i = 0; i < ARRAY_LEN(SIGNALS) && y < box.y + box.h; i++) {
-            const json_t *signal = json_object_get(json_object_get(rows[r].row, "signals"), SIGNALS[i]);
-            if (!signal || json_is_true(json_object_get(signal, "present")) || row_text(signal, "cure")[0] == '\0')
-                continue;
-            bool all = blind_of(rows[r].row) == ARRAY_LEN(SIGNALS);
-            if (all && i > 0)
-                break; /* one cure will do to begin with */
-            int x = box.x + cells_printf(c, box.x, y, box.w, STYLE_WARN, "%s is blind to %s: ", rows[r].key,
-                                         all ? "all eight" : SIGNALS[i]);
-            cells_text(c, x, y++, box.x + box.w - x, STYLE_PLAIN, row_text(signal, "cure"));
-        }
+    draw_cures(app, c, (struct box){box.x, box.y + 1 + shown, box.w, room - shown}, rows, n, at);
     if (n == 0)
         cells_text(c, box.x, box.y + 1, box.w, STYLE_UNKNOWN, "\xe2\x97\x8b no service is known yet");
 }
 
+/* Targets and below them the coverage are one list. Returns the selected row of all. */
+static int find_selected(struct list *l, const struct row *targets, size_t n, const struct row *coverage, size_t m)
+{
+    for (size_t i = 0; l->key[0] != '\0' && i < n + m; i++)
+        if (strcmp(i < n ? targets[i].key : coverage[i - n].key, l->key) == 0) {
+            l->at = (int)i;
+            break;
+        }
+    if (l->at >= (int)(n + m))
+        l->at = n + m > 0 ? (int)(n + m) - 1 : 0;
+    return l->at;
+}
+
 void view_targets(struct app *app, struct cells *c, struct box box)
 {
-    struct row *rows;
+    struct row *rows, *coverage;
+    struct list *l = &app->lists[VIEW_TARGETS];
     size_t n = table_rows(app, VIEW_TARGETS, "targets", rank_target, NULL, &rows);
+    size_t m = table_rows(app, VIEW_TARGETS, "coverage", rank_blind, NULL, &coverage);
+    int at = find_selected(l, rows, n, coverage, m);
+    bool in_targets = at < (int)n;
     int lines = (int)n + 1 < box.h / 2 ? (int)n + 1 : box.h / 2;
     if (n > 0) {
-        table_draw(app, c, (struct box){box.x, box.y, box.w, lines}, VIEW_TARGETS, COLUMNS, ARRAY_LEN(COLUMNS), rows,
-                   n);
+        table_draw(app, c, (struct box){box.x, box.y, box.w, lines}, in_targets ? VIEW_TARGETS : VIEWS, COLUMNS,
+                   ARRAY_LEN(COLUMNS), rows, n);
+        for (int i = 0; !in_targets && i < lines - 1; i++)
+            screen_hot(app, (struct box){box.x, box.y + 1 + i, box.w, 1}, 0, i);
     } else {
-        app->lists[VIEW_TARGETS].rows = 0;
         lines = 1;
         cells_text(c, box.x, box.y, box.w, STYLE_UNKNOWN,
                    app->filters[VIEW_TARGETS].text[0] ? "no target matches the filter"
                                                       : "\xe2\x97\x8b no target is known: does a crest-agent send?");
     }
+    l->rows = (int)(n + m); /* the table knows its own only */
+    if (!in_targets)
+        snprintf(l->key, sizeof l->key, "%s", m > 0 ? coverage[at - (int)n].key : "");
     struct box rest = {box.x, box.y + lines + 1, box.w, box.h - lines - 1};
     if (rest.h >= 3)
-        draw_coverage(app, c, screen_section(c, rest, "coverage: eight signals of each service", NULL));
+        draw_coverage(app, c, screen_section(c, rest, "coverage: eight signals of each service", "Enter: the cures"),
+                      coverage, m, in_targets ? -1 : at - (int)n, (int)n);
 }

@@ -18,7 +18,14 @@ void view_journeys(struct app *app, struct cells *c, struct box box);
 void view_alerts(struct app *app, struct cells *c, struct box box);
 void view_targets(struct app *app, struct cells *c, struct box box);
 void view_explore(struct app *app, struct cells *c, struct box box);
+void view_blind(struct app *app, struct cells *c, struct box box);
 void view_help(struct app *app, struct cells *c, struct box box);
+
+/* Text over as many lines as it takes, broken at spaces; lines before `skip` and below the box are not drawn, the last one of
+ * a box that is too small ends in an ellipsis. Returns the lines of the whole text, so a box without height measures it. */
+int view_wrapped(struct cells *c, struct box box, int skip, enum cell_style style, const char *text);
+/* The blind signals of a service with their cures; skip and what is returned are as those of view_wrapped. */
+int view_cures(const struct app *app, struct cells *c, struct box box, int skip, const char *service);
 
 /* A graph with its title, the values at the shown moment and the scale; all tracks that start with `track` and end in `suffix`
  * are summed, with suffix NULL it is that one track. While a moment is shown a line stands at it, and what came later is dim;

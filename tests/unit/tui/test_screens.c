@@ -251,6 +251,20 @@ static void a_terminal_too_small_says_so_and_still_says_the_page(void **state)
     check_after(":frames all\n:size 40x10", "PAGE shop: payment-gateway", NULL);
 }
 
+static void a_cure_is_never_cut_off(void **state)
+{
+    (void)state;
+    /* the last row is shop, which has all; above it catalogue and search */
+    check_after(":frames all\n5G", "shop             \xe2\x97\x8f", "is blind to checkout");
+    check_after(":frames all\n5Gkk<Enter>", "brings database", "brings response_time");
+    check_after(":frames all\n5Gkkk<Enter>", "blind to response_time", NULL);
+    check_after(":size 60x12\n:frames 20\n5Gkkk<Enter>", "more: j", "brings database");
+    check_after(":size 60x12\n:frames 20\n5Gkkk<Enter>jjjjjjjjjjjjjjjjjjjjjjjj", "brings database", "more: j");
+    check_after(":frames all\n5Gkk<Enter><Enter>", "search ok", NULL);
+    check_after(":frames all\n:size 60x30\n4", "service=\"shop\"", NULL);
+    check_after(":frames all\n:size 60x30\n4", "pay. First moved: payment-gateway, 2 s before the rest.", NULL);
+}
+
 static void graphs_change_live(void **state)
 {
     (void)state;
@@ -287,6 +301,7 @@ int main(void)
         cmocka_unit_test(what_has_a_key_label_can_be_clicked),
         cmocka_unit_test(pasted_keys_are_not_pressed),
         cmocka_unit_test(a_terminal_too_small_says_so_and_still_says_the_page),
+        cmocka_unit_test(a_cure_is_never_cut_off),
         cmocka_unit_test(graphs_change_live),
         cmocka_unit_test(a_script_with_a_mistake_says_its_line),
     };
