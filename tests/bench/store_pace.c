@@ -23,6 +23,7 @@
 #define TRIAL_ROUNDS 200u
 #define AHEAD 256u         /* requests encoded before they are due: about a second */
 #define SPEED_MAX 2000.0   /* requests per second: more rounds than the retention of 30 days would keep */
+#define STALL_US 50000     /* is told at once, so that one can look what else happened then */
 #define ENCODER_NICENESS 5 /* the collector and the sender go first */
 
 struct encoder {
@@ -129,6 +130,11 @@ static void run(struct encoder *e, struct write_client *c, struct waits *w, doub
         int64_t end_us = mono_us();
         w->due_us[i] = end_us - due_us;
         w->sent_us[i] = end_us - sent_us;
+        if (end_us - sent_us > STALL_US) {
+            printf("%.1f s: an acknowledgement took %.0f ms\n", (double)(end_us - start_us) / 1e6,
+                   (double)(end_us - sent_us) / 1e3);
+            fflush(stdout);
+        }
     }
 }
 
