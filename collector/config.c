@@ -14,9 +14,11 @@
 #include "lib/wire/yaml.h"
 
 #define RETENTION_DEFAULT_MS (30ll * 24 * 3600 * 1000)
+#define FUTURE_MS_MAX (100ll * 365 * 24 * 3600 * 1000)
 
 struct storage_keys {
     const char *path, *retention, *durability;
+    uint64_t retention_bytes;
     const struct yaml_node *limits;
 };
 struct file_keys {
@@ -47,11 +49,17 @@ static const struct yaml_field STORAGE_FIELDS[] = {
     {"retention", YAML_FIELD_TEXT, offsetof(struct storage_keys, retention)},
     {"durability", YAML_FIELD_TEXT, offsetof(struct storage_keys, durability)},
     {"limits", YAML_FIELD_NODE, offsetof(struct storage_keys, limits)},
-    {"retention_size", YAML_FIELD_REFUSED, 0, .help = "not yet: use retention"},
+    {"retention_size", YAML_FIELD_BYTES, offsetof(struct storage_keys, retention_bytes)},
     {0},
 };
 static const struct yaml_field LIMIT_FIELDS[] = {
     {"series", YAML_FIELD_U64, offsetof(struct collector_config, series_max), .min = 1, .max = UINT32_MAX},
+    {"labels_per_series", YAML_FIELD_U64, offsetof(struct collector_config, labels_max), .min = 1, .max = LABELS_MAX},
+    {"label_name_bytes", YAML_FIELD_U64, offsetof(struct collector_config, label_name_bytes_max),
+     .min = sizeof "__name__" - 1, .max = LABEL_NAME_BYTES_MAX},
+    {"label_value_bytes", YAML_FIELD_U64, offsetof(struct collector_config, label_value_bytes_max), .min = 1,
+     .max = LABEL_VALUE_BYTES_MAX},
+    {"future", YAML_FIELD_DURATION, offsetof(struct collector_config, future_ms_max), .min = 1, .max = FUTURE_MS_MAX},
     {0},
 };
 
@@ -84,6 +92,7 @@ MUST_USE static int read_storage(struct collector_config *c, const struct yaml_n
     int r = yaml_read(c->doc, node, STORAGE_FIELDS, &keys, problems);
     if (keys.limits && yaml_read(c->doc, keys.limits, LIMIT_FIELDS, c, problems) < 0)
         r = -EINVAL;
+    c->retention_bytes = keys.retention_bytes;
     if (keys.path && !(c->data = path_beside(file, keys.path)))
         return -ENOMEM;
     if (keys.retention) {
@@ -229,6 +238,31 @@ static void print_text(struct buf *out, const char *key, const char *text)
     buf_char(out, '\n');
 }
 
+static void print_limits(const struct collector_config *c, struct buf *out)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } limits[] = {{"series", c->series_max},
+                  {"labels_per_series", c->labels_max},
+                  {"label_name_bytes", c->label_name_bytes_max},
+                  {"label_value_bytes", c->label_value_bytes_max}};
+    char text[NUMBER_TEXT_MAX];
+    const char *before = "  limits: {";
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        if (limits[i].value == 0)
+            continue;
+        buf_printf(out, "%s%s: %llu", before, limits[i].key, (unsigned long long)limits[i].value);
+        before = ", ";
+    }
+    if (c->future_ms_max) {
+        buf_printf(out, "%sfuture: %.*s", before, (int)format_duration_ms(text, c->future_ms_max), text);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        buf_str(out, "}\n");
+}
+
 int collector_config_print(const struct collector_config *c, struct buf *out)
 {
     char retention[NUMBER_TEXT_MAX];
@@ -241,8 +275,9 @@ int collector_config_print(const struct collector_config *c, struct buf *out)
     print_text(out, "  path", c->data);
     buf_printf(out, "  retention: %.*s\n", (int)format_duration_ms(retention, c->retention_ms), retention);
     buf_printf(out, "  durability: %s\n", c->durability == STORE_NORMAL ? "normal" : "full");
-    if (c->series_max)
-        buf_printf(out, "  limits: {series: %llu}\n", (unsigned long long)c->series_max);
+    if (c->retention_bytes)
+        buf_printf(out, "  retention_size: %lluB\n", (unsigned long long)c->retention_bytes);
+    print_limits(c, out);
     print_list(out, "rule_files", c->rule_files, c->n_rule_files);
     print_list(out, "events", c->events, c->n_events);
     if (c->webhook_url)
@@ -271,7 +306,9 @@ const char COLLECTOR_CONFIG_EXAMPLE[] =
     "  path: crest-data          # relative to this file\n"
     "  retention: 30d            # 0 keeps for ever\n"
     "  durability: full          # a 2xx survives a power cut; normal: it survives kill -9\n"
-    "  # limits: {series: 10000000}\n"
+    "  # retention_size: 50GB    # and the oldest go first above it\n"
+    "  # limits: {series: 10000000, labels_per_series: 128, label_name_bytes: 1024, label_value_bytes: 65535, future: "
+    "10m}\n"
     "rule_files: []              # Prometheus rule files; shell patterns are fine\n"
     "events: []                  # event files (docs/event.md), imported at each start and reload\n"
     "# webhook_url: http://127.0.0.1:9499/page   # Alertmanager's webhook JSON, version 4\n";

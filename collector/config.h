@@ -26,8 +26,9 @@ struct collector_config {
     size_t n_rule_files, n_events;
     int64_t retention_ms;
     enum store_durability durability;
-    uint64_t series_max;
-    bool admin_api; /* as --enable-admin-api */
+    uint64_t series_max, labels_max, label_name_bytes_max, label_value_bytes_max, retention_bytes; /* 0: not given */
+    int64_t future_ms_max; /* as store_config's; 0: not given */
+    bool admin_api;        /* as --enable-admin-api */
     bool retention_given, durability_given;
 };
 void collector_config_init(struct collector_config *c);

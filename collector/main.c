@@ -12,6 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
+#include "lib/base/number.h"
 #include "lib/base/options.h"
 #include "lib/wire/url.h"
 #include "lib/wire/web_config.h"
@@ -54,6 +55,12 @@ static const struct option_def OPTIONS[] = {
      .fallback = "30d",
      .env = "CREST_RETENTION",
      .help = "how long samples are kept; 0 is for ever",
+     .commands = ""},
+    {.name = "retention-size",
+     .type = OPT_TEXT,
+     .arg = "50GB",
+     .env = "CREST_RETENTION_SIZE",
+     .help = "on disk; above it the oldest samples go first, also before --retention; 0: no bound",
      .commands = ""},
     {.name = "durability",
      .type = OPT_CHOICE,
@@ -347,7 +354,17 @@ MUST_USE static int open_rooms(struct collector *c)
                             : options_duration_ms(c->options, "retention"),
         .retention_waits = true, /* for the windows of events */
         .series_max = c->config.series_max,
+        .labels_max = (unsigned)c->config.labels_max,
+        .label_name_bytes_max = (unsigned)c->config.label_name_bytes_max,
+        .label_value_bytes_max = (unsigned)c->config.label_value_bytes_max,
+        .future_ms_max = c->config.future_ms_max,
+        .retention_bytes = c->config.retention_bytes,
     };
+    const char *size = options_text(c->options, "retention-size");
+    if (size && parse_bytes(span_str(size), &store.retention_bytes) < 0) {
+        log_error("--retention-size is not a size such as 50GB", "value", "%s", size);
+        return -EINVAL;
+    }
     c->room.retention_ms = store.retention_ms;
     c->room.admin_api = c->config.admin_api || options_flag(c->options, "enable-admin-api");
     r = store_open(&store, &c->store, why, sizeof why);

@@ -246,6 +246,20 @@ size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms,
     return n;
 }
 
+int64_t extent_dir_first_end(struct extent_dir *dir, bool (*spared)(void *ctx, const struct extent_ref *ref), void *ctx)
+{
+    int64_t first = INT64_MAX;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (uint32_t at = 0; at < dir->n_groups; at++) {
+        const struct extent_group *g = dir->groups[at];
+        for (size_t i = 0; g && i < g->n && g->refs[i].min_ms < first; i++)
+            if (g->refs[i].max_ms < first && !spared(ctx, &g->refs[i]))
+                first = g->refs[i].max_ms;
+    }
+    pthread_rwlock_unlock(&dir->lock);
+    return first;
+}
+
 static void remove_locked(struct extent_dir *dir, uint32_t group, uint32_t id)
 {
     struct extent_ref *ref = find(dir, group, id);

@@ -88,6 +88,9 @@ void extent_dir_mark_bad(struct extent_dir *dir, uint32_t group, uint32_t id);
 size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms,
                         bool (*spared)(void *ctx, const struct extent_ref *ref), void *ctx, struct extent_ref *refs,
                         size_t max);
+/* The earliest end of an extent that is not spared, INT64_MAX: there is none. */
+int64_t extent_dir_first_end(struct extent_dir *dir, bool (*spared)(void *ctx, const struct extent_ref *ref),
+                             void *ctx);
 void extent_dir_remove(struct extent_dir *dir, uint32_t group, uint32_t id);
 /* Over all extents: earliest and latest time; INT64_MAX and INT64_MIN when there are none. */
 void extent_dir_span(struct extent_dir *dir, int64_t *ret_min_ms, int64_t *ret_max_ms);

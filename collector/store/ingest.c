@@ -46,6 +46,20 @@ static int found(struct store *s, uint32_t id, uint32_t *ret_id)
     return 0;
 }
 
+/* Tighter limits than labels.h's, when the configuration has some. */
+static const char *over_limits(const struct store_config *c, const struct labels *labels)
+{
+    if (labels->n > c->labels_max)
+        return "more labels than storage.limits allows";
+    for (size_t i = 0; i < labels->n; i++) {
+        if (labels->pairs[i].name.len > c->label_name_bytes_max)
+            return "a label name is longer than storage.limits allows";
+        if (labels->pairs[i].value.len > c->label_value_bytes_max)
+            return "a label value is longer than storage.limits allows";
+    }
+    return NULL;
+}
+
 /* 0 and the id, or a refusal (positive, enum + 1), or -ENOMEM. */
 static int resolve(struct store *s, const struct write_series *ws, uint32_t *ret_id, const char **ret_detail)
 {
@@ -74,6 +88,11 @@ static int resolve(struct store *s, const struct write_series *ws, uint32_t *ret
         hash = series_index_hash(ix, key);
         if (series_index_find(ix, key, hash, ret_id))
             return 0;
+    }
+    why = over_limits(&s->config, &ws->labels);
+    if (why) {
+        *ret_detail = why;
+        return STORE_REFUSED_LABELS + 1;
     }
     int r = series_index_add(ix, &ws->labels, hash, ret_id);
     if (r == 0 && s->n_watched)

@@ -12,6 +12,7 @@
  * dropped its last extent. */
 #include <assert.h>
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/store/store_inside.h"
@@ -54,6 +55,21 @@ int store_part_path(struct store *s, uint32_t id, char path[PART_PATH_MAX])
     return r;
 }
 
+static uint64_t bytes_of(const struct store *s, const char *name)
+{
+    char path[PART_PATH_MAX];
+    struct stat st;
+    return path_of(s, name, path) == 0 && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+uint64_t store_parts_bytes(const struct store *s)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->n_parts; i++)
+        bytes += s->parts[i].bytes;
+    return bytes;
+}
+
 /* Takes the name. */
 static int add_part(struct store *s, uint32_t id, int64_t day_ms, char *name)
 {
@@ -61,7 +77,7 @@ static int add_part(struct store *s, uint32_t id, int64_t day_ms, char *name)
     struct part *parts = realloc(s->parts, (s->n_parts + 1) * sizeof *parts);
     if (parts) {
         s->parts = parts;
-        parts[s->n_parts++] = (struct part){.id = id, .day_ms = day_ms, .name = name};
+        parts[s->n_parts++] = (struct part){.id = id, .day_ms = day_ms, .name = name, .bytes = bytes_of(s, name)};
     }
     pthread_mutex_unlock(&s->parts_lock);
     return parts ? 0 : -ENOMEM;

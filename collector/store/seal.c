@@ -6,9 +6,12 @@
 #include "collector/store/store_sql.h"
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
+#include "lib/base/log.h"
 
 #define RETIRE_AT_ONCE 64 /* rows per transaction: some megabytes, so that commits do not wait long */
 #define SEAL_RETRY_US 5000000
+#define DAY_MS INT64_C(86400000)
+#define SIZE_STEP_MS 600000
 
 /* ---- one group of the frozen head ---- */
 static int take_run(void *ctx, const struct head_run *run)
@@ -230,13 +233,9 @@ int store_set_pins(struct store *s, const struct store_pin *pins, size_t n)
     return r;
 }
 
-int store_retire(struct store *s)
+/* Drop up to RETIRE_AT_ONCE extents that ended before it and are not pinned: how many, or an error. */
+static int retire_before(struct store *s, int64_t cutoff_ms)
 {
-    if (s->config.retention_ms <= 0 || s->config.retention_waits)
-        return 0;
-    int64_t cutoff_ms;
-    if (__builtin_sub_overflow(store_now_ms(s), s->config.retention_ms, &cutoff_ms))
-        return 0;
     struct extent_ref refs[RETIRE_AT_ONCE];
     size_t n = extent_dir_ended(&s->extents, cutoff_ms, is_pinned, s, refs, RETIRE_AT_ONCE);
     int r = n && s->db ? db_begin(s->db) : 0;
@@ -263,5 +262,69 @@ int store_retire(struct store *s)
         store_publish_span(s);
     if (n && !s->db)
         (void)store_forget_some_tombstones(s); /* nobody compacts in memory: with the extents their deletions go */
-    return n == RETIRE_AT_ONCE;
+    return (int)n;
+}
+
+/* ---- by size ---- */
+static int64_t number_of(struct store *s, int statement)
+{
+    int64_t n = db_step(s->db, statement) > 0 ? db_i64(s->db, statement, 0) : 0;
+    db_reset(s->db, statement);
+    return n;
+}
+
+/* Pages that head.db uses and the days' files; free pages are used again before the file grows. */
+static uint64_t bytes_used(struct store *s)
+{
+    if (!s->db)
+        return extent_dir_totals(&s->extents).bytes;
+    int64_t pages = number_of(s, SQL_PAGES) - number_of(s, SQL_FREE_PAGES);
+    return (uint64_t)(pages > 0 ? pages : 0) * STORE_PAGE_BYTES + store_parts_bytes(s);
+}
+
+/* What goes next: the oldest day; of the newest day the extents that end first, ten minutes at a time. */
+static bool next_cutoff(struct store *s, int64_t *ret_cutoff_ms)
+{
+    int64_t oldest_ms = extent_dir_first_end(&s->extents, is_pinned, s), from_ms, newest_ms, day_ms;
+    extent_dir_span(&s->extents, &from_ms, &newest_ms);
+    if (oldest_ms == INT64_MAX)
+        return false;
+    bool last_day = day_start_ms(oldest_ms) >= day_start_ms(newest_ms);
+    if (last_day || __builtin_add_overflow(day_start_ms(oldest_ms), DAY_MS, &day_ms))
+        day_ms = oldest_ms + SIZE_STEP_MS;
+    *ret_cutoff_ms = day_ms;
+    return true;
+}
+
+static int retire_for_size(struct store *s)
+{
+    uint64_t limit = s->config.retention_bytes, used = limit ? bytes_used(s) : 0;
+    int r = 0;
+    if (limit && used > limit && s->size_cutoff_ms == INT64_MIN && !next_cutoff(s, &s->size_cutoff_ms))
+        s->size_cutoff_ms = INT64_MIN;
+    if (s->size_cutoff_ms != INT64_MIN) { /* a day goes as a whole, so that its file does */
+        r = retire_before(s, s->size_cutoff_ms);
+        s->size_cutoff_ms = r == RETIRE_AT_ONCE ? s->size_cutoff_ms : INT64_MIN;
+        store_count(s, COUNT_SIZE_RETIRED, r > 0 ? (uint64_t)r : 0);
+    }
+    uint64_t over = limit && used > limit && r == 0 ? used - limit : 0; /* and nothing may go */
+    if (over && atomic_load_explicit(&s->over_bytes, memory_order_relaxed) == 0)
+        log_warn("more is stored than retention_size, and what is left is pinned or not sealed yet", "bytes", "%llu",
+                 (unsigned long long)used, "retention_size", "%llu", (unsigned long long)limit);
+    if (r == 0)
+        atomic_store_explicit(&s->over_bytes, over, memory_order_relaxed);
+    return r;
+}
+
+int store_retire(struct store *s)
+{
+    int64_t cutoff_ms;
+    int r = 0;
+    if (s->config.retention_waits)
+        return 0;
+    if (s->config.retention_ms > 0 && !__builtin_sub_overflow(store_now_ms(s), s->config.retention_ms, &cutoff_ms))
+        r = retire_before(s, cutoff_ms);
+    if (r >= 0 && r < RETIRE_AT_ONCE && s->config.retention_bytes)
+        return retire_for_size(s); /* after each step it is measured again */
+    return r < 0 ? r : r == RETIRE_AT_ONCE;
 }

@@ -12,7 +12,6 @@
 #include "lib/base/limits.h"
 
 #define SEAL_INTERVAL_MS 600000
-#define PAGE_BYTES 2048 /* docs/store.md: 17.4 B written per sample, against 21.7 with 4096; reading is as fast */
 #define KEY_BYTES_MAX ((LABELS_MAX) * (LABEL_NAME_BYTES_MAX + LABEL_VALUE_BYTES_MAX + 16u))
 #define PART_BYTES_MIN (64u << 10)   /* a day with less is not worth a file */
 #define VACUUM_BYTES_MAX (256 << 20) /* at close; beyond that it would take longer than a stop may */
@@ -33,12 +32,19 @@ static struct store *store_new(const struct store_config *config)
         s->config.series_max = STORE_SERIES_MAX;
     if (s->config.future_ms_max == 0)
         s->config.future_ms_max = STORE_FUTURE_MS;
+    if (s->config.labels_max == 0)
+        s->config.labels_max = LABELS_MAX;
+    if (s->config.label_name_bytes_max == 0)
+        s->config.label_name_bytes_max = LABEL_NAME_BYTES_MAX;
+    if (s->config.label_value_bytes_max == 0)
+        s->config.label_value_bytes_max = LABEL_VALUE_BYTES_MAX;
     if (s->config.seal_interval_ms <= 0)
         s->config.seal_interval_ms = SEAL_INTERVAL_MS;
     s->lock_fd = -1;
     s->next_extent = 1;
     s->fold_from = UINT32_MAX;
     s->next_part = 1;
+    s->size_cutoff_ms = INT64_MIN;
     atomic_init(&s->newest_ms, INT64_MIN);
     atomic_init(&s->oldest_ms, INT64_MAX);
     extent_dir_init(&s->extents);
@@ -146,7 +152,7 @@ static int open_file(struct store *s, char *why, size_t why_bytes)
     if (r < 0)
         return r;
     const struct db_options options = {.sync = s->config.durability == STORE_NORMAL ? DB_SYNC_NORMAL : DB_SYNC_FULL,
-                                       .page_bytes = PAGE_BYTES,
+                                       .page_bytes = STORE_PAGE_BYTES,
                                        .sql = STORE_SQL,
                                        .sql_count = STORE_STATEMENTS,
                                        .migrations = STORE_MIGRATIONS,
@@ -220,7 +226,7 @@ static void give_back_pages(struct store *s)
     if (db_step(s->db, SQL_PAGES) > 0)
         pages = db_i64(s->db, SQL_PAGES, 0);
     db_reset(s->db, SQL_PAGES);
-    if (free_pages > pages / 8 && (pages - free_pages) * PAGE_BYTES <= VACUUM_BYTES_MAX)
+    if (free_pages > pages / 8 && (pages - free_pages) * STORE_PAGE_BYTES <= VACUUM_BYTES_MAX)
         (void)!db_exec(s->db, "VACUUM"); /* if there is no room for it, the pages stay and are used later */
 }
 
@@ -372,6 +378,8 @@ static const struct {
      1},
     {COUNT_MERGE_US, "crest_store_merge_seconds_total", "CPU time spent on it.", 1e-6},
     {COUNT_MERGE_FAILURES, "crest_store_merge_failures_total", "Failed tries; the extents stay as they are.", 1},
+    {COUNT_SIZE_RETIRED, "crest_store_size_retired_extents_total",
+     "Of those dropped, extents that went for retention_size.", 1},
     {COUNT_RETIRED_EXTENTS, "crest_store_retired_extents_total", "Extents that the retention dropped.", 1},
     {COUNT_BAD_LOG_RECORDS, "crest_store_damaged_log_records_total",
      "Log records found damaged at start: their samples are lost.", 1},
@@ -417,6 +425,9 @@ void store_stats(const struct store *s, struct metric_writer *w)
           (double)extents.bad);
     gauge(w, "crest_store_tombstones", "Deletions not removed from the files yet, by group of 128 series.",
           load(&s->tombstones));
+    gauge(w, "crest_store_over_size_bytes",
+          "Stored above retention_size although nothing more may go: it is pinned or not sealed yet.",
+          load(&s->over_bytes));
     gauge(w, "crest_store_wal_bytes", "Size of the write-ahead log at the last checkpoint.", load(&s->wal_file_bytes));
     gauge(w, "crest_store_queue_depth", "Write requests waiting.", (double)queue_depth(s->queue));
     gauge(w, "crest_store_queue_bytes", "Their size.",

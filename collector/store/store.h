@@ -35,9 +35,13 @@ enum store_durability { STORE_FULL, STORE_NORMAL }; /* survives a power cut / su
 struct store_config {
     const char *path; /* data folder, made when missing; NULL: in memory */
     enum store_durability durability;
-    int64_t retention_ms;     /* 0: for ever */
-    bool retention_waits;     /* for the first store_set_pins: nothing is dropped before */
-    uint64_t series_max;      /* 0: 10 million; known series go on at the cap */
+    int64_t retention_ms; /* 0: for ever */
+    uint64_t
+        retention_bytes;  /* of head.db's pages in use and the days' files: above, the oldest go first; 0: no bound */
+    bool retention_waits; /* for the first store_set_pins: nothing is dropped before */
+    uint64_t series_max;  /* 0: 10 million; known series go on at the cap */
+    unsigned labels_max;  /* per series, as the next two for a new one; 0 each: those of limits.h, which are the most */
+    unsigned label_name_bytes_max, label_value_bytes_max;
     int64_t future_ms_max;    /* samples further ahead of the clock are refused; 0: 10 minutes; <0: no limit (tests) */
     int64_t seal_interval_ms; /* 0: 10 minutes of head before it is sealed into extents */
     int64_t (*now_ms)(void *ctx); /* NULL: unix_ms; for tests */

@@ -33,6 +33,7 @@
 
 #define READ_CONNECTIONS_IDLE_MAX 16
 #define PART_PATH_MAX 4096
+#define STORE_PAGE_BYTES 2048 /* docs/store.md: 17.4 B written per sample, against 21.7 with 4096; reading is as fast */
 
 /* What a reader sees: commits up to seq, series below n_series, extents up to last_extent without what `dead` hides. */
 struct store_view {
@@ -69,6 +70,7 @@ struct part {
     int64_t day_ms;
     char *name;       /* in the folder */
     uint32_t extents; /* the writer's: in use; when none is left the file goes */
+    uint64_t bytes;   /* of the file */
     bool retired;     /* the writer's: it has rows that are not in use any more */
     bool damaged;     /* it could not be read at start */
 };
@@ -120,6 +122,7 @@ enum store_counter {
     COUNT_BAD_LOG_SAMPLES,
     COUNT_BAD_SERIES_ROWS,
     COUNT_RETIRED_EXTENTS,
+    COUNT_SIZE_RETIRED,
     COUNT_MERGED_EXTENTS,
     COUNT_PURGED_EXTENTS,
     COUNT_DELETED_SERIES,
@@ -180,6 +183,7 @@ struct store {
     struct extent_source late_source;
     struct loaded_extent late; /* the extent that the last late sample was compared with */
     uint32_t late_id;
+    int64_t size_cutoff_ms; /* what is above retention_bytes goes up to here; INT64_MIN: nothing does */
     struct store_pin *pins;
     size_t n_pins;
     int64_t commit_newest_ms, commit_oldest_ms, commit_scraped_newest_ms;
@@ -194,7 +198,7 @@ struct store {
 
     _Atomic int64_t newest_ms, oldest_ms;
     atomic_bool read_only;
-    atomic_uint_fast64_t live_series, head_samples, head_bytes, wal_file_bytes, tombstones;
+    atomic_uint_fast64_t live_series, head_samples, head_bytes, wal_file_bytes, tombstones, over_bytes;
     atomic_uint_fast64_t counters[STORE_COUNTERS];
     atomic_uint_fast64_t refused[STORE_REFUSED_REASONS];
 };
@@ -273,6 +277,8 @@ MUST_USE int store_parts_load(struct store *s);
 void store_parts_free(struct store *s);
 /* The compactor's: move what is over. */
 MUST_USE int store_move_days(struct store *s);
+/* Of all files; the writer's. */
+uint64_t store_parts_bytes(const struct store *s);
 /* The writer's: these extents are gone from the directory; files without any go too. */
 void store_part_extents_gone(struct store *s, const struct extent_ref *refs, size_t n);
 /* Its file. -ENOENT: there is no such part any more. */

@@ -110,7 +110,7 @@ static const struct bad_case {
     {"storage: {durability: maybe}\n", 1, 23, "full or normal"},
     {"storage: {limits: {series: 0}}\n", 1, 28, "series"},
     {"storage: {limits: {samples: 1}}\n", 1, 20, "samples"},
-    {"storage: {retention_size: 1GB}\n", 1, 11, "not yet"},
+    {"storage: {limits: {labels_per_series: 129}}\n", 1, 39, "labels_per_series"},
     {"rule_files: rules.yml\n", 1, 13, "rule_files is a list of paths"},
     {"rule_files: [{a: b}]\n", 1, 14, "a rule file is a path"},
     {"events: sale.yml\n", 1, 9, "events is a list of paths"},
