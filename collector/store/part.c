@@ -181,11 +181,11 @@ int store_parts_load(struct store *s)
     while ((r = db_step(s->db, SQL_PART_ALL)) > 0) {
         int64_t id = db_i64(s->db, SQL_PART_ALL, 0), day_ms = db_i64(s->db, SQL_PART_ALL, 2);
         char *name = span_dup(db_text(s->db, SQL_PART_ALL, 1));
-        if (id < 1 || id >= UINT32_MAX || !name || strchr(name, '/')) {
+        if (name && (id < 1 || id >= UINT32_MAX || strchr(name, '/'))) {
             free(name);
             continue;
         }
-        r = add_part(s, (uint32_t)id, day_ms, name);
+        r = name ? add_part(s, (uint32_t)id, day_ms, name) : -ENOMEM; /* one left out would be removed as a stranger */
         if (r < 0) {
             free(name);
             db_reset(s->db, SQL_PART_ALL);
@@ -364,7 +364,7 @@ static void drop_file(struct store *s, uint32_t id)
         return;
     forget_part(s, id);
     store_connections_forget(s, id);
-    if (s->config.durability == STORE_NORMAL && db_sync_log(s->db) < 0)
+    if ((s->config.durability == STORE_NORMAL || s->lazy) && db_sync_log(s->db) < 0)
         return;         /* a power cut could bring back the row that names it: the next start removes it */
     (void)unlink(path); /* if it fails, the next start does it */
 }
