@@ -81,6 +81,11 @@ int64_t app_stale_s(const struct app *app)
     return app->live.t_ms && ms >= STALE_MS ? ms / 1000 : 0;
 }
 
+bool app_is_old(const struct app *app)
+{
+    return !app->shown_ms && (app_stale_s(app) > 0 || (app->wire.send && !app->connected));
+}
+
 const struct model *app_model(const struct app *app)
 {
     return app->shown_ms && app->has_past ? &app->past : &app->live;

@@ -169,6 +169,8 @@ int64_t app_shown_ms(const struct app *app);              /* the moment that is 
 int64_t app_edge_ms(const struct app *app);               /* where graphs end: not before the shown moment */
 /* Seconds without a frame when that is 3 or more, else 0. */
 int64_t app_stale_s(const struct app *app);
+/* What is shown is not what is: no frame comes, or the connection is lost. Never of a past moment, which is known. */
+bool app_is_old(const struct app *app);
 void app_say(struct app *app, bool bad, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* ---- what actions use ---- */

@@ -24,18 +24,31 @@ struct box screen_section(struct cells *c, struct box box, const char *title, co
     return (struct box){box.x, box.y + 1, box.w, box.h - 1};
 }
 
+static const struct state_look LOOKS[] = {
+    {"ok", "\xe2\x97\x8f", STYLE_OK},
+    {"warn", "\xe2\x96\xb2", STYLE_WARN},
+    {"crit", "\xe2\x96\xa0", STYLE_CRIT},
+    {"unknown", "\xe2\x97\x8b", STYLE_UNKNOWN},
+};
+
 const struct state_look *screen_state(const char *state)
 {
-    static const struct state_look LOOKS[] = {
-        {"ok", "\xe2\x97\x8f", STYLE_OK},
-        {"warn", "\xe2\x96\xb2", STYLE_WARN},
-        {"crit", "\xe2\x96\xa0", STYLE_CRIT},
-        {"unknown", "\xe2\x97\x8b", STYLE_UNKNOWN},
-    };
     for (size_t i = 0; i < ARRAY_LEN(LOOKS); i++)
         if (strcmp(LOOKS[i].state, state) == 0)
             return &LOOKS[i];
     return &LOOKS[3]; /* a state that we do not know is unknown, not well */
+}
+
+const struct state_look *screen_state_now(const struct app *app, const char *state)
+{
+    static const struct state_look WAS[ARRAY_LEN(LOOKS)] = {
+        {"was ok", "\xe2\x97\x8b", STYLE_UNKNOWN},
+        {"was warn", "\xe2\x97\x8b", STYLE_UNKNOWN},
+        {"was crit", "\xe2\x97\x8b", STYLE_UNKNOWN},
+        {"unknown", "\xe2\x97\x8b", STYLE_UNKNOWN},
+    };
+    const struct state_look *look = screen_state(state);
+    return app_is_old(app) ? &WAS[look - LOOKS] : look;
 }
 
 void screen_alert_words(const json_t *alert, char *text, size_t n)

@@ -23,3 +23,5 @@ struct state_look {
     enum cell_style style;
 };
 const struct state_look *screen_state(const char *state);
+/* As it may be drawn now: what is only known of an earlier moment is unknown, "was ok", and never green. */
+const struct state_look *screen_state_now(const struct app *app, const char *state);

@@ -282,7 +282,7 @@ static void draw_services_strip(struct app *app, struct cells *c, struct box box
     size_t n = table_rows(app, VIEWS, "services", rank_trouble, NULL, &rows);
     int x = box.x, y = box.y;
     for (size_t i = 0; i < n; i++) {
-        const struct state_look *look = screen_state(row_text(rows[i].row, "state"));
+        const struct state_look *look = screen_state_now(app, row_text(rows[i].row, "state"));
         char text[160];
         snprintf(text, sizeof text, "%s %s %s", look->shape, rows[i].key, look->state);
         int w = cells_text_width(text);

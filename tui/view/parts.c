@@ -153,8 +153,14 @@ void view_alerts(struct app *app, struct cells *c, struct box box)
     struct box list = {box.x, box.y, box.w, box.h - detail};
     if (view_alert_table(app, c, list, VIEW_ALERTS, NULL) == 0) {
         bool filtered = app->filters[VIEW_ALERTS].text[0] != '\0';
-        cells_text(c, box.x, box.y, box.w, filtered ? STYLE_PLAIN : STYLE_OK,
-                   filtered ? "no alert matches the filter" : "\xe2\x97\x8f no alert fires, none is pending");
+        bool old = app_is_old(app);
+        cells_text(c, box.x, box.y, box.w,
+                   filtered ? STYLE_PLAIN
+                   : old    ? STYLE_UNKNOWN
+                            : STYLE_OK,
+                   filtered ? "no alert matches the filter"
+                   : old    ? "\xe2\x97\x8b no alert fired when it was last known"
+                            : "\xe2\x97\x8f no alert fires, none is pending");
         return;
     }
     row = model_row(app_model(app), "alerts", l->key);

@@ -17,8 +17,7 @@ double rank_trouble(const char *key, const json_t *row)
 
 static void draw_state(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
-    (void)app;
-    const struct state_look *look = screen_state(row_text(r->row, "state"));
+    const struct state_look *look = screen_state_now(app, row_text(r->row, "state"));
     cells_printf(c, cell.x, cell.y, cell.w, look->style, "%s %s", look->shape, look->state);
 }
 static void draw_name(const struct app *app, struct cells *c, struct box cell, const struct row *r)
@@ -28,8 +27,8 @@ static void draw_name(const struct app *app, struct cells *c, struct box cell, c
 }
 static void draw_why(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
-    (void)app;
-    cells_text(c, cell.x, cell.y, cell.w, screen_state(row_text(r->row, "state"))->style, row_text(r->row, "why"));
+    cells_text(c, cell.x, cell.y, cell.w, screen_state_now(app, row_text(r->row, "state"))->style,
+               row_text(r->row, "why"));
 }
 static void draw_throughput_line(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
@@ -54,7 +53,7 @@ SIGNAL_COLUMN(draw_cache, "cache_hit_ratio", INFINITY)
 SIGNAL_COLUMN(draw_database, "db_connections_ratio", 0.8)
 
 static const struct column COLUMNS[] = {
-    {"state", 9, false, 0, draw_state},
+    {"state", 10, false, 0, draw_state},
     {"service", 16, false, 0, draw_name},
     {"req/s", 7, true, 1, draw_throughput},
     {"errors", 7, true, 1, draw_errors},
@@ -177,7 +176,7 @@ static int draw_dependencies(struct app *app, struct cells *c, struct box box)
 void view_service(struct app *app, struct cells *c, struct box box)
 {
     const json_t *row = model_row(app_model(app), "services", app->service);
-    const struct state_look *look = screen_state(row_text(row, "state"));
+    const struct state_look *look = screen_state_now(app, row_text(row, "state"));
     int x = box.x +
             cells_printf(c, box.x, box.y, box.w / 2, look->style, "%s %s %s", look->shape, app->service, look->state) +
             2;
@@ -199,7 +198,8 @@ void view_service(struct app *app, struct cells *c, struct box box)
         at.h = (int)n + 1 < at.h ? (int)n + 1 : at.h;
         used = n > 0 ? 1 + at.h : 2;
         if (view_alert_table(app, c, at, VIEW_SERVICE, of_service) == 0)
-            cells_text(c, at.x, at.y, at.w, STYLE_OK, "none");
+            cells_text(c, at.x, at.y, at.w, app_is_old(app) ? STYLE_UNKNOWN : STYLE_OK,
+                       app_is_old(app) ? "none when it was last known" : "none");
         rest.y += used;
         rest.h -= used;
     }

@@ -12,18 +12,11 @@ static double rank_target(const char *key, const json_t *row)
 
 static void draw_health(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
-    (void)app;
     const char *health = row_text(r->row, "health");
     bool up = strcmp(health, "up") == 0, down = strcmp(health, "down") == 0;
-    cells_printf(c, cell.x, cell.y, cell.w,
-                 up     ? STYLE_OK
-                 : down ? STYLE_CRIT
-                        : STYLE_UNKNOWN,
-                 "%s %s",
-                 up     ? "\xe2\x97\x8f"
-                 : down ? "\xe2\x96\xa0"
-                        : "\xe2\x97\x8b",
-                 up || down ? health : "unknown");
+    const struct state_look *look = screen_state_now(app, up ? "ok" : down ? "crit" : "unknown");
+    cells_printf(c, cell.x, cell.y, cell.w, look->style, "%s %s%s", look->shape,
+                 app_is_old(app) && (up || down) ? "was " : "", up || down ? health : "unknown");
 }
 static void draw_target(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
@@ -56,7 +49,7 @@ static void draw_error(const struct app *app, struct cells *c, struct box cell, 
 }
 
 static const struct column COLUMNS[] = {
-    {"health", 9, false, 0, draw_health},    {"target", 26, false, 0, draw_target},
+    {"health", 10, false, 0, draw_health},   {"target", 26, false, 0, draw_target},
     {"service", 16, false, 2, draw_service}, {"scraped", 11, true, 1, draw_last},
     {"took", 8, true, 3, draw_duration},     {"error", 0, false, 0, draw_error},
 };

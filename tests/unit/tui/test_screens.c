@@ -137,6 +137,26 @@ static void a_stream_that_stops_is_called_stale_after_three_seconds(void **state
     check_after(":frames 20\n:elapse 9s\n:frames 1", "live", "STALE");
 }
 
+static void what_is_old_is_unknown_and_never_green(void **state)
+{
+    (void)state;
+    check_after(":frames all\n2", "\xe2\x97\x8f ok       search", "was ok");
+    check_after(":frames all\n:elapse 3s\n2", "\xe2\x97\x8b was ok   search", "\xe2\x97\x8f ok");
+    check_after(":frames all\n:elapse 3s\n2", "\xe2\x97\x8b was crit shop", "\xe2\x96\xa0 crit");
+    check_after(":frames all\n:elapse 3s\n2G<Enter>", "\xe2\x97\x8b search was ok", NULL);
+    check_after(":frames all\n:elapse 3s\n5", "\xe2\x97\x8b was up", "\xe2\x97\x8f up");
+    check_after(":frames all\n:size 120x40\n:elapse 3s\n1", "\xe2\x97\x8b search was ok", NULL);
+    check_after(":frames all\n:elapse 3s\n2H", "\xe2\x97\x8f ok       search", "was ok"); /* then it was known */
+    check_after(":frames 20\n:elapse 3s\n:frames 1\n2", "\xe2\x97\x8f ok       search", "was ok");
+    char script[1024];
+    snprintf(script, sizeof script, ":frames all\n:elapse 3s\n2\n:save-styles %s/styles\n", folder);
+    assert_int_equal(run_script(script, "block"), 0);
+    AUTO_FREE char *styles = screen("styles");
+    check_contains(styles, " unknown\n");
+    if (strstr(styles, " ok\n"))
+        check_failed("a state is green:\n%s", styles);
+}
+
 static void time_goes_back_and_returns_to_now(void **state)
 {
     (void)state;
@@ -206,11 +226,11 @@ static void the_help_is_searched(void **state)
 static void filters_take_text_expressions_and_their_opposite(void **state)
 {
     (void)state;
-    check_after(":frames all\n2/CATA<Enter>", "catalogue", "● ok      search");
+    check_after(":frames all\n2/CATA<Enter>", "catalogue", "● ok       search");
     check_after(":frames all\n2/~^(search|stock)$|^search<Enter>", "search", "catalogue");
-    check_after(":frames all\n2/!catalogue<Enter>", "search", "▲ warn    catalogue");
+    check_after(":frames all\n2/!catalogue<Enter>", "search", "▲ warn     catalogue");
     check_after(":frames all\n2/nothing<Enter>", "no service matches the filter", "catalogue ");
-    check_after(":frames all\n2/cata<Enter><Esc>", "● ok      search", NULL);
+    check_after(":frames all\n2/cata<Enter><Esc>", "● ok       search", NULL);
     check_after(":frames all\n2/~(<Enter>", "filter: ", NULL);
 }
 
@@ -292,6 +312,7 @@ int main(void)
         cmocka_unit_test(every_view_at_three_sizes_is_as_it_was_judged),
         cmocka_unit_test(a_page_that_fires_is_the_first_thing_in_words_on_every_view),
         cmocka_unit_test(a_stream_that_stops_is_called_stale_after_three_seconds),
+        cmocka_unit_test(what_is_old_is_unknown_and_never_green),
         cmocka_unit_test(time_goes_back_and_returns_to_now),
         cmocka_unit_test(the_shown_moment_is_a_line_in_all_graphs_and_their_values_are_of_it),
         cmocka_unit_test(the_help_is_searched),
