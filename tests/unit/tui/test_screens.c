@@ -149,7 +149,7 @@ static void what_is_old_is_unknown_and_never_green(void **state)
     check_after(":frames all\n:elapse 3s\n2H", "\xe2\x97\x8f ok       search", "was ok"); /* then it was known */
     check_after(":frames 20\n:elapse 3s\n:frames 1\n2", "\xe2\x97\x8f ok       search", "was ok");
     char script[1024];
-    snprintf(script, sizeof script, ":frames all\n:elapse 3s\n2\n:save-styles %s/styles\n", folder);
+    snprintf(script, sizeof script, ":size 80x18\n:frames all\n:elapse 3s\n2\n:save-styles %s/styles\n", folder);
     assert_int_equal(run_script(script, "block"), 0);
     AUTO_FREE char *styles = screen("styles");
     check_contains(styles, " unknown\n");
