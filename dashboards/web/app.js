@@ -40,7 +40,7 @@ function goTo(path) {
 }
 function stepRange(by) {
     const names = RANGES.map(([value]) => value).filter((value) => value.startsWith('now') || currentEvent());
-    const at = names.indexOf(place.get('from') ?? 'now-15m');
+    const at = names.indexOf(place.from(store.now(), currentEvent()));
     place.set({from: names[Math.min(names.length - 1, Math.max(0, at + by))], to: null});
 }
 function nextTheme() {

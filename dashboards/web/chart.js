@@ -291,7 +291,7 @@ export function makeChart(host, options) {
     }
     function update() {
         const range = currentRange();
-        const key = `${place.get('from')}|${place.get('to')}|${range.fixed ?? ''}`;
+        const key = `${range.text}|${place.get('to')}|${range.fixed ?? ''}`;
         if (key !== lastRange && (store.frames > 0 || !range.live)) {
             lastRange = key;
             xs = [];
@@ -451,8 +451,8 @@ export function makeChart(host, options) {
 
 /* Hours and minutes, seconds where ticks are closer, the day where they are further apart or it changes. */
 function timeTicks(ticks) {
-    const apart = ticks.length > 1 ? ticks[1] - ticks[0] : 0;
-    return ticks.map((t) => (apart >= 86_400_000 || (apart >= 3_600_000 && new Date(t).getHours() === 0) ? dateTime(t).slice(5, 10) : apart >= 60_000 ? clock(t).slice(0, 5) : clock(t)));
+    const apart = ticks.length > 1 ? ticks[1] - ticks[0] : 0, unit = apart >= 60_000 ? 60_000 : 1000;
+    return ticks.map((tick) => Math.round(tick / unit) * unit).map((t) => (apart >= 86_400_000 || (apart >= 3_600_000 && new Date(t).getHours() === 0) ? dateTime(t).slice(5, 10) : apart >= 60_000 ? clock(t).slice(0, 5) : clock(t)));
 }
 function dayClock(t) {
     return Math.abs(t - store.now()) < 43_200_000 ? clock(t) : dateTime(t);

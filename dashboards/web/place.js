@@ -4,11 +4,11 @@
  *   place.set({filter: 'x'}, {replace: true});                     no step of its own
  *   place.range() → {from, to, live, text}                         ms; live: to is now
  *
- * from: now-15m (default), open (the event's doors), event (its whole window, also what lies ahead), or milliseconds;
+ * from: now-15m (default; the whole event where it is about to open or short), open (the event's doors), event (its whole window, also what lies ahead), or milliseconds;
  * to: now (default) or milliseconds. */
 
 export const RANGES = [['now-5m', '5 min'], ['now-15m', '15 min'], ['now-1h', '1 h'], ['now-6h', '6 h'], ['now-24h', '24 h'], ['open', 'since doors open'], ['event', 'whole event']];
-const RANGE_DEFAULT = 'now-15m';
+const RANGE_DEFAULT = 'now-15m', DEFAULT_MS = 900_000;
 const UNITS = {s: 1e3, m: 60e3, h: 3600e3, d: 86400e3};
 const KEPT = ['from', 'to', 'kiosk', 'theme']; /* stay when the view changes */
 
@@ -55,9 +55,19 @@ export const place = {
         return path + (params.size ? '?' + params : '');
     },
 
-    /* Seconds first and last: a range of at least 10 s, whatever the address bar says. */
-    range(now, event) {
-        const from = this.get('from') ?? RANGE_DEFAULT, to = this.get('to') ?? 'now';
+    /* What the address says, else the last minutes. The Event view shows the whole event while these would hold none of it
+     * or all of it: its plan is there before the doors open, and a short one does not sit at the edge. */
+    from(now, event) {
+        const named = this.get('from');
+        if (named !== null || this.get('to') !== null || !(location.pathname === '/' || location.pathname === '/event'))
+            return named ?? RANGE_DEFAULT;
+        const {starts, ends} = event ?? {};
+        return ends > now && starts - now < DEFAULT_MS && (starts > now || ends - starts < DEFAULT_MS) ? 'event' : RANGE_DEFAULT;
+    },
+    /* A range of at least 10 s, whatever the address bar says; whole milliseconds, because uPlot puts its ticks wrong otherwise. */
+    range(clock, event) {
+        const now = Math.floor(clock);
+        const from = this.from(now, event), to = this.get('to') ?? 'now';
         const starts = event?.starts, whole = from === 'event' && Number.isFinite(starts) && event.ends > starts;
         if (whole)
             return {from: Math.min(starts, now - 10_000), to: Math.max(event.ends, starts + 10_000), live: now < event.ends, fixed: starts, text: from};

@@ -79,7 +79,7 @@ export function makeShell(actions) {
         setAttribute(count, 'data-page', firing('page').length > 0);
         setAttribute(document.body, 'data-alarm', firing('page').length > 0);
 
-        const from = place.get('from') ?? 'now-15m';
+        const from = place.from(store.now(), currentEvent());
         range.value = place.get('to') === null && RANGES.some(([value]) => value === from) ? from : 'custom';
         for (const value of ['open', 'event'])
             range.querySelector(`[value=${value}]`).disabled = !Number.isFinite(currentEvent()?.starts);

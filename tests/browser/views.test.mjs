@@ -140,6 +140,38 @@ if (await ready()) {
         await page.waitForFunction(() => location.search === '');
     }));
 
+    test('while an event is about to open or is short, the Event view shows all of it unless the address says otherwise', () => withPage({}, async ({page, fake, open}) => {
+        const selected = () => page.getByLabel('Time range').inputValue(), now = Date.now();
+        for (const [path, starts, minutes, range] of [['/event', 60, 120, 'event'], ['/event', -240, 10, 'event'], ['/event', -240, 120, 'now-15m'], ['/event', 7200, 10, 'now-15m'],
+            ['/event?from=now-15m', 60, 120, 'now-15m'], ['/services', 60, 120, 'now-15m']]) {
+            fake.set({event: {bf: (t) => ({...EVENT(t), starts: now + starts * 1000, ends: now + starts * 1000 + minutes * 60_000})}});
+            await open(path);
+            await page.locator('.top').waitFor();
+            assert.equal(await selected(), range, `${path}, doors in ${starts} s, for ${minutes} min`);
+        }
+        fake.set({event: {bf: EVENT}});
+    }));
+
+    test('the time axis says the minute it means, also between two milliseconds', () => withPage({}, async ({page, fake, open}) => {
+        await page.addInitScript(() => { /* canvas keeps no text: what is written is taken down */
+            const write = CanvasRenderingContext2D.prototype.fillText, now = performance.now.bind(performance);
+            let calls = 0;
+            window.written = [];
+            CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+                window.written.push(text);
+                write.call(this, text, ...rest);
+            };
+            performance.now = () => Math.floor(now()) + (calls++ % 10) / 10;
+        });
+        fake.set({event: {bf: EVENT}});
+        await open('/event?from=now-1h');
+        await charted(page, 4);
+        await until(async () => (await page.evaluate(() => window.written.filter((one) => /^\d\d:\d\d$/.test(one)).length)) > 20, 'the axes were drawn');
+        const times = await page.evaluate(() => window.written.filter((one) => /^\d\d:\d\d(:\d\d)?$/.test(one)));
+        const wrong = times.filter((one) => !/^\d\d:\d[05]$/.test(one));
+        assert.deepEqual(wrong.slice(0, 5), [], 'ticks of an hour stand at every fifth or tenth minute');
+    }));
+
     test('a note is written by key, refused in words, and is a mark on every chart', () => withPage({}, async ({page, fake, problems, open}) => {
         await open('/event');
         await charted(page, 3);
