@@ -311,20 +311,25 @@ MUST_USE static int open_live(struct collector *c)
 }
 
 /* How people reach us, for links: as configured, else by the listen address (this host's name when that is every
- * address). Without a known port there is none. */
-static void find_external_url(struct collector *c)
+ * address). */
+static void find_external_url(struct collector *c, uint16_t port)
 {
     const char *listen = setting(c, "listen", c->config.listen), *colon = strrchr(listen, ':');
     const char *scheme = web_config_has_tls(c->web_config) ? "https" : "http";
-    char host[256] = "localhost";
+    char host[256] = "localhost", port_text[8] = "";
+    if (port)
+        snprintf(port_text, sizeof port_text, ":%u", (unsigned)port);
+    else if (colon && strcmp(colon, ":0") != 0)
+        snprintf(port_text, sizeof port_text, "%.7s", colon);
     if (c->config.external_url)
         snprintf(c->external_url, sizeof c->external_url, "%s", c->config.external_url);
-    else if (!colon || strcmp(colon, ":0") == 0)
-        return;
+    else if (!colon || !port_text[0])
+        return; /* known once we listen */
     else if (listen[0] != ':' && strncmp(listen, "0.0.0.0:", 8) != 0 && strncmp(listen, "[::]:", 5) != 0)
-        snprintf(c->external_url, sizeof c->external_url, "%s://%s", scheme, listen);
+        snprintf(c->external_url, sizeof c->external_url, "%s://%.*s%s", scheme, (int)(colon - listen), listen,
+                 port_text);
     else if (gethostname(host, sizeof host - 1) == 0)
-        snprintf(c->external_url, sizeof c->external_url, "%s://%s%s", scheme, host, colon);
+        snprintf(c->external_url, sizeof c->external_url, "%s://%s%s", scheme, host, port_text);
     struct url url;
     const char *why;
     if (c->config.external_url && url_parse(&url, span_str(c->external_url), &why) == 0) {
@@ -337,7 +342,7 @@ MUST_USE static int open_rooms(struct collector *c)
 {
     char why[512] = "";
     const char *dir = setting(c, "data", c->config.data);
-    find_external_url(c);
+    find_external_url(c, 0);
     int r = dir_make(dir);
     if (r < 0) {
         log_error("cannot make the data folder", "path", "%s", dir, "error", "%s", strerror(-r));
@@ -438,7 +443,14 @@ MUST_USE static int start(struct collector *c)
         log_error("cannot listen", "address", "%s", config.listen, "error", "%s", why);
         return r;
     }
-    r = notify_start(c->notify);
+    if (!c->external_url[0]) { /* port 0: only now is it known */
+        find_external_url(c, httpd_port(c->httpd));
+        r = rules_set_external_url(c->rules, c->external_url);
+        if (r == 0)
+            r = notify_set_external_url(c->notify, c->external_url);
+    }
+    if (r == 0)
+        r = notify_start(c->notify);
     if (r == 0)
         r = live_start(c->live);
     if (r == 0)

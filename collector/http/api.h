@@ -60,4 +60,5 @@ void on_event_remove(struct httpd_request *r, void *ctx);
 void on_stream(struct httpd_request *r, void *ctx);
 void on_state(struct httpd_request *r, void *ctx);
 void on_page(struct httpd_request *r, void *ctx);
+void on_graph(struct httpd_request *r, void *ctx);
 void on_asset(struct httpd_request *r, void *ctx);

@@ -8,6 +8,8 @@
 #include <zlib.h>
 
 #include "collector/http/api.h"
+#include "lib/base/limits.h"
+#include "lib/wire/url.h"
 
 #define ASSET_BYTES_MAX ((size_t)1 << 20) /* the largest file is uPlot with 50 KB */
 
@@ -99,4 +101,26 @@ void on_asset(struct httpd_request *r, void *ctx UNUSED)
         return;
     }
     send_asset(r, a, "public, max-age=31536000, immutable");
+}
+
+/* Links in alerts are Prometheus's, because their readers expect those: /graph?g0.expr=…&g0.tab=1. */
+void on_graph(struct httpd_request *r, void *ctx UNUSED)
+{
+    struct span query = httpd_param(r, "g0.expr");
+    struct buf location;
+    buf_init(&location, 3 * (size_t)QUERY_TEXT_BYTES_MAX + 64);
+    buf_str(&location, "/explore");
+    if (query.len) {
+        buf_str(&location, "?q=");
+        url_encode(&location, query);
+    }
+    char *text = buf_error(&location) ? NULL : buf_take(&location, NULL);
+    buf_done(&location);
+    if (!text) {
+        httpd_reply_error(r, 500, "internal", "out of memory");
+        return;
+    }
+    httpd_reply_header(r, "Location", text);
+    httpd_reply_empty(r, 302);
+    free(text);
 }

@@ -41,6 +41,7 @@ static const struct httpd_route ROUTES[] = {
     {"GET", "/alerts", 0, on_page, .help = "its view of alerts"},
     {"GET", "/targets", 0, on_page, .help = "its view of targets and coverage"},
     {"GET", "/explore", 0, on_page, .help = "its view for queries"},
+    {"GET", "/graph", 0, on_graph, .help = "where links in alerts lead, as Prometheus names it: to /explore"},
     {"GET", "/web/{version}/*", 0, on_asset, .help = "the page's files"},
     {0},
 };

@@ -307,7 +307,7 @@ MUST_USE static int copy_texts(struct notify *n, const struct notify_config *con
 {
     if (config->webhook_url && *config->webhook_url && !(n->url = strdup(config->webhook_url)))
         return -ENOMEM;
-    if (!(n->external_url = strdup(config->external_url ? config->external_url : "")))
+    if (notify_set_external_url(n, config->external_url) < 0)
         return -ENOMEM;
     if (asprintf(&n->user_agent, "User-Agent: crest-collector/%s", crest_version()) < 0) {
         n->user_agent = NULL;
@@ -336,6 +336,16 @@ int notify_new(const struct notify_config *config, struct notify **ret)
         return r;
     }
     *ret = n;
+    return 0;
+}
+
+int notify_set_external_url(struct notify *n, const char *external_url)
+{
+    char *copy = strdup(external_url ? external_url : "");
+    if (!copy)
+        return -ENOMEM;
+    free(n->external_url);
+    n->external_url = copy;
     return 0;
 }
 

@@ -427,6 +427,19 @@ struct commit_hook rules_commit_hook(struct rules *ru)
 }
 
 /* ---- life ---- */
+int rules_set_external_url(struct rules *ru, const char *external_url)
+{
+    struct span url = span_str(external_url);
+    while (url.len && url.ptr[url.len - 1] == '/')
+        url.len--;
+    char *copy = span_dup(url);
+    if (!copy)
+        return -ENOMEM;
+    free(ru->external_url);
+    ru->external_url = copy;
+    return 0;
+}
+
 MUST_USE static int copy_config(struct rules *ru, const struct rules_config *config)
 {
     ru->config = *config;
@@ -435,11 +448,8 @@ MUST_USE static int copy_config(struct rules *ru, const struct rules_config *con
     if (!config->now_ms)
         ru->config.now_ms = wall_clock;
     ru->state_base = config->state ? state_base(config->state, &RULES_STATE_ROOM) : 0;
-    struct span url = span_str(config->external_url);
-    while (url.len && url.ptr[url.len - 1] == '/')
-        url.len--;
-    ru->external_url = span_dup(url);
-    return ru->external_url ? label_box_new(&config->external_labels, &ru->external_labels) : -ENOMEM;
+    int r = rules_set_external_url(ru, config->external_url);
+    return r < 0 ? r : label_box_new(&config->external_labels, &ru->external_labels);
 }
 
 static void lane_init(struct rules *ru, bool fast)

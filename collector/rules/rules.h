@@ -47,6 +47,8 @@ MUST_USE int rules_new(const struct rules_config *config, struct rules **ret);
 MUST_USE int rules_load(struct rules *ru, const char *const *paths, size_t n, struct problems *problems);
 /* Validate files only (crest-collector check rules). */
 MUST_USE int rules_check(const char *const *paths, size_t n, struct problems *problems);
+/* Before rules_start: where the port was not known when the room was made. */
+MUST_USE int rules_set_external_url(struct rules *ru, const char *external_url);
 MUST_USE int rules_start(struct rules *ru);
 void rules_stop(struct rules *ru); /* ends the threads after the evaluation that runs */
 void rules_free(struct rules *ru); /* stops, too; NULL is fine */
