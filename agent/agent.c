@@ -18,6 +18,7 @@
 #define FILE_SD_PERIOD_US 1000000
 #define METADATA_MAX 100000u         /* metric families remembered as sent; more are sent again */
 #define METADATA_PERIOD_US 300000000 /* then all of it is sent again: a receiver may have been set up anew */
+#define SLOT_MARGIN_MS_MAX 5 /* a request that may take the whole interval ends this long before the next one is due */
 #define USER_AGENT "User-Agent: crest-agent"
 
 struct agent {
@@ -266,6 +267,15 @@ static int64_t scrape_time(struct target *t, int64_t late_us, int64_t unix_now_m
     return off >= -tolerance && off <= tolerance ? t->grid_ms : unix_now_ms;
 }
 
+/* Where the timeout is as long as the interval, a target that hangs would hold up its next scrape a bit more each time. */
+static int64_t request_timeout_ms(const struct target *t, int64_t late_us)
+{
+    int64_t margin = t->interval_ms / 100 < SLOT_MARGIN_MS_MAX ? t->interval_ms / 100 : SLOT_MARGIN_MS_MAX;
+    int64_t room = t->interval_ms - late_us / 1000 - margin;
+    bool worth = room >= t->timeout_ms / 10 * 9; /* started late: its time is worth more than the schedule */
+    return room < t->timeout_ms && worth ? room : t->timeout_ms;
+}
+
 static void start_scrape(struct agent *a, struct target *t)
 {
     char timeout[96], accept[512];
@@ -273,11 +283,12 @@ static void start_scrape(struct agent *a, struct target *t)
     snprintf(timeout, sizeof timeout, "X-Prometheus-Scrape-Timeout-Seconds: %g", (double)t->timeout_ms / 1000.0);
     snprintf(accept, sizeof accept, "Accept: %s", EXPOSITION_ACCEPT);
     const char *headers[] = {accept, timeout, USER_AGENT, NULL};
+    uint64_t late = (uint64_t)(a->now_us - t->due_us);
     struct http_request request = {.url = t->url,
                                    .headers = headers,
                                    .credentials = &job->credentials,
                                    .proxy = job->proxy,
-                                   .timeout_ms = t->timeout_ms,
+                                   .timeout_ms = request_timeout_ms(t, (int64_t)late),
                                    .body_bytes_max =
                                        job->body_size_limit && job->body_size_limit < SCRAPE_BODY_BYTES_MAX
                                            ? (size_t)job->body_size_limit
@@ -285,7 +296,6 @@ static void start_scrape(struct agent *a, struct target *t)
                                    .follow_redirects = job->follow_redirects,
                                    .accept_encoding = job->compression};
     struct scrape *flight = malloc(sizeof *flight);
-    uint64_t late = (uint64_t)(a->now_us - t->due_us);
     if (late > atomic_load(&a->counts.lateness_us_max))
         atomic_store(&a->counts.lateness_us_max, late);
     t->time_ms = scrape_time(t, (int64_t)late, a->unix_ms);
@@ -315,14 +325,18 @@ static int64_t step_scrapes(struct agent *a, int64_t *ret_hold_until_us)
     for (size_t i = 0; i < a->n_targets; i++) {
         struct target *t = a->targets[i];
         if (t->due_us <= a->now_us) {
-            if (!t->request_id)
+            /* With a request in flight the newest slot stays due: its scrape starts in the turn in which the request ends. */
+            int64_t missed = (a->now_us - t->due_us) / (t->interval_ms * 1000), steps = missed;
+            if (!t->request_id) {
                 start_scrape(a, t);
-            int64_t steps = (a->now_us - t->due_us) / (t->interval_ms * 1000) + 1;
+                steps++;
+            }
             t->due_us += steps * t->interval_ms * 1000;
             t->grid_ms += steps * t->interval_ms;
+            atomic_fetch_add_explicit(&a->counts.skipped, (uint64_t)missed, memory_order_relaxed);
         }
         up += t->reported && !t->error[0];
-        if (t->due_us < next)
+        if (t->due_us < next && t->due_us > a->now_us) /* what waits for its request wakes with it */
             next = t->due_us;
         if (t->request_id && t->interval_ms <= LIVE_INTERVAL_MS && t->started_us + GATHER_US > a->now_us &&
             t->started_us + GATHER_US > hold)
@@ -546,6 +560,9 @@ void agent_write_metrics(struct agent *a, struct metric_writer *w)
         {"crest_agent_scrapes_total", "Scrapes done.", METRIC_COUNTER, (double)atomic_load(&c->scrapes)},
         {"crest_agent_scrape_failures_total", "Scrapes that failed.", METRIC_COUNTER,
          (double)atomic_load(&c->scrape_failures)},
+        {"crest_agent_scrapes_skipped_total",
+         "Scrapes left out: the time of the next had come while the one before had no end or the agent stood still.",
+         METRIC_COUNTER, (double)atomic_load(&c->skipped)},
         {"crest_agent_duplicate_samples_total",
          "Samples dropped: their series had one in the same page, as it stood there or after relabelling.",
          METRIC_COUNTER, (double)atomic_load(&c->duplicates)},

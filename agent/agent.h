@@ -19,6 +19,7 @@ struct agent_settings {
 /* Read by /metrics and status from the HTTP threads. */
 struct agent_counts {
     atomic_ullong targets, targets_up, scrapes, scrape_failures, samples, duplicates;
+    atomic_ullong skipped;         /* scrapes whose time passed before they could start */
     atomic_ullong lateness_us_max; /* scrape started after its time, since the start */
 };
 /* -EINVAL with problems: the configuration; other errors in why. */

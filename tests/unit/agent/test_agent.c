@@ -226,6 +226,44 @@ static void a_target_that_hangs_delays_no_other(void **state UNUSED)
     assert_int_equal(stub_server_requests(f.pages, "/hangs"), 1); /* one at a time */
 }
 
+/* Turns at the present fake time until the page was asked for so many times. */
+static void wait_for_requests(const char *path, uint64_t n)
+{
+    int64_t until = mono_us() + 20000000 * (int64_t)check_patience();
+    while (stub_server_requests(f.pages, path) < n) {
+        (void)agent_step(f.agent, f.now_us, f.unix_ms);
+        if (mono_us() > until)
+            check_failed("%s was not asked for %llu times", path, (unsigned long long)n);
+        struct pollfd fd = {.fd = agent_fd(f.agent), .events = POLLIN};
+        (void)poll(&fd, 1, 5);
+    }
+}
+
+static void a_target_that_hangs_as_long_as_its_interval_misses_none(void **state UNUSED)
+{
+    stub_server_page(f.pages, "/hangs", &(struct stub_page){.status = -2});
+    f.unix_ms = 1700000000000;
+    open_agent(job("hangs", "/hangs", ""));
+    for (uint64_t i = 1; i <= 3; i++) { /* on the slot, though the request before ends a moment after it */
+        wait_for_requests("/hangs", i);
+        advance(1000000);
+    }
+    wait_for_requests("/hangs", 4);
+    assert_int_equal(atomic_load(&agent_counts(f.agent)->skipped), 0);
+    advance(2500000); /* two slots pass: one is gone, one is late */
+    wait_for_requests("/hangs", 5);
+    assert_int_equal(atomic_load(&agent_counts(f.agent)->skipped), 1);
+    advance(200000);
+    f.hanging = 1;
+    settle();
+    size_t n = samples_of("up");
+    assert_int_equal(n, 4);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(got[i].t_ms, 1700000000000 + (int64_t)i * 1000);
+        assert_true(got[i].value == 0);
+    }
+}
+
 static void the_same_target_twice_is_scraped_once(void **state UNUSED)
 {
     char jobs[2048];
@@ -391,6 +429,7 @@ int main(void)
         TEST(a_turn_that_comes_late_scrapes_once_and_goes_back_to_the_grid),
         TEST(a_stepped_clock_moves_the_grid_at_once),
         TEST(a_target_that_hangs_delays_no_other),
+        TEST(a_target_that_hangs_as_long_as_its_interval_misses_none),
         TEST(the_same_target_twice_is_scraped_once),
         TEST(a_target_limit_leaves_the_rest_out),
         TEST(a_reload_keeps_known_targets_on_their_schedule),
