@@ -466,7 +466,45 @@ MUST_USE static int start(struct collector *c)
     return 0;
 }
 
-/* Rule and event files are read again; the listen address and storage need a restart. A bad file keeps the old set. */
+static void keep_text(const char *key, const char *in_force, const char **shown)
+{
+    if (in_force && *shown ? strcmp(in_force, *shown) != 0 : in_force != *shown)
+        log_warn("changed in the configuration, but needs a restart", "key", "%s", key);
+    *shown = in_force;
+}
+
+static void keep_number(const char *key, uint64_t in_force, uint64_t wanted)
+{
+    if (in_force != wanted)
+        log_warn("changed in the configuration, but needs a restart", "key", "%s", key);
+}
+
+/* What a reload cannot change: told, and shown as it is in force. */
+static void show_reloaded(struct collector *c, const struct collector_config *config)
+{
+    const struct collector_config *old = &c->config;
+    struct collector_config shown = *config; /* borrows both's texts */
+    const char *external_url = shown.external_url, *data = shown.data;
+    keep_text("listen", old->listen, &shown.listen);
+    keep_text("external_url", old->external_url, &external_url);
+    keep_text("storage.path", old->data, &data);
+    keep_number("storage.retention", (uint64_t)old->retention_ms, (uint64_t)config->retention_ms);
+    keep_number("storage.durability", old->durability, config->durability);
+    keep_number("storage.limits.series", old->series_max, config->series_max);
+    keep_number("admin_api", old->admin_api, config->admin_api);
+    shown.external_url = old->external_url;
+    shown.data = old->data;
+    shown.retention_ms = old->retention_ms;
+    shown.retention_given = old->retention_given;
+    shown.durability = old->durability;
+    shown.durability_given = old->durability_given;
+    shown.series_max = old->series_max;
+    shown.admin_api = old->admin_api;
+    show_config(c, &shown);
+}
+
+/* Rule and event files, credentials and the webhook's URL are read again; the rest needs a restart. A bad file keeps
+ * the old set. */
 static void reload(struct collector *c)
 {
     struct problems problems;
@@ -482,7 +520,9 @@ static void reload(struct collector *c)
         r = r < 0 ? r : r2;
     }
     if (r == 0)
-        show_config(c, &config);
+        r = notify_set_webhook_url(c->notify, setting(c, "webhook-url", config.webhook_url));
+    if (r == 0)
+        show_reloaded(c, &config);
     collector_config_done(&config);
     httpd_daemon_loaded(&c->room.daemon, report(&problems, r) == 0);
     if (r < 0)

@@ -450,6 +450,27 @@ static int64_t send_due(struct notify *n, int64_t now_ms)
 
 /* ---- the loop ---- */
 
+/* What the old receiver asked for or failed to do says nothing of the new one: rows that wait are due now. */
+static void take_url(struct notify *n, int64_t now_ms)
+{
+    pthread_mutex_lock(&n->lock);
+    bool changed = n->url_changed;
+    if (changed) {
+        free(n->url);
+        n->url = n->new_url;
+        n->new_url = NULL;
+        n->url_changed = false;
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (!changed)
+        return;
+    n->pause_until_us = 0;
+    n->failures = 0;
+    for (size_t i = 0; i < n->n_items; i++)
+        if (n->items[i].state == ITEM_WAITING && n->items[i].next_ms > now_ms)
+            n->items[i].next_ms = now_ms;
+}
+
 /* Time out alerts of which the rules speak no more, unless it was the clock or the machine that slept. */
 static void sweep(struct notify *n, int64_t now_ms, int64_t now_us)
 {
@@ -513,6 +534,7 @@ void notify_loop(void *arg)
     struct notify *n = arg;
     while (!atomic_load(&n->stopping)) {
         int64_t now_ms = unix_ms(), wait_ms = SWEEP_MS;
+        take_url(n, now_ms);
         sweep(n, now_ms, mono_us());
         if (!n->loaded) {
             int r = load_new(n, now_ms);

@@ -180,7 +180,7 @@ MUST_USE static int is_news(struct notify *n, struct db *db, const struct alert 
 static int accept_alerts(void *ctx, struct db *db, const struct alert *alerts, size_t count)
 {
     struct notify *n = ctx;
-    if (!n->url) {
+    if (!atomic_load(&n->routed)) {
         add(&n->counters.unrouted, count);
         return 0;
     }
@@ -305,7 +305,7 @@ void notify_wake(struct notify *n)
 
 MUST_USE static int copy_texts(struct notify *n, const struct notify_config *config)
 {
-    if (config->webhook_url && *config->webhook_url && !(n->url = strdup(config->webhook_url)))
+    if (notify_set_webhook_url(n, config->webhook_url) < 0)
         return -ENOMEM;
     if (notify_set_external_url(n, config->external_url) < 0)
         return -ENOMEM;
@@ -336,6 +336,21 @@ int notify_new(const struct notify_config *config, struct notify **ret)
         return r;
     }
     *ret = n;
+    return 0;
+}
+
+int notify_set_webhook_url(struct notify *n, const char *webhook_url)
+{
+    char *copy = webhook_url && *webhook_url ? strdup(webhook_url) : NULL;
+    if (webhook_url && *webhook_url && !copy)
+        return -ENOMEM;
+    pthread_mutex_lock(&n->lock);
+    free(n->new_url);
+    n->new_url = copy;
+    n->url_changed = true;
+    atomic_store(&n->routed, copy != NULL);
+    pthread_mutex_unlock(&n->lock);
+    notify_wake(n);
     return 0;
 }
 
@@ -374,6 +389,7 @@ void notify_free(struct notify *n)
         close(n->wake_fd);
     free(n->items);
     free(n->url);
+    free(n->new_url);
     free(n->external_url);
     free(n->user_agent);
     free(n);

@@ -26,6 +26,8 @@ struct notify_config {
 };
 extern const struct state_room NOTIFY_STATE_ROOM;
 MUST_USE int notify_new(const struct notify_config *config, struct notify **ret);
+/* Another receiver, or none (NULL), from now on: what waits goes there, at once. Any thread; -ENOMEM keeps the old. */
+MUST_USE int notify_set_webhook_url(struct notify *n, const char *webhook_url);
 /* Before notify_start: where the port was not known when the room was made. */
 MUST_USE int notify_set_external_url(struct notify *n, const char *external_url);
 struct alert_sink notify_sink(struct notify *n);

@@ -33,7 +33,8 @@ struct delivery_item { /* a row without its body */
 struct notify {
     struct state *state;
     int base; /* of our statements */
-    char *url, *external_url, *user_agent;
+    char *external_url, *user_agent;
+    atomic_bool routed; /* is there a receiver? */
     int64_t timeout_ms, expire_ms, repeat_ms;
     struct notify_counters counters;
 
@@ -42,6 +43,7 @@ struct notify {
     struct thread *thread;
     /* owned by the loop */
     struct http_client *client;
+    char *url; /* of the receiver; NULL: none */
     struct delivery_item *items; /* by id */
     size_t n_items, cap_items, n_gone;
     int64_t last_id;
@@ -50,8 +52,11 @@ struct notify {
     uint64_t random;
     int64_t swept_wall_ms, swept_mono_us;
     bool loaded; /* are the rows of the last run in? */
-    /* row changes on their way to the state writer */
     pthread_mutex_t lock;
+    /* the receiver from now on, until the loop takes it */
+    char *new_url;
+    bool url_changed;
+    /* row changes on their way to the state writer */
     pthread_cond_t idle;
     size_t outstanding;
 };

@@ -8,6 +8,7 @@
 #include "tests/support/query.h"
 #include "tests/support/stage.h"
 #include "tests/support/stub_server.h"
+#include "tests/support/webhook_server.h"
 
 #define TEXT_TYPE "text/plain; version=0.0.4"
 
@@ -184,6 +185,45 @@ static void the_collector_takes_good_rules_and_keeps_the_old_when_they_are_bad(v
     e2e_stop(p);
 }
 
+static void a_reload_sends_pages_to_the_new_receiver_and_says_what_needs_a_restart(void **state UNUSED)
+{
+    struct webhook_server *pager = NULL;
+    char text[512], config[1024];
+    check_ok(webhook_server_start(0, &pager));
+    e2e_write("rules.yml", "groups:\n  - name: g\n    interval: 1s\n    rules:\n      - {alert: A, expr: vector(1)}\n");
+    snprintf(text, sizeof text, "rule_files: [rules.yml]\nwebhook_url: http://127.0.0.1:%u/\n",
+             (unsigned)e2e_free_port());
+    snprintf(config, sizeof config, "%s", e2e_write("crest.yml", text));
+    struct e2e_program *p = e2e_start("crest-collector", E2E_ARGS("--config", config, "--data", e2e_path("collector")));
+    query_wait(p, "ALERTS{alertstate='firing'}", 5000);
+
+    double at = loaded_at(p);
+    snprintf(text, sizeof text,
+             "rule_files: [rules.yml]\nwebhook_url: %s\nlisten: 127.0.0.1:1\nstorage: {path: elsewhere, retention: "
+             "90d, durability: normal}\n",
+             webhook_server_url(pager));
+    e2e_write("crest.yml", text);
+    e2e_signal(p, SIGHUP);
+    e2e_wait(5000, reloaded, &((struct reloaded){p, 1, at}));
+    assert_true(webhook_server_wait(pager, 1, 15000)); /* the row that the old one did not take */
+    webhook_server_alert(pager, 0, 0, NULL, text, sizeof text);
+    assert_string_equal(text, "firing A");
+    char *log = e2e_log(p);
+    static const char *const KEYS[] = {"key=listen", "key=storage.path", "key=storage.retention",
+                                       "key=storage.durability"};
+    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
+        check_contains(log, KEYS[i]);
+    assert_null(strstr(log, "key=admin_api"));
+    free(log);
+    char *shown = e2e_get(p, "/api/v1/status/config", 200);
+    check_contains(shown, "retention: 30d");
+    check_contains(shown, "durability: full");
+    assert_null(strstr(shown, "elsewhere"));
+    free(shown);
+    e2e_stop(p);
+    webhook_server_stop(pager);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +231,7 @@ int main(void)
         cmocka_unit_test_teardown(reloads_make_no_gap, e2e_teardown),
         cmocka_unit_test_teardown(file_sd_is_followed, e2e_teardown),
         cmocka_unit_test_teardown(the_collector_takes_good_rules_and_keeps_the_old_when_they_are_bad, e2e_teardown),
+        cmocka_unit_test_teardown(a_reload_sends_pages_to_the_new_receiver_and_says_what_needs_a_restart, e2e_teardown),
     };
     return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
 }
