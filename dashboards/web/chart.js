@@ -226,10 +226,11 @@ export function makeChart(host, options) {
         const range = currentRange();
         plot?.destroy();
         plot = new uPlot({
-            ms: 1, width: Math.max(80, size.width), height: Math.max(80, size.height), legend: {show: false},
+            ms: 1, padding: [MARK_BAND, null, 0, 0], width: Math.max(80, size.width), height: Math.max(80, size.height), legend: {show: false},
             scales: {x: {time: true, auto: false, min: range.from, max: range.to, range: (u, min, max) => [min, max]},
                 y: {range: (u, min, max) => {
-                    const top = Math.max(max ?? 0, curvesTop(curves.filter((one, i) => !hidden(one, i)), u.scales.x.min, u.scales.x.max));
+                    const now = currentRange(); /* not that of the scales, which is the one drawn last */
+                    const top = Math.max(max ?? 0, curvesTop(curves.filter((one, i) => !hidden(one, i)), now.from, now.to));
                     return [Math.min(0, min ?? 0), top > 0 ? top * 1.08 : 1];
                 }}},
             axes: [{...axis, space: 70, size: 36, values: (u, ticks) => timeTicks(ticks)},
@@ -249,7 +250,7 @@ export function makeChart(host, options) {
                     place.zoom(from, to);
                 }],
                 drawAxes: [(u) => curves.forEach((one, i) => hidden(one, i) || drawCurve(u, one, curveColour(one), devicePixelRatio || 1))],
-                draw: [(u) => drawMarks(u, allMarks(), css('--ink-2'), css('--card'), devicePixelRatio || 1)],
+                draw: [(u) => drawMarks(u, allMarks(), css('--ink-2'), devicePixelRatio || 1)],
             },
         }, [xs, ...lines.map((one) => one.ys)], canvas);
         readCursor(plot);

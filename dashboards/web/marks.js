@@ -2,8 +2,9 @@
  * marks of annotations and phases with their words. Drawn on uPlot's canvas; joined in front of chart.js.
  *
  * A curve: {label, kind: 'plan' | 'last', from, step, values, colour?}: values[i] holds from from + i * step, step ms long. */
-const MARK_ROWS = 3;      /* words beside each other take rows; a fourth would hide the lines */
-const MARK_WORDS = 28;
+const MARK_BAND = 18;     /* height of the row of words above the plot */
+const MARK_WIDTH = 360, MARK_HEIGHT = 120; /* smaller plots have shapes only */
+const MARK_WORDS = 28, MARK_REACH = 240;   /* letters; how far left of their mark words may begin */
 const CURVE_DASH = {plan: [7, 4], last: [1.5, 3.5]};
 const MARK_SHAPES = {deploy: '▲', phase: '◆', incident: '■'};
 
@@ -79,40 +80,37 @@ function allMarks() {
     }
     return marksOf;
 }
-function drawMarks(u, marks, ink, paper, scale) {
-    const ctx = u.ctx, {min, max} = u.scales.x, height = 14 * scale;
-    const free = new Array(MARK_ROWS).fill(-Infinity);
+/* Words stand above the plot, so that no line is hidden, the newest first until the row is full; inside is only the mark's
+ * own line. Small charts have shapes without words. */
+function drawMarks(u, marks, ink, scale) {
+    const ctx = u.ctx, {min, max} = u.scales.x, {left, top, width, height} = u.bbox, band = MARK_BAND * scale;
+    const worded = width >= MARK_WIDTH * scale && height >= MARK_HEIGHT * scale;
+    let free = left + width;
     ctx.save();
     ctx.font = `${11 * scale}px system-ui, sans-serif`;
     ctx.textAlign = 'left';
     ctx.textBaseline = 'middle';
     ctx.lineWidth = scale;
-    for (const mark of marks) {
-        if (!(mark.t >= min && mark.t <= max))
-            continue;
-        const x = Math.round(u.valToPos(mark.t, 'x', true));
-        ctx.strokeStyle = ink;
-        ctx.setLineDash([3 * scale, 3 * scale]);
+    ctx.strokeStyle = ctx.fillStyle = ink;
+    ctx.setLineDash([3 * scale, 3 * scale]);
+    for (const mark of marks.filter(({t}) => t >= min && t <= max).reverse()) {
+        const x = Math.round(u.valToPos(mark.t, 'x', true)), shape = MARK_SHAPES[mark.kind] ?? '●', half = ctx.measureText(shape).width / 2;
         ctx.beginPath();
-        ctx.moveTo(x, u.bbox.top);
-        ctx.lineTo(x, u.bbox.top + u.bbox.height);
+        ctx.moveTo(x, top);
+        ctx.lineTo(x, top + height);
         ctx.stroke();
-        let words = `${MARK_SHAPES[mark.kind] ?? '●'} ${clean(mark.words)}`;
+        let words = clean(mark.words);
         if (words.length > MARK_WORDS)
             words = words.slice(0, MARK_WORDS - 1) + '…';
-        const width = ctx.measureText(words).width + 6 * scale;
-        const left = Math.max(u.bbox.left, Math.min(x + 2 * scale, u.bbox.left + u.bbox.width - width));
-        const row = free.findIndex((end) => end < left);
-        if (row < 0)
-            continue;
-        free[row] = left + width + 4 * scale;
-        const top = u.bbox.top + (row * 15 + 1) * scale;
-        ctx.globalAlpha = 0.85;
-        ctx.fillStyle = paper;
-        ctx.fillRect(left, top, width, height);
-        ctx.globalAlpha = 1;
-        ctx.fillStyle = ink;
-        ctx.fillText(words, left + 3 * scale, top + height / 2 + scale);
+        words = `${shape} ${words}`;
+        const start = Math.max(left, Math.min(x - half, free - ctx.measureText(words).width)), end = start + ctx.measureText(words).width;
+        if (worded && end <= free && start > x - MARK_REACH * scale) {
+            ctx.fillText(words, start, top - band / 2);
+            free = start - 8 * scale;
+        } else if (x + half <= free || !worded) {
+            ctx.fillText(shape, Math.max(left, x - half), top - band / 2);
+            free = Math.min(free, x - half - 2 * scale);
+        }
     }
     ctx.restore();
 }

@@ -29,6 +29,26 @@ if (await ready()) {
         assert.doesNotMatch(await row.innerText(), /ok|\d/);
     }));
 
+    test('what was ok is not green once data is stale or the collector away', () => withPage({}, async ({page, fake, problems, open}) => {
+        await open('/services');
+        const mark = page.locator('.services tbody tr', {hasText: 'shop'}).locator('.state');
+        const look = () => mark.evaluate((one) => [getComputedStyle(one).color, getComputedStyle(one.firstChild, '::before').content, getComputedStyle(one.lastChild, '::before').content]);
+        const [green, ...plain] = await look();
+        assert.deepEqual(plain, ['none', 'none']);
+        const unknown = await page.locator('.services tbody tr', {hasText: 'mail'}).locator('.state').evaluate((one) => getComputedStyle(one).color);
+        assert.notEqual(green, unknown);
+        fake.stall = true;
+        await page.waitForSelector('body[data-fresh=stale]');
+        assert.deepEqual(await look(), [unknown, '"?"', '"was "']);
+        fake.stall = false;
+        await page.waitForSelector('body[data-fresh=live]');
+        assert.equal((await look())[0], green);
+        fake.kill();
+        await page.waitForSelector('body[data-fresh=away]');
+        assert.deepEqual(await look(), [unknown, '"?"', '"was "']);
+        problems.length = 0; /* the browser reports the lost connection */
+    }));
+
     test('a journey is a funnel in the order of its steps, business failures apart from technical ones', () => withPage({}, async ({page, open}) => {
         await open('/journeys');
         await charted(page, 2);

@@ -30,6 +30,7 @@ export function open(main) {
         const alerts = store.entries('alerts').map(([key, row]) => ({key, ...row})).sort((a, b) =>
             (a.state === 'firing' ? 0 : 1) - (b.state === 'firing' ? 0 : 1) || (RANK[a.severity] ?? 2) - (RANK[b.severity] ?? 2) ||
             (a.since ?? 0) - (b.since ?? 0) || (a.key < b.key ? -1 : 1));
+        setText(empty, store.freshness().state === 'live' ? '● No alert is pending or firing.' : '? Whether an alert is pending or firing is not known: no data arrives.');
         show(empty, alerts.length === 0);
         patchList(list, alerts, (alert) => alert.key, make, (li, alert) => {
             const [head, detail, , foot] = li.children;

@@ -186,6 +186,7 @@ export function open(main) {
     }
     function tick() {
         const event = currentEvent(), now = store.now();
+        setText(quiet, store.freshness().state === 'live' ? '● No alert is firing.' : '? Whether an alert fires is not known: no data arrives.');
         const starts = event?.starts, ends = event?.ends;
         const [what, left] = !event ? ['', 0] : now < starts ? ['Doors open in', starts - now] : now < ends ? ['Ends in', ends - now] : Number.isFinite(ends) ? ['Ended', now - ends] : ['', 0];
         show(countdown, what !== '');
