@@ -9,15 +9,16 @@
 const struct covered_signal COVERED_SIGNALS[COVERED] = {
     {"response_time",
      {"response_seconds:p95"},
-     {"http_server_request_duration_seconds_bucket", "http_server_request_duration_seconds"},
+     {"http_server_request_duration_seconds_bucket", "http_server_request_duration_seconds",
+      "crest_http_request_duration_seconds_bucket"},
      "http_server_request_duration_seconds (a histogram)"},
     {"errors",
      {"error_ratio"},
-     {"http_server_request_duration_seconds_count"},
+     {"http_server_request_duration_seconds_count", "crest_http_requests_total"},
      "http_server_request_duration_seconds with http_response_status_code"},
     {"throughput",
      {"throughput_rps"},
-     {"http_server_request_duration_seconds_count"},
+     {"http_server_request_duration_seconds_count", "crest_http_requests_total"},
      "http_server_request_duration_seconds"},
     {"checkout",
      {"checkout_seconds:p95", "checkout_step_seconds:p95"},
@@ -124,27 +125,66 @@ int coverage_refresh(struct view *v)
     return r;
 }
 
+/* Which of them a service can have at all, by its label tier. Every other tier, and none: all of them. docs/stream.md
+ * has this table, too. */
+static const struct scope {
+    const char *tier;
+    const char *keys[COVERED];
+} SCOPES[] = {
+    {"dependency", {"response_time", "errors", "throughput"}}, /* a gateway, seen from inside: no shop of its own */
+    {"edge", {"response_time", "errors", "throughput", "cache"}},
+    {"cache", {"throughput", "cache"}},
+    {"database", {"throughput", "database"}},
+    {"crest", {"response_time", "errors", "throughput"}}, /* our own programs */
+};
+
+bool coverage_applies(struct span tier, size_t signal)
+{
+    for (size_t i = 0; i < ARRAY_LEN(SCOPES); i++)
+        if (span_equal(tier, span_str(SCOPES[i].tier)))
+            return is_one_of(SCOPES[i].keys, COVERED, span_str(COVERED_SIGNALS[signal].key));
+    return true;
+}
+
+/* A second scrape_config of the same job_name is refused by agent and Prometheus: only who has no target gets one. */
 static void write_cure(struct json_writer *j, const struct service *s, size_t i, struct buf *text)
 {
+    const struct covered_signal *c = &COVERED_SIGNALS[i];
     buf_clear(text);
-    if (s->has_family[i])
+    if (s->has_family[i]) {
         buf_printf(text,
-                   "rule_files: [dashboards/signals/shop.rules.yml]  # crest.yml: %s is there, no rule records it",
-                   COVERED_SIGNALS[i].families[0]);
-    else
+                   "rule_files: [dashboards/signals/shop.rules.yml]  # crest.yml: %s is there; without this file no "
+                   "rule records it, with it traffic will",
+                   c->families[0]);
+    } else if (s->targets && s->targets == s->targets_down) {
+        buf_printf(text, "job " SPAN_FMT ": no target of it answers; Targets says why, cure that first",
+                   SPAN_ARG(s->job));
+    } else if (s->targets) {
+        buf_printf(text, "job " SPAN_FMT ": its page has none of ", SPAN_ARG(s->job));
+        for (size_t k = 0; k < ARRAY_LEN(c->families) && c->families[k]; k++)
+            buf_printf(text, "%s%s", k ? ", " : "", c->families[k]);
+        buf_printf(text, ": expose %s, or add a rule to dashboards/signals that records commerce:%s from what it has",
+                   c->needs, c->signals[0]);
+    } else {
         buf_printf(text,
                    "- {job_name: %s, static_configs: [{targets: [\"HOST:PORT\"], labels: {service: %s}}]}  # "
                    "prometheus.yml of the agent: a target that exposes %s",
-                   s->name, s->name, COVERED_SIGNALS[i].needs);
+                   s->name, s->name, c->needs);
+    }
     jw_key(j, "cure");
     jw_text(j, buf_view(text));
+}
+
+static bool is_covered(const struct view *v, const struct service *s, size_t i)
+{
+    return s->covered_ms[i] != TIME_NONE && v->now_ms - s->covered_ms[i] <= COVERED_MS;
 }
 
 static void write_service(struct frame_rows *rows, const struct view *v, const struct service *s, struct buf *text)
 {
     unsigned blind = 0;
     for (size_t i = 0; i < COVERED; i++)
-        blind += s->covered_ms[i] == TIME_NONE || v->now_ms - s->covered_ms[i] > COVERED_MS;
+        blind += !is_covered(v, s, i) && coverage_applies(s->tier, i);
     struct json_writer *j = frame_row(rows, span_str(s->name), COVERED - blind); /* who has some should have all */
     jw_object(j);
     jw_key(j, "service");
@@ -152,8 +192,7 @@ static void write_service(struct frame_rows *rows, const struct view *v, const s
     jw_key(j, "signals");
     jw_object(j);
     for (size_t i = 0; i < COVERED; i++) {
-        bool now = s->covered_ms[i] == v->now_ms;
-        bool present = now || (s->covered_ms[i] != TIME_NONE && v->now_ms - s->covered_ms[i] <= COVERED_MS);
+        bool now = s->covered_ms[i] == v->now_ms, present = is_covered(v, s, i);
         jw_key(j, COVERED_SIGNALS[i].key);
         jw_object(j);
         jw_key(j, "present");
@@ -162,8 +201,12 @@ static void write_service(struct frame_rows *rows, const struct view *v, const s
             jw_key(j, "idle");
             jw_bool(j, true);
         }
-        if (!present)
+        if (!present && coverage_applies(s->tier, i)) {
             write_cure(j, s, i, text);
+        } else if (!present) {
+            jw_key(j, "not_applicable");
+            jw_bool(j, true);
+        }
         jw_end(j);
     }
     jw_end(j);

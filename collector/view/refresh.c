@@ -147,6 +147,7 @@ MUST_USE static int read_signals(struct view *v)
         if (s) {
             s->signals = &v->signals[i];
             s->n_signals = end - i;
+            s->tier = v->signals[i].tier;
         }
     }
     return 0;
@@ -172,6 +173,8 @@ MUST_USE static int target_of(struct view *v, struct strmap *by_name, const stru
         ; /* crest_agent_target_info has the job only */
     else
         t->service = service_label(labels);
+    if (!t->tier.len)
+        t->tier = labels_get(labels, SPAN("tier"));
     *ret = t;
     return 0;
 }
@@ -215,6 +218,10 @@ MUST_USE static int count_target(struct view *v, const struct target *t)
     if (r < 0 || !s)
         return r;
     s->targets++;
+    if (!s->job.len)
+        s->job = t->job;
+    if (t->tier.len)
+        s->tier = t->tier;
     if (t->has_up && t->up > 0) {
         if (t->scraped_ms != TIME_NONE)
             learn_scrape(s, t->scraped_ms);
@@ -271,28 +278,39 @@ static bool is_worse(const struct firing *a, const struct firing *b)
     return !b->name.len || a->is_page > b->is_page || (a->is_page == b->is_page && a->since_ms < b->since_ms);
 }
 
+MUST_USE static int note_firing(struct view *v, struct service *s, const struct firing *f)
+{
+    s->pages += f->is_page;
+    s->tickets += !f->is_page;
+    if (!is_worse(f, &s->worst))
+        return 0;
+    bool ok = true;
+    s->worst = *f;
+    s->worst.name = arena_span(&v->arena, f->name, &ok);
+    s->worst.summary = arena_span(&v->arena, f->summary, &ok);
+    return ok ? 0 : -ENOMEM;
+}
+
+/* The alert counts for its service, and for the one that its label `dependency` names, if we know that: what customers
+ * feel is the shop's trouble, what is broken is the gateway. */
 static void note_alert(void *ctx, const struct rules_alert *alert)
 {
     struct alert_walk *w = ctx;
     struct service *s = NULL;
     if (w->error < 0 || !alert->firing)
         return;
-    w->error = service_or_none(w->view, service_label(alert->labels), &s);
-    if (w->error < 0 || !s)
-        return;
     struct firing f = {.name = labels_get(alert->labels, SPAN("alertname")),
                        .summary = labels_get(alert->annotations, SPAN("summary")),
                        .since_ms = alert->fired_ms,
                        .is_page = alert_is_page(alert->labels)};
-    s->pages += f.is_page;
-    s->tickets += !f.is_page;
-    if (!is_worse(&f, &s->worst))
+    w->error = service_or_none(w->view, service_label(alert->labels), &s);
+    if (w->error == 0 && s)
+        w->error = note_firing(w->view, s, &f);
+    struct service *broken = strmap_get(&w->view->services, labels_get(alert->labels, SPAN("dependency")));
+    if (w->error < 0 || !broken || broken == s)
         return;
-    bool ok = true;
-    s->worst = f;
-    s->worst.name = arena_span(&w->view->arena, f.name, &ok);
-    s->worst.summary = arena_span(&w->view->arena, f.summary, &ok);
-    w->error = ok ? 0 : -ENOMEM;
+    broken->is_blamed = broken->is_blamed || f.is_page;
+    w->error = note_firing(w->view, broken, &f);
 }
 
 /* ---- all of it ---- */
@@ -324,8 +342,9 @@ static void begin_services(struct view *v)
         s->signals = NULL;
         s->n_signals = 0;
         s->targets = s->targets_down = s->pages = s->tickets = 0;
+        s->is_blamed = false;
         s->worst = (struct firing){0};
-        s->error = (struct span){0};
+        s->error = s->job = s->tier = (struct span){0};
     }
 }
 

@@ -5,6 +5,7 @@
 
 #define STATE_UNKNOWN_SCRAPES 3
 #define STATE_UNKNOWN_MS_MIN 3000
+#define BLAME 10 /* the broken thing comes before those that suffer from it, a handful of pages each */
 
 /* Beyond these a service deserves a look, not a page: whether customers suffer is the alerts' business. */
 static const struct soft_bound {
@@ -166,7 +167,8 @@ static double trouble_of(const struct service *s, enum service_state state, cons
         [STATE_OK] = 0, [STATE_BLIND] = 15, [STATE_WARN] = 30, [STATE_UNKNOWN] = 60, [STATE_CRIT] = 100};
     const struct signal *rps = from ? find(s, from, SPAN("throughput_rps")) : NULL;
     double traffic = rps && rps->value > 0 ? floor(log2(1 + rps->value)) / 10 : 0;
-    return BASE[state] + (s->pages < 20 ? s->pages : 20) + (traffic < 5 ? traffic : 5);
+    double blame = s->is_blamed ? BLAME : 0;
+    return BASE[state] + (s->pages < 20 ? s->pages : 20) + (traffic < 5 ? traffic : 5) + blame;
 }
 
 static void write_signals(struct json_writer *j, const struct service *s, const struct signal *from)

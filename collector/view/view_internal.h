@@ -24,7 +24,7 @@ struct signal {       /* a commerce: series now */
     bool plain; /* no labels but service (or job), tier and stack */
 };
 struct target {
-    struct span job, instance, service, url, error;
+    struct span job, instance, service, tier, url, error;
     int64_t info_ms, scraped_ms; /* TIME_NONE: never */
     double up, took_s;
     bool has_up, has_took;
@@ -37,6 +37,7 @@ struct firing { /* a pending or firing alert, as services need it */
 
 /* ---- the eight signals of coverage ---- */
 enum { COVERED = 8 };
+bool coverage_applies(struct span tier, size_t signal); /* what a service of that tier can have at all */
 struct covered_signal {
     const char *key;
     const char *signals[3]; /* any of them makes it present */
@@ -56,8 +57,10 @@ struct service {
     const struct signal *signals;
     size_t n_signals;
     unsigned targets, targets_down, pages, tickets;
-    struct firing worst; /* of those that fire */
-    struct span error;   /* of a target that is down */
+    bool is_blamed;        /* a page of another service names it as its dependency */
+    struct firing worst;   /* of those that fire */
+    struct span error;     /* of a target that is down */
+    struct span job, tier; /* of a target, tier else of a signal; empty: none says it */
 };
 struct view {
     struct view_config config;

@@ -11,7 +11,7 @@ int view_cures(const struct app *app, struct cells *c, struct box box, int skip,
     json_t *signal;
     json_object_foreach(json_object_get(model_row(app_model(app), "coverage", service), "signals"), name, signal)
     {
-        if (json_is_true(json_object_get(signal, "present")))
+        if (json_is_true(json_object_get(signal, "present")) || json_is_true(json_object_get(signal, "not_applicable")))
             continue;
         int y = lines++ - skip;
         if (y >= 0 && y < box.h)

@@ -63,9 +63,11 @@ static const char *const SIGNALS_SHORT[] = {"resp", "errs", "thru", "chkt", "pay
 static size_t blind_of(const json_t *row)
 {
     size_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++)
-        n += json_is_true(json_object_get(json_object_get(json_object_get(row, "signals"), SIGNALS[i]), "present")) ? 0
-                                                                                                                    : 1;
+    for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++) {
+        const json_t *signal = json_object_get(json_object_get(row, "signals"), SIGNALS[i]);
+        n += !json_is_true(json_object_get(signal, "present")) &&
+             !json_is_true(json_object_get(signal, "not_applicable"));
+    }
     return n;
 }
 
@@ -81,8 +83,14 @@ static void draw_coverage_row(struct cells *c, struct box line, int name_w, int 
     for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++) {
         const json_t *signal = json_object_get(json_object_get(r->row, "signals"), SIGNALS[i]);
         bool present = json_is_true(json_object_get(signal, "present"));
-        cells_text(c, line.x + name_w + 1 + (int)i * step, line.y, step - 1, present ? STYLE_OK : STYLE_WARN,
-                   present ? "\xe2\x97\x8f" : "blind");
+        bool none = json_is_true(json_object_get(signal, "not_applicable"));
+        cells_text(c, line.x + name_w + 1 + (int)i * step, line.y, step - 1,
+                   present ? STYLE_OK
+                   : none  ? STYLE_DIM
+                           : STYLE_WARN,
+                   present ? "\xe2\x97\x8f"
+                   : none  ? "n/a"
+                           : "blind");
     }
 }
 

@@ -48,7 +48,7 @@ export function open(main) {
         patchList(coverage, services, (row) => row.service, (row) => h('tr', {}, h('th', {scope: 'row'}, h('bdi', {}, row.service)), SIGNALS.map(() => h('td', {}, stateMark('unknown')))),
             (tr, row) => SIGNALS.forEach(([key], i) => {
                 const signal = row.signals?.[key];
-                const [state, word] = !signal ? ['unknown', 'unknown'] : !signal.present ? ['warn', 'blind'] : signal.idle ? ['unknown', 'idle'] : ['ok', 'present'];
+                const [state, word] = !signal ? ['unknown', 'unknown'] : signal.not_applicable ? ['unknown', 'not applicable'] : !signal.present ? ['warn', 'blind'] : signal.idle ? ['unknown', 'idle'] : ['ok', 'present'];
                 setState(tr.children[i + 1].firstChild, state, word);
             }));
         const blind = services.flatMap((row) => SIGNALS.filter(([key]) => row.signals?.[key]?.present === false && row.signals[key].cure)

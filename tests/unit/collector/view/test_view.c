@@ -290,6 +290,84 @@ static void coverage_tells_blind_from_idle_and_names_the_cure(void **state)
     bed_close(&d);
 }
 
+static const json_t *covered(const struct bed *d, const char *service, const char *signal)
+{
+    return json_object_get(json_object_get(row(d, "coverage", service), "signals"), signal);
+}
+
+static const char *cure_of(const struct bed *d, const char *service, const char *signal)
+{
+    const char *s = json_string_value(json_object_get(covered(d, service, signal), "cure"));
+    return s ? s : "(none)";
+}
+
+static void the_cure_of_a_scraped_service_is_no_second_job(void **state)
+{
+    (void)state;
+    struct bed d;
+    bed_open(&d, NO_RULES);
+    put(&d, "up{job=\"web-pods\",instance=\"a:1\",service=\"shop\",tier=\"app\"}", 1, T0);
+    put(&d, "up{job=\"dead\",instance=\"b:1\",service=\"dead\"}", 0, T0);
+    put(&d, "commerce:throughput_rps{service=\"fed\",tier=\"app\",stack=\"otel\"}", 1, T0);
+    look(&d, T0 + 100);
+    assert_string_equal(cure_of(&d, "shop", "payments"),
+                        "job web-pods: its page has none of commerce_payments_total: expose "
+                        "commerce_payments_total{outcome}, or add a rule to dashboards/signals that records "
+                        "commerce:payment_failure_ratio from what it has");
+    check_contains(cure_of(&d, "dead", "payments"), "job dead: no target of it answers");
+    check_contains(cure_of(&d, "fed", "payments"), "- {job_name: fed, ");
+    bed_close(&d);
+}
+
+static void signals_that_a_tier_cannot_have_are_not_blind(void **state)
+{
+    (void)state;
+    struct bed d;
+    bed_open(&d, NO_RULES);
+    put(&d, "up{job=\"g\",instance=\"a:1\",service=\"gateway\",tier=\"dependency\"}", 1, T0);
+    put(&d, "up{job=\"s\",instance=\"b:1\",service=\"shop\",tier=\"app\"}", 1, T0);
+    put(&d, "commerce:cache_hit_ratio{service=\"odd\",tier=\"dependency\",stack=\"x\"}", 1, T0);
+    look(&d, T0 + 100);
+    static const char *const KEYS[] = {"response_time", "errors", "throughput", "checkout",
+                                       "payments",      "api",    "cache",      "database"};
+    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++) {
+        bool none = json_is_true(json_object_get(covered(&d, "gateway", KEYS[i]), "not_applicable"));
+        assert_int_equal(none, i >= 3);
+        assert_int_equal(strcmp(cure_of(&d, "gateway", KEYS[i]), "(none)") == 0, none);
+        assert_null(json_object_get(covered(&d, "shop", KEYS[i]), "not_applicable"));
+    }
+    assert_true(json_is_true(json_object_get(covered(&d, "odd", "cache"), "present"))); /* what is there is there */
+    assert_null(json_object_get(covered(&d, "odd", "cache"), "not_applicable"));
+    bed_close(&d);
+}
+
+static void the_dependency_that_an_alert_names_is_the_broken_thing(void **state)
+{
+    (void)state;
+    struct bed d;
+    bed_open(&d, "groups:\n- name: g\n  interval: 1s\n  rules:\n"
+                 "  - {alert: Stuck, expr: 'm > 2', labels: {severity: page}, annotations: {summary: '{{ "
+                 "$labels.service }}: {{ $labels.dependency }} does not answer'}}\n"
+                 "  - {alert: Slow, expr: 'n > 2', labels: {severity: ticket, dependency: search}}\n");
+    put(&d, "up{job=\"gateway\",instance=\"a:1\"}", 1, T0);
+    put(&d, "up{job=\"search\",instance=\"b:1\"}", 1, T0);
+    put(&d, "commerce:throughput_rps{service=\"shop\",tier=\"app\",stack=\"otel\"}", 500, T0);
+    put(&d, "m{service=\"shop\",dependency=\"gateway\"}", 3, T0);
+    put(&d, "m{service=\"shop\",dependency=\"nobody-we-watch\"}", 3, T0);
+    put(&d, "n{service=\"shop\"}", 3, T0);
+    look(&d, T0);
+    (void)bench_step(&d.b, T0);
+    look(&d, T0 + 1);
+    assert_string_equal(text(&d, "services", "gateway", "state"), "crit");
+    assert_string_equal(text(&d, "services", "gateway", "why"), "Stuck: shop: gateway does not answer");
+    assert_string_equal(text(&d, "services", "search", "state"), "warn");
+    assert_string_equal(text(&d, "services", "shop", "state"), "crit");
+    assert_true(json_number_value(json_object_get(row(&d, "services", "gateway"), "trouble")) >
+                json_number_value(json_object_get(row(&d, "services", "shop"), "trouble")));
+    assert_null(row(&d, "services", "nobody-we-watch"));
+    bed_close(&d);
+}
+
 static void ten_thousand_services_fit_a_frame_with_the_worst_in_it(void **state)
 {
     (void)state;
@@ -344,6 +422,9 @@ int main(void)
         cmocka_unit_test(the_page_that_fired_first_speaks_for_its_service),
         cmocka_unit_test(no_row_mixes_two_services_or_two_stacks),
         cmocka_unit_test(coverage_tells_blind_from_idle_and_names_the_cure),
+        cmocka_unit_test(the_cure_of_a_scraped_service_is_no_second_job),
+        cmocka_unit_test(signals_that_a_tier_cannot_have_are_not_blind),
+        cmocka_unit_test(the_dependency_that_an_alert_names_is_the_broken_thing),
         cmocka_unit_test(ten_thousand_services_fit_a_frame_with_the_worst_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
