@@ -18,11 +18,12 @@ struct run_config {
     const struct plan *plan; /* arrivals over time; NULL: users loop */
     unsigned
         users; /* with a plan: they share the arrivals, which wait for a free one; 0: each session is a new visitor */
-    unsigned threads;                        /* >= 1 */
-    unsigned open_max;                       /* sessions open at once, of all threads; arrivals beyond are dropped */
-    uint64_t sessions_max;                   /* 0: no bound */
-    int64_t duration_ms;                     /* without a plan; 0: until sessions_max */
-    int64_t grace_ms;                        /* how long running sessions may go on when no more are started */
+    unsigned threads;      /* >= 1 */
+    unsigned open_max;     /* sessions open at once, of all threads; arrivals beyond are dropped */
+    uint64_t sessions_max; /* 0: no bound */
+    int64_t duration_ms;   /* without a plan; 0: until sessions_max */
+    int64_t
+        grace_ms; /* how long sessions may go on after the plan's end or the last start; what is due and has not started by then is dropped */
     int64_t max_lag_ms;                      /* p99 of the generator's own lateness above which the run is void */
     int64_t connect_timeout_ms, max_time_ms; /* of a request, unless its options say otherwise */
     double think_scale;                      /* 1: as the journeys say; 0: no thinking */

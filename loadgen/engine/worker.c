@@ -6,7 +6,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/thread.h"
 
-#define STARTS_PER_TURN 1000u /* then the network has a turn: a late generator must not starve its answers */
+#define DROPS_PER_TURN 100000u /* then the counters are handed over */
+#define STARTS_PER_TURN 1000u  /* then the network has a turn: a late generator must not starve its answers */
 
 static void on_response(void *user, const struct conn_response *response)
 {
@@ -30,6 +31,8 @@ int worker_new(const struct run_config *config, unsigned index, int64_t start_us
     w->users = share(config->users, index, config->threads);
     w->open_max = share(config->open_max, index, config->threads);
     w->cut_us = INT64_MAX;
+    if (config->plan) /* a generator that is behind its plan ends all the same */
+        w->cut_us = start_us + (int64_t)(config->plan->seconds * 1e6) + config->grace_ms * 1000;
     w->end_us = config->duration_ms ? start_us + config->duration_ms * 1000 : INT64_MAX;
     w->sessions_left = UINT64_MAX;
     if (config->sessions_max)
@@ -339,6 +342,17 @@ static void drop_waiting(struct worker *w)
     w->arrivals_over = true;
 }
 
+/* The time to start anything is over: so much of what the plan still has is dropped. */
+static void drop_late(struct worker *w)
+{
+    for (; w->waiting_n; w->waiting_n--)
+        session_dropped(w);
+    for (unsigned n = 0; !w->arrivals_over && n < DROPS_PER_TURN; n++) {
+        session_dropped(w);
+        take_next_arrival(w);
+    }
+}
+
 static void cut_sessions(struct worker *w)
 {
     w->heap_n = 0;
@@ -377,16 +391,20 @@ void worker_main(void *arg)
         int phase = phase_of(w);
         if (phase != WORKER_RUNNING)
             drop_waiting(w);
-        start_arrivals(w, now_us);
-        wake_users(w, now_us);
-        give_work(w, now_us);
+        if (now_us >= w->cut_us) {
+            cut_sessions(w);
+            drop_late(w);
+        } else {
+            start_arrivals(w, now_us);
+            wake_users(w, now_us);
+            give_work(w, now_us);
+        }
         offer_counters(w);
         if (!starts_more(w, now_us)) {
-            if (open_sessions(w) == 0)
-                break;
-            if (w->cut_us == INT64_MAX)
-                w->cut_us = now_us + w->config->grace_ms * 1000;
-            if (phase == WORKER_ABORTING || now_us >= w->cut_us)
+            int64_t grace_over_us = now_us + w->config->grace_ms * 1000;
+            if (grace_over_us < w->cut_us)
+                w->cut_us = grace_over_us;
+            if (open_sessions(w) == 0 || phase == WORKER_ABORTING || now_us >= w->cut_us)
                 break;
         }
         /* users of a loop that became free just now start in the next turn: do not sleep first */

@@ -47,7 +47,7 @@ struct worker {
     unsigned users, open_max;
     uint64_t sessions_left; /* closed mode */
     int64_t end_us;         /* closed mode: no session starts after it */
-    int64_t cut_us;         /* when unfinished sessions are cut; INT64_MAX: not yet known */
+    int64_t cut_us;         /* when unfinished sessions are cut and nothing starts any more; INT64_MAX: not yet known */
     double money_tokens;
     int64_t money_us;
 };

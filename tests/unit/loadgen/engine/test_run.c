@@ -569,11 +569,14 @@ static void sessions_over_the_grace_time_are_cut_and_counted(void **state)
     struct http_server *s = server_start(broken);
     struct rig rig;
     rig_init(&rig, "GET {{base}}/hang\n", s->port);
-    rig.config.grace_ms = 100;
+    rig.config.grace_ms = 500;
     rig_rate(&rig, "100ms:100");
     rig_run(&rig, NULL);
-    assert_int_equal(rig.result.total->sessions.unfinished, 10);
-    assert_int_equal(rig.result.total->requests.failed, 10);
+    const struct run_stats *t = rig.result.total;
+    assert_int_equal(t->sessions.planned, 10);
+    assert_int_equal(t->sessions.unfinished + t->sessions.dropped,
+                     10); /* dropped: this machine stood still for so long */
+    assert_int_equal(t->requests.failed, t->sessions.unfinished);
     rig_done(&rig);
     server_stop(s);
 }
@@ -674,6 +677,28 @@ static void a_starved_generator_makes_the_run_void(void **state)
     rig_done(&rig);
 }
 
+static void an_overloaded_run_ends_with_its_plan_and_grace(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, "GET http://localhost/\nHTTP 200\n", 1);
+    rig.config.driver = &STUB;
+    rig.config.max_lag_ms = 1;
+    rig.config.grace_ms = 500;
+    rig_rate(&rig, "100ms:1000000");
+    stub_block_us = 100000; /* with a thousand starts in between: all of them would take ten seconds */
+    rig_run(&rig, NULL);
+    stub_block_us = 0;
+    const struct run_stats *t = rig.result.total;
+    assert_int_equal(t->sessions.planned, 100000);
+    assert_int_equal(t->sessions.started + t->sessions.dropped, 100000);
+    assert_int_equal(t->sessions.completed + t->sessions.unfinished, t->sessions.started);
+    assert_int_equal(t->requests.dropped, t->sessions.dropped);
+    assert_true(t->sessions.started <= 10000); /* one thousand in each turn that fits */
+    assert_true(rig.result.verdict != RUN_PASSED);
+    rig_done(&rig);
+}
+
 static void money_steps_stay_under_their_cap(void **state)
 {
     (void)state;
@@ -729,6 +754,7 @@ int main(void)
         cmocka_unit_test(stopping_lets_sessions_finish_and_aborting_cuts_them),
         cmocka_unit_test(sessions_over_the_grace_time_are_cut_and_counted),
         cmocka_unit_test(a_starved_generator_makes_the_run_void),
+        cmocka_unit_test(an_overloaded_run_ends_with_its_plan_and_grace),
         cmocka_unit_test(money_steps_stay_under_their_cap),
         cmocka_unit_test(journeys_share_sessions_by_weight),
     };
