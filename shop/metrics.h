@@ -6,7 +6,7 @@
 #include "shop/orders.h"
 #include "shop/pool.h"
 
-#define DURATION_BOUNDS 14
+#define DURATION_BOUNDS 20
 #define INFLIGHT_SLOTS 4096 /* requests and calls tracked at once; more are counted nowhere but served */
 #define ROUTE_STATUSES 8    /* different status codes remembered per route */
 
