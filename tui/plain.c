@@ -53,11 +53,12 @@ static void add_event(const struct app *app, struct buf *out)
         return;
     buf_str(out, "event ");
     add_clean(out, words);
-    double so_far = plan_sum(app, "total", "now");
+    double so_far = plan_sum(app, "total", "now"), at = plan_sum(app, "on_pace_for", "at");
     if (!isnan(so_far))
-        buf_printf(out, "; %s orders so far, plan %s, on pace for %s", words_count(now, round(so_far)),
-                   words_count(plan, round(plan_sum(app, "total", "plan"))),
-                   words_count(pace, round(plan_sum(app, "on_pace_for", "at"))));
+        buf_printf(out, "; %s orders so far, plan %s", words_count(now, round(so_far)),
+                   words_count(plan, round(plan_sum(app, "total", "plan"))));
+    if (!isnan(so_far) && !isnan(at))
+        buf_printf(out, ", on pace for %s", words_count(pace, round(at)));
     buf_char(out, '\n');
 }
 

@@ -189,6 +189,16 @@ static json_t *whole_market(struct app *app, const struct row *rows, size_t n, c
     return whole;
 }
 
+/* A channel of a market with others that had no order as far as is remembered: its row would only push others away. */
+static bool is_idle(const struct app *app, const struct row *r)
+{
+    char track[512];
+    double mean;
+    snprintf(track, sizeof track, "orders|%s", r->key);
+    return is_part(app, r->row) && !(row_number(r->row, "orders_per_minute") > 0) &&
+           history_window(app_history(app), track, app_edge_ms(app), HISTORY_SECONDS, 1, &mean) > 0 && mean == 0;
+}
+
 /* A market of the event that comes in several rows gets one for all of them, its parts below it. */
 static size_t with_whole_markets(struct app *app, struct row **rows, size_t n, bool *ret_any)
 {
@@ -211,7 +221,7 @@ static size_t with_whole_markets(struct app *app, struct row **rows, size_t n, b
             *ret_any = true;
         }
         for (size_t k = i; k < n; k++)
-            if (same_market((*rows)[k].row, row))
+            if (same_market((*rows)[k].row, row) && !is_idle(app, &(*rows)[k]))
                 out[used++] = (*rows)[k];
     }
     *rows = out;

@@ -161,6 +161,9 @@ static void a_market_of_several_channels_is_compared_as_a_whole(void **state)
                 "\"s/de/app/"
                 "EUR\":{\"service\":\"s\",\"market\":\"de\",\"channel\":\"app\",\"currency\":\"EUR\",\"orders_per_"
                 "minute\":23},"
+                "\"s/de/kiosk/"
+                "EUR\":{\"service\":\"s\",\"market\":\"de\",\"channel\":\"kiosk\",\"currency\":\"EUR\",\"orders_per_"
+                "minute\":0},"
                 "\"s/jp/web/"
                 "JPY\":{\"service\":\"s\",\"market\":\"jp\",\"channel\":\"web\",\"currency\":\"JPY\",\"orders_per_"
                 "minute\":30}}}}"),
@@ -181,6 +184,7 @@ static void a_market_of_several_channels_is_compared_as_a_whole(void **state)
     check_line(screen, "jp       web", " 12 ", "all");
     assert_true(strstr(screen, "de       all") < strstr(screen, "de       web"));
     assert_true(strstr(screen, "de       app") < strstr(screen, "jp       web")); /* parts stand below their market */
+    assert_null(strstr(screen, "kiosk"));                                         /* never sold anything */
     buf_done(&b);
     cells_done(&c);
     app_free(app);
