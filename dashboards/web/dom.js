@@ -67,6 +67,14 @@ export function patchList(parent, items, keyOf, make, update) {
     }
 }
 
+/* On narrow screens a table's rows are cards (app.css): each cell then says its column itself. */
+export function labelCells(table) {
+    const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    for (const row of table.tBodies[0].rows)
+        for (const [i, cell] of [...row.cells].entries())
+            setAttribute(cell, 'data-label', names[i] ?? '');
+}
+
 /* A state is a shape, a word and a colour, always the three together. */
 export const STATES = {
     ok: ['●', 'ok'],

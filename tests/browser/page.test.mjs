@@ -241,6 +241,9 @@ if (await ready()) {
             await charted(page, ['event', 'journeys', 'explore'].includes(view) ? 1 : 0);
             const wide = await page.evaluate(() => document.documentElement.scrollWidth);
             assert.ok(wide <= 360, `${view} is ${wide} px wide`);
+            const off = await page.evaluate(() => [...document.querySelectorAll('main :is(.services, .funnel, .targets, .coverage) :is(td, th)')]
+                .filter((cell) => cell.offsetWidth && cell.getBoundingClientRect().right > innerWidth).map((cell) => cell.textContent));
+            assert.deepEqual(off, [], `${view}: cells beyond the edge`);
             assert.match(await page.locator('.alarm-first').innerText(), /■ shop: payment-gateway does not answer/);
         }
         assert.deepEqual(await axeOf(page), []);

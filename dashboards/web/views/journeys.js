@@ -1,6 +1,6 @@
 /* Journeys: the steps of each service as a funnel. Technical failures and business failures are two things: a declined
  * card is an answer, a time-out is none. */
-import {h, setText, setAttribute, show, patchList, number, ratio, seconds, store} from '../app.js';
+import {h, setText, setAttribute, show, patchList, labelCells, number, ratio, seconds, store} from '../app.js';
 import {makeChart} from '../chart.js';
 
 const FAILURE_WARN = 0.01, FAILURE_CRIT = 0.1;
@@ -60,6 +60,7 @@ export function open(main) {
                 setText(technical.firstChild.lastChild, ratio(row.failure_ratio));
                 setText(other, ratio(business(row)));
             });
+            labelCells(table);
             for (const chart of charts)
                 chart.update();
         }};

@@ -1,5 +1,5 @@
 /* Services, worst first: state in shape, word and colour, the signals, a small trend; one opened service has charts. */
-import {h, setText, setAttribute, show, patchList, stateMark, setState, number, ratio, seconds, signal, duration, store, place} from '../app.js';
+import {h, setText, setAttribute, show, patchList, labelCells, stateMark, setState, number, ratio, seconds, signal, duration, store, place} from '../app.js';
 import {makeChart} from '../chart.js';
 
 const COLUMNS = [
@@ -130,6 +130,7 @@ export function open(main) {
             COLUMNS.forEach(([key, , format], i) => setText(tr.children[2 + i], format(row.signals?.[key])));
             drawTrend(tr.lastChild.firstChild, store.trends.get(row.service));
         });
+        labelCells(table);
         if (opened !== null) {
             const row = store.row('services', opened) ?? rest.find((one) => one.service === opened);
             setState(head.children[0], row?.state);

@@ -1,6 +1,6 @@
 /* Targets and coverage: what is scraped, with what error; which of the eight signals a service has, and what cures a
  * blind one. */
-import {h, setText, setAttribute, show, patchList, stateMark, setState, seconds, duration, store, place} from '../app.js';
+import {h, setText, setAttribute, show, patchList, labelCells, stateMark, setState, seconds, duration, store, place} from '../app.js';
 
 const SIGNALS = [['response_time', 'Response time'], ['errors', 'Errors'], ['throughput', 'Throughput'], ['checkout', 'Checkout'],
     ['payments', 'Payments'], ['api', 'API'], ['cache', 'Cache'], ['database', 'Database']];
@@ -51,6 +51,8 @@ export function open(main) {
                 const [state, word] = !signal ? ['unknown', 'unknown'] : signal.not_applicable ? ['unknown', 'not applicable'] : !signal.present ? ['warn', 'blind'] : signal.idle ? ['unknown', 'idle'] : ['ok', 'present'];
                 setState(tr.children[i + 1].firstChild, state, word);
             }));
+        for (const body of [targets, coverage])
+            labelCells(body.parentNode);
         const blind = services.flatMap((row) => SIGNALS.filter(([key]) => row.signals?.[key]?.present === false && row.signals[key].cure)
             .map(([key, name]) => ({key: `${row.service}/${key}`, service: row.service, name, cure: row.signals[key].cure})));
         show(cureBox, blind.length > 0);
