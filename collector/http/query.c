@@ -24,10 +24,17 @@ static void on_result(void *ctx, struct promql_result *result, const struct prom
     promql_result_free(result);
 }
 
+static bool client_is_gone(void *ctx)
+{
+    const struct pending_query *p = ctx;
+    return httpd_is_gone(p->request);
+}
+
 static void submit(struct httpd_request *r, struct http_room *room, struct query_request *q, bool instant)
 {
     q->text = httpd_param(r, "query");
     q->origin = span_str(httpd_peer(r));
+    q->is_gone = client_is_gone;
     if (q->text.len > QUERY_TEXT_BYTES_MAX) {
         httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": longer than %u bytes",
                           QUERY_TEXT_BYTES_MAX);

@@ -22,11 +22,22 @@ int eval_fail(struct eval *ev, enum promql_error_kind kind, const struct promql_
     return -ECANCELED;
 }
 
+#define GONE_EVERY_US 100000
+
+static bool is_gone(struct eval *ev, int64_t now_us)
+{
+    if (!ev->is_gone || now_us - ev->gone_asked_us < GONE_EVERY_US)
+        return false;
+    ev->gone_asked_us = now_us;
+    return ev->is_gone(ev->gone_ctx);
+}
+
 int eval_check(struct eval *ev)
 {
-    if (ev->cancelled && atomic_load_explicit(ev->cancelled, memory_order_relaxed))
+    int64_t now_us = mono_us();
+    if ((ev->cancelled && atomic_load_explicit(ev->cancelled, memory_order_relaxed)) || is_gone(ev, now_us))
         return eval_fail(ev, PROMQL_CANCELED, NULL, "query was canceled in expression evaluation");
-    if (ev->deadline_mono_us && mono_us() >= ev->deadline_mono_us)
+    if (ev->deadline_mono_us && now_us >= ev->deadline_mono_us)
         return eval_fail(ev, PROMQL_TIMEOUT, NULL, "query timed out in expression evaluation");
     return 0;
 }

@@ -35,6 +35,9 @@ struct eval {
     bool instant;
     int64_t lookback_ms, deadline_mono_us;
     const atomic_bool *cancelled;
+    bool (*is_gone)(void *ctx);
+    void *gone_ctx;
+    int64_t gone_asked_us;
     uint64_t samples_now, samples_max, samples_read; /* held now, the limit, read in all */
     unsigned ticks;
     struct note *warnings, *infos;

@@ -41,6 +41,8 @@ struct promql_params {
     uint64_t samples_max, bytes_max;   /* 0: limits.h */
     int64_t deadline_mono_us;          /* 0: none */
     const atomic_bool *cancelled;      /* NULL: cannot be cancelled */
+    bool (*is_gone)(void *ctx);        /* who asked, now and then; then it is cancelled. NULL: never */
+    void *gone_ctx;
 };
 enum promql_error_kind {
     PROMQL_OK,

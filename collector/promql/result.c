@@ -3,6 +3,8 @@
 #include <math.h>
 
 #include "collector/promql/eval.h"
+
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
 struct owned_result {
@@ -213,6 +215,9 @@ static void set_limits(struct eval *ev, const struct promql_params *p)
     ev->samples_max = p->samples_max ? p->samples_max : QUERY_SAMPLES_MAX;
     ev->deadline_mono_us = p->deadline_mono_us;
     ev->cancelled = p->cancelled;
+    ev->is_gone = p->is_gone;
+    ev->gone_ctx = p->gone_ctx;
+    ev->gone_asked_us = mono_us();
 }
 
 int promql_eval(struct store *s, const struct promql_expr *e, const struct promql_params *params,

@@ -78,7 +78,8 @@ static void set_parse_error(struct promql_error *error, int r, const struct pars
 }
 
 MUST_USE static int run(struct query_engine *q, const struct query_request *request, int64_t deadline_mono_us,
-                        const atomic_bool *cancelled, struct promql_result **ret, struct promql_error *ret_error)
+                        const atomic_bool *cancelled, void *ctx, struct promql_result **ret,
+                        struct promql_error *ret_error)
 {
     int64_t started_us = mono_us();
     struct arena arena;
@@ -99,7 +100,9 @@ MUST_USE static int run(struct query_engine *q, const struct query_request *requ
                                   .samples_max = q->limits.samples_max,
                                   .bytes_max = q->limits.bytes_max,
                                   .deadline_mono_us = deadline_mono_us,
-                                  .cancelled = cancelled};
+                                  .cancelled = cancelled,
+                                  .is_gone = request->is_gone,
+                                  .gone_ctx = ctx};
         r = promql_eval(q->store, e, &p, &res, ret_error);
     }
     promql_expr_done(e);
@@ -121,7 +124,7 @@ static int64_t deadline_of(const struct query_engine *q, const struct query_requ
 int query_run(struct query_engine *q, const struct query_request *request, struct promql_result **ret,
               struct promql_error *ret_error)
 {
-    return run(q, request, deadline_of(q, request), &q->stopping, ret, ret_error);
+    return run(q, request, deadline_of(q, request), &q->stopping, NULL, ret, ret_error);
 }
 
 /* ---- jobs ---- */
@@ -141,7 +144,7 @@ static void perform(struct query_engine *q, struct query_job *job)
         job->work(job->ctx, cancelled);
         return;
     }
-    if (cancelled) {
+    if (cancelled || (job->request.is_gone && job->request.is_gone(job->ctx))) {
         end_early(q, job, PROMQL_CANCELED, "query was canceled in query queue");
         return;
     }
@@ -151,7 +154,7 @@ static void perform(struct query_engine *q, struct query_job *job)
     }
     struct promql_result *res = NULL;
     struct promql_error error;
-    int r = run(q, &job->request, job->deadline_mono_us, &job->cancelled, &res, &error);
+    int r = run(q, &job->request, job->deadline_mono_us, &job->cancelled, job->ctx, &res, &error);
     job->done(job->ctx, r < 0 ? NULL : res, r < 0 ? &error : NULL);
 }
 

@@ -25,6 +25,7 @@ struct query_request {
     int64_t start_ms, end_ms, step_ms; /* as promql_params */
     int64_t timeout_ms, lookback_ms;   /* 0: the engine's */
     struct span origin;                /* who asks, for fairness */
+    bool (*is_gone)(void *ctx);        /* of query_submit's ctx: has who asks left? Then it is cancelled; may be NULL */
 };
 MUST_USE int query_local_new(struct store *s, const struct query_limits *limits, struct query_engine **ret);
 /* -EOPNOTSUPP until the remote engine is written; url is kept. */
