@@ -50,9 +50,3 @@ size_t amount_format(char text[MONEY_TEXT_MAX], double v, int decimals)
     }
     return n + (size_t)snprintf(text + n, MONEY_TEXT_MAX - n, "%s", plain + digits);
 }
-
-size_t money_format(char text[MONEY_TEXT_MAX], double major, struct span code)
-{
-    size_t n = amount_format(text, major, currency_decimals(code));
-    return n + (size_t)snprintf(text + n, MONEY_TEXT_MAX - n, " " SPAN_FMT, SPAN_ARG(code));
-}

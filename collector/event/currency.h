@@ -9,8 +9,6 @@ int currency_decimals(struct span code);
 double currency_scale(struct span code);
 /* Three capital letters? Whether somebody issues it is not looked at. */
 bool currency_is_code(struct span code);
-/* "12,345.60 EUR": grouped by thousands, the currency's decimals. Returns the length. */
 #define MONEY_TEXT_MAX 64
-size_t money_format(char text[MONEY_TEXT_MAX], double major, struct span code);
-/* "12,345.6" with that many decimals. */
+/* "12,345.60": grouped by thousands, with that many decimals. Returns the length. */
 size_t amount_format(char text[MONEY_TEXT_MAX], double v, int decimals);

@@ -75,12 +75,6 @@ int event_actual_advance(struct event_actual *a, int64_t to_ms, int64_t budget_u
     return more;
 }
 
-int64_t event_actual_until_ms(const struct event_actual *a)
-{
-    int64_t orders = tally_until_ms(a->tallies[CURVE_ORDERS]), revenue = tally_until_ms(a->tallies[CURVE_REVENUE]);
-    return orders < revenue ? orders : revenue;
-}
-
 /* Is the group one of the market's? Orders have whatever currency they like. */
 static bool belongs(const struct event_actual *a, const struct tally_group *g, size_t market, enum curve_value value)
 {
@@ -119,11 +113,6 @@ size_t event_actual_cells(const struct event_actual *a)
 const struct tally *event_actual_tally(const struct event_actual *a, enum curve_value value)
 {
     return a->tallies[value];
-}
-
-const char *event_actual_selector(const struct event_actual *a, enum curve_value value)
-{
-    return a->selectors[value];
 }
 
 bool event_actual_has_strangers(const struct event_actual *a)

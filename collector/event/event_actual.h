@@ -18,14 +18,11 @@ MUST_USE int event_actual_new(struct query_engine *query, struct event *e, int64
 void event_actual_free(struct event_actual *a); /* NULL is fine */
 MUST_USE int event_actual_advance(struct event_actual *a, int64_t to_ms, int64_t budget_us,
                                   struct promql_error *ret_error);
-int64_t event_actual_until_ms(const struct event_actual *a);
 /* Orders, or revenue in major units; NAN: there is no such counter (sessions are never known). */
 double event_actual_total(const struct event_actual *a, size_t market, enum curve_value value);
 /* The same for a cell. */
 double event_actual_cell(const struct event_actual *a, size_t market, enum curve_value value, size_t cell);
 size_t event_actual_cells(const struct event_actual *a);
 const struct tally *event_actual_tally(const struct event_actual *a, enum curve_value value);
-/* The selector's text: commerce_orders_total{source=""} */
-const char *event_actual_selector(const struct event_actual *a, enum curve_value value);
 /* Money in currencies that are not the market's, or of markets that the event does not have: not in any figure. */
 bool event_actual_has_strangers(const struct event_actual *a);

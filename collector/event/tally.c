@@ -70,11 +70,6 @@ void tally_free(struct tally *t)
     free(t);
 }
 
-int64_t tally_until_ms(const struct tally *t)
-{
-    return t->until_ms;
-}
-
 size_t tally_n(const struct tally *t)
 {
     return t->n_groups;

@@ -33,7 +33,6 @@ MUST_USE int tally_new(const struct tally_config *config, struct tally **ret);
 void tally_free(struct tally *t); /* NULL is fine */
 /* Read on up to to_ms (at most end_ms), in pieces, until budget_us have passed (0: without end). 0: done, 1: there is more. */
 MUST_USE int tally_advance(struct tally *t, int64_t to_ms, int64_t budget_us, struct promql_error *ret_error);
-int64_t tally_until_ms(const struct tally *t); /* read so far; before the window nothing was */
 size_t tally_n(const struct tally *t);
 const struct tally_group *tally_group(const struct tally *t, size_t i); /* sorted by values once read to the end */
 size_t tally_cells(const struct tally *t);

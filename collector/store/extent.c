@@ -94,11 +94,6 @@ void extent_begin(struct extent_writer *w, uint32_t group)
     w->max_ms = INT64_MIN;
 }
 
-size_t extent_series_added(const struct extent_writer *w)
-{
-    return w->n_series;
-}
-
 /* Room for n more bytes; NULL without memory. The sizes are bounded by EXTENT_BYTES_MAX. */
 static uint8_t *room(struct bytes *b, size_t n)
 {

@@ -43,7 +43,6 @@ void extent_begin(struct extent_writer *w, uint32_t group);
 /* start_ms NULL: all 0. n within 1..EXTENT_SAMPLES_MAX, times ascending, ord above the one before. -ENOMEM. */
 MUST_USE int extent_add(struct extent_writer *w, unsigned ord, const int64_t *t_ms, const int64_t *start_ms,
                         const uint64_t *bits, size_t n);
-size_t extent_series_added(const struct extent_writer *w);
 /* -ENOMEM. At least one series was added. */
 MUST_USE int extent_end(struct extent_writer *w, uint8_t **ret_bytes, size_t *ret_n);
 

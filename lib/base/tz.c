@@ -276,11 +276,6 @@ void tz_free(struct tz *tz)
     free(tz);
 }
 
-const char *tz_name(const struct tz *tz)
-{
-    return tz->name;
-}
-
 static bool is_zone_name(const char *name)
 {
     if (!*name || *name == '/' || strlen(name) > 100 || strstr(name, ".."))

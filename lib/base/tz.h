@@ -22,7 +22,6 @@ MUST_USE int tz_load(const char *name, struct tz **ret);
 /* The same from a file's bytes; for tests. */
 MUST_USE int tz_read(const char *name, struct span file, struct tz **ret);
 void tz_free(struct tz *tz); /* NULL is fine */
-const char *tz_name(const struct tz *tz);
 /* What the wall clock is ahead of UTC at that time; *ret_abbreviation (may be NULL) lives as long as the zone. */
 int64_t tz_offset_ms(const struct tz *tz, int64_t unix_ms, const char **ret_abbreviation);
 

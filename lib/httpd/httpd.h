@@ -75,8 +75,6 @@ void httpd_stats(const struct httpd *h, struct metric_writer *w);
 /* ---- the request ---- */
 struct span httpd_method(const struct httpd_request *r);
 struct span httpd_path(const struct httpd_request *r);
-/* The server that took it: what httpd_start returned, also for a request that comes before it has returned. */
-struct httpd *httpd_server(const struct httpd_request *r);
 /* Its route's place in config.routes; those of the daemon come behind. */
 size_t httpd_route_index(const struct httpd_request *r);
 /* A {name} of the route's path, decoded; "*" gives the rest. */

@@ -225,11 +225,6 @@ struct span httpd_path(const struct httpd_request *r)
     return r->path;
 }
 
-struct httpd *httpd_server(const struct httpd_request *r)
-{
-    return r->h;
-}
-
 size_t httpd_route_index(const struct httpd_request *r)
 {
     return (size_t)(r->route - r->h->table);

@@ -295,12 +295,6 @@ void term_draw(struct terminal *t, const struct cells *c)
     refresh();
 }
 
-void term_bell(struct terminal *t)
-{
-    (void)t;
-    beep();
-}
-
 /* ---- input ------------------------------------------------------------------------------------------------ */
 
 static int key_of_curses(wint_t key)

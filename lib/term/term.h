@@ -82,7 +82,6 @@ void term_redraw(struct terminal *t);
 /* 1: an event; 0: none now; -EPIPE: the terminal is gone. */
 MUST_USE int term_read(struct terminal *t, struct term_event *ret);
 void term_mouse(struct terminal *t, bool on); /* off lets the terminal select text */
-void term_bell(struct terminal *t);
 /* The signal that asks us to end, or 0. */
 int term_stop_signal(void);
 
