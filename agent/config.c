@@ -273,12 +273,20 @@ static int format_by_protocol(struct reader *rd, const struct yaml_node *node, c
     return -1;
 }
 
+/* A job that is skipped has its name all the same. */
+static void check_name(struct reader *rd, const struct yaml_node *name)
+{
+    if (!name || name->kind != YAML_SCALAR)
+        return;
+    if (strmap_has(&rd->config->job_names, name->text))
+        complain(rd, name, "found multiple scrape configs with this job name");
+    else
+        failed(rd, strmap_put(&rd->config->job_names, name->text, NULL));
+}
+
 static void check_job(struct reader *rd, const struct yaml_node *node, struct scrape_job *job,
                       const struct global_keys *global)
 {
-    for (size_t i = 0; i < rd->config->n_jobs; i++)
-        if (strcmp(rd->config->jobs[i].name, job->name) == 0)
-            complain(rd, yaml_get(node, "job_name"), "found multiple scrape configs with this job name");
     if (!job->interval_ms)
         job->interval_ms = global->scrape_interval_ms;
     if (!job->timeout_ms)
@@ -305,6 +313,7 @@ static void read_job(struct reader *rd, const struct yaml_node *node, const stru
                                  .label_value_length_limit = global->label_value_length_limit,
                                  .target_limit = global->target_limit}};
     const struct yaml_node *name = yaml_get(node, "job_name");
+    check_name(rd, name);
     if (lacks_discovery(rd, node, name ? name->text.ptr : NULL))
         return;
     read_fields(rd, node, JOB_FIELDS, &k);
@@ -459,6 +468,7 @@ int agent_config_load(const char *path, struct agent_config **ret, struct proble
     if (!c)
         return -ENOMEM;
     arena_init(&c->arena, CONFIG_BYTES_MAX);
+    strmap_init(&c->job_names, CONFIG_BYTES_MAX); /* the file is smaller than so many names */
     int r = path ? read_file(c, path, problems) : 0;
     if (r == 0 && c->n_remotes == 0) {
         c->remotes = calloc(1, sizeof *c->remotes);
@@ -484,6 +494,7 @@ void agent_config_free(struct agent_config *c)
     }
     for (size_t i = 0; i < c->n_remotes; i++)
         relabel_done(&c->remotes[i].relabel);
+    strmap_done(&c->job_names);
     free(c->jobs);
     free(c->remotes);
     for (size_t i = 0; i < c->n_docs; i++)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "agent/relabel.h"
+#include "lib/base/hash.h"
 #include "lib/wire/http_client.h"
 
 struct pair_list {
@@ -48,6 +49,7 @@ struct remote_endpoint {
 struct agent_config {
     struct scrape_job *jobs;
     size_t n_jobs;
+    struct strmap job_names; /* of skipped jobs too */
     struct remote_endpoint *remotes;
     size_t n_remotes;
     struct pair_list external_labels;

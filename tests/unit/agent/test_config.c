@@ -252,6 +252,8 @@ static const struct bad_case {
     {"scrape_configs:\n  - job_name: a\n    scrape_timeout: 10s\n    scrape_interval: 5s\n", 3, 21,
      "scrape timeout greater than scrape interval"},
     {"scrape_configs:\n  - job_name: a\n  - job_name: a\n", 3, 15, "multiple scrape configs"},
+    {"scrape_configs:\n  - job_name: a\n  - job_name: a\n    kubernetes_sd_configs: []\n", 3, 15,
+     "multiple scrape configs"},
     {"scrape_configs:\n  - job_name: a\n    scheme: ftp\n", 3, 13, "http or https"},
     {"scrape_configs:\n  - job_name: a\n    metric_path: /x\n", 3, 5, "metrics_path"},
     {"scrape_configs:\n  - job_name: a\n    static_configs: [{targets: ['http://h:1/m']}]\n", 3, 33, "HOST:PORT"},
