@@ -100,6 +100,8 @@ struct span visit_field(struct visit *v, const char *name)
         text = arena_span(arena, span_str(json_string_value(member)), &ok);
     else if (json_is_integer(member))
         text = span_str(arena_printf(arena, "%lld", (long long)json_integer_value(member)));
+    else if (member)
+        visit_fail(v, 400, OUTCOME_INVALID, "bad_type", "A member of the body is neither a text nor a whole number.");
     json_decref(body);
     return text;
 }

@@ -212,6 +212,8 @@ static bool put_in_cart(struct visit *v)
 {
     uint64_t quantity = 1;
     struct span sku = visit_field(v, "sku"), text = visit_field(v, "quantity");
+    if (v->outcome != OUTCOME_OK)
+        return false;
     int product = catalogue_find(v->shop->catalogue, sku);
     if (product < 0 || (text.len && parse_u64_span(text, QUANTITY_MAX, &quantity) < 0)) {
         visit_fail(v, 400, OUTCOME_INVALID, "bad_item", "A known sku and a quantity from 0 to 99 are needed.");

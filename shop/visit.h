@@ -44,7 +44,8 @@ extern const step_function STEP_FUNCTIONS[STEPS];
 
 /* The answer is a failure: business ones are HTTP 200 with a type. */
 void visit_fail(struct visit *v, int status, enum outcome outcome, const char *type, const char *message);
-/* A form field or JSON member as text (numbers too), in the request's arena; empty when absent. */
+/* A form field or JSON member as text (numbers too), in the request's arena; empty when absent. A member of another type: empty, and
+ * the answer is 400. */
 struct span visit_field(struct visit *v, const char *name);
 /* Hold a database session: waits, counts. false: the answer is 503 pool_timeout. */
 bool visit_take_session(struct visit *v);

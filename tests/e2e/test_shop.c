@@ -331,6 +331,8 @@ static const struct bad_request {
     {"PUT", "/control", "application/json", "{", 400, "JSON"},
     {"POST", "/api/cart", "application/json", "{\"sku\":\"SKU-9999\",\"quantity\":1}", 400, "bad_item"},
     {"POST", "/api/cart", "application/json", "{\"sku\":\"SKU-0001\",\"quantity\":100}", 400, "bad_item"},
+    {"POST", "/api/cart", "application/json", "{\"sku\":\"SKU-0001\",\"quantity\":1e3}", 400, "bad_type"},
+    {"POST", "/api/cart", "application/json", "{\"sku\":\"SKU-0001\",\"quantity\":null}", 400, "bad_type"},
     {"POST", "/api/cart", "application/json", "not json", 400, "bad_item"},
     {"POST", "/api/checkout/payment", "application/json", "{\"card\":\"4242424242424242\"}", 400,
      "checkout_incomplete"},
