@@ -9,6 +9,18 @@
 #include "lib/base/number.h"
 #include "lib/wire/json.h"
 
+#define REASON_BYTES_MAX 300 /* of a stranger's page that a terminal gets to see */
+
+/* A refusal that is not of the API is a line of plain text. */
+static struct span plain_reason(const struct http_response *response)
+{
+    struct span text = buf_view(&response->body), line = span_of(text.ptr, span_find(text, '\n'));
+    bool plain = line.len && line.len <= REASON_BYTES_MAX && line.ptr[0] != '<' && line.ptr[0] != '{';
+    for (size_t i = 0; i < line.len; i++)
+        plain = plain && (unsigned char)line.ptr[i] >= ' ' && line.ptr[i] != 0x7f;
+    return plain ? line : SPAN("no reason given");
+}
+
 int ask_http(const struct options *o, const char *method, const char *path, struct span body, struct buf *ret_body)
 {
     AUTO_FREE char *url = NULL;
@@ -41,10 +53,10 @@ int ask_http(const struct options *o, const char *method, const char *path, stru
         struct parse_error error = {0};
         json_t *answer = json_read(buf_view(&response.body), &error);
         const char *words = json_string_value(json_object_get(answer, "error"));
-        fprintf(stderr, "crest-collector: %s: HTTP %d: %s\n", base, response.status,
-                words                    ? words
-                : response.status == 404 ? "it does not know this; an older crest-collector?"
-                                         : "no reason given");
+        struct span reason = words                    ? span_str(words)
+                             : response.status == 404 ? SPAN("it does not know this; an older crest-collector?")
+                                                      : plain_reason(&response);
+        fprintf(stderr, "crest-collector: %s: HTTP %d: " SPAN_FMT "\n", base, response.status, SPAN_ARG(reason));
         json_decref(answer);
         code = response.status == 400 || response.status == 422 ? EXIT_USAGE : EXIT_FAILED;
     } else if (ret_body) {

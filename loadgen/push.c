@@ -20,6 +20,7 @@ static const double BOUNDS[] = {0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.
 struct push {
     char *url;
     const struct run_config *config;
+    struct http_credentials credentials;
     struct http_client *client;
     struct remote_write_encoder *encoder;
     struct arena arena;
@@ -31,12 +32,13 @@ struct push {
     char error[300];
 };
 
-int push_new(const char *url, const struct run_config *config, struct push **ret)
+int push_new(const char *url, const char *auth_file, const struct run_config *config, struct push **ret)
 {
     struct push *p = calloc(1, sizeof *p);
     if (!p)
         return -ENOMEM;
     p->config = config;
+    p->credentials = (struct http_credentials){.auth_file = auth_file, .ca_file = config->ca_file};
     arena_init(&p->arena, ARENA_BYTES_MAX);
     p->url = span_dup(span_str(url));
     int r = p->url ? http_client_new(&p->client) : -ENOMEM;
@@ -232,6 +234,7 @@ static void send_next(struct push *p)
         return;
     struct http_request request = {.method = "POST",
                                    .url = p->url,
+                                   .credentials = &p->credentials,
                                    .headers = HEADERS,
                                    .body = buf_view(&p->queue[p->at]),
                                    .timeout_ms = SEND_TIMEOUT_MS};

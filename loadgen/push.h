@@ -1,7 +1,7 @@
 /* push.h - results to a collector by remote write, each second while the run goes on.
  *
  *   struct push *p;
- *   r = push_new(url, &config, &p);
+ *   r = push_new(url, auth_file, &config, &p);
  *   push_tick(p, &tick, unix_ms());            // encodes the totals so far
  *   push_wait(p, 50);                           // sends; instead of sleeping
  *   push_finish(p, 10000);                      // what is left
@@ -18,7 +18,8 @@
 #define PUSH_QUEUE_MAX 900 /* 15 minutes of a collector that is away */
 
 struct push;
-MUST_USE int push_new(const char *url, const struct run_config *config, struct push **ret);
+/* auth_file: one line, USER:PASSWORD or a bearer token, read at each request; NULL: none. It and config stay the caller's. */
+MUST_USE int push_new(const char *url, const char *auth_file, const struct run_config *config, struct push **ret);
 void push_free(struct push *p);
 /* tick NULL: the zeros before the run starts. -ENOMEM. */
 MUST_USE int push_tick(struct push *p, const struct run_tick *tick, int64_t now_ms);

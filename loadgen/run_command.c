@@ -255,7 +255,7 @@ static int execute(const struct options *o, struct running *run)
     const char *json = options_text(o, "json"), *remote = options_text(o, "remote-write");
     int r = 0;
     if (remote) {
-        r = push_new(remote, &run->config, &run->push);
+        r = push_new(remote, options_text(o, "auth-file"), &run->config, &run->push);
         if (r == 0)
             r = push_tick(run->push, NULL, unix_ms() - 1); /* the zeros that the first second counts from */
     }

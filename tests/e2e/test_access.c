@@ -330,6 +330,19 @@ static void commands_come_through_tls_with_a_password_or_a_token(void **state UN
     free(e2e_run("crest-collector", E2E_ARGS("mark", "note", "-", "hello", IN, wrong), 1));
     free(e2e_run("crest-collector", E2E_ARGS("event", "list", "--url", url, "--ca-file", d.ca_file), 1));
     free(e2e_run("crest-collector", E2E_ARGS("event", "list", "--url", url, "--auth-file", basic), 1)); /* no CA */
+    char journey[128], write_url[128];
+    snprintf(journey, sizeof journey, "GET %s/metrics\nHTTP 401\n", url);
+    snprintf(write_url, sizeof write_url, "%s/api/v1/write", url);
+    free(e2e_run("crest-loadgen",
+                 E2E_ARGS("run", e2e_write("j.hurl", journey), "--users", "1", "--sessions", "2", "--max-lag", "1h",
+                          "--run-id", "behind-a-door", "--remote-write", write_url, "--ca-file", d.ca_file,
+                          "--auth-file", basic),
+                 0));
+    struct http_credentials ada = {.auth_file = basic, .ca_file = d.ca_file, .server_name = "localhost"};
+    char *labels = NULL;
+    assert_int_equal(fetch(p, "https", "/api/v1/label/run/values", &ada, &labels), 200);
+    check_contains(labels, "behind-a-door");
+    free(labels);
     char *log = e2e_log(p);
     assert_null(strstr(log, PASSWORD));
     free(log);

@@ -166,7 +166,7 @@ static void results_reach_the_collector_though_it_was_away(void **state)
     struct run_stats *total = some_stats(1);
     struct run_tick tick = {.interval = total, .total = total, .open = 3};
     struct push *p;
-    check_ok(push_new(url, &config, &p));
+    check_ok(push_new(url, NULL, &config, &p));
     atomic_store(&refuse_next, 1);
     check_ok(push_tick(p, NULL, 1000));
     push_wait(p, 100);
@@ -194,7 +194,7 @@ static void a_queue_that_is_full_loses_its_oldest_and_says_so(void **state)
     struct journeys *js = journeys_of("GET http://x\n", &folder);
     struct run_config config = {.journeys = js, .threads = 1, .run_id = "r1"};
     struct push *p;
-    check_ok(push_new("http://127.0.0.1:1/", &config, &p));
+    check_ok(push_new("http://127.0.0.1:1/", NULL, &config, &p));
     for (int i = 0; i < PUSH_QUEUE_MAX + 3; i++)
         check_ok(push_tick(p, NULL, i));
     assert_int_equal(push_dropped(p), 3);
