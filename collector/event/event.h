@@ -103,7 +103,9 @@ static inline int64_t event_minutes(const struct event *e)
 
 /* ---- the CSV reader's side, used by event_read ---- */
 /* Fills rows (in e's arena) from minute,market,channel,sessions,orders,revenue. starts_ms: doors open of what the file speaks
- * about, for minutes written as wall-clock times; minutes beyond last_minute are refused. */
+ * about, for minutes written as wall-clock times; minutes beyond last_minute are refused. With EVENT_STARTS_UNKNOWN or
+ * an event without markets (event.yml has mistakes, too) the rest is looked at all the same, and -EINVAL returned. */
+#define EVENT_STARTS_UNKNOWN INT64_MIN
 MUST_USE int event_read_rows(struct event *e, const char *file, struct span text, int64_t starts_ms,
                              int64_t last_minute, struct event_rows *rows, struct problems *problems);
 /* A wall-clock time YYYY-MM-DDTHH:MM[:SS] in the event's zone, or RFC 3339 with its offset. Says on failure what is wrong. */

@@ -26,6 +26,7 @@ struct reader {
     uint32_t line, fields_line; /* the next one; that of the fields */
     struct field fields[FIELDS_MAX];
     size_t n;
+    size_t n_header;
     int columns[COLUMNS]; /* index of its field, -1: not there */
     int64_t starts_ms, last_minute;
     struct problems *problems;
@@ -132,6 +133,7 @@ static void read_header(struct reader *rd)
     }
     if (!split(rd, line))
         return;
+    rd->n_header = rd->n;
     for (size_t i = 0; i < rd->n; i++) {
         AUTO_FREE char *name = span_dup(rd->fields[i].text);
         size_t c = 0;
@@ -164,6 +166,8 @@ static void read_minute(struct reader *rd, const struct field *f, struct event_r
 {
     int64_t minute, t_ms, last = rd->last_minute;
     const char *wrong = NULL;
+    if (!f)
+        return;
     if (f->text.len && (f->text.ptr[0] == '+' || f->text.ptr[0] == '-')) {
         struct span digits = f->text.ptr[0] == '+' ? span_from(f->text, 1) : f->text;
         if (digits.len == 0 || digits.ptr[0] == '+' || (f->text.ptr[0] == '+' && digits.ptr[0] == '-') ||
@@ -176,6 +180,8 @@ static void read_minute(struct reader *rd, const struct field *f, struct event_r
             complain(rd, f->column, "'" SPAN_FMT "' %s, and no +N from doors open", SPAN_ARG(f->text), wrong);
             return;
         }
+        if (rd->starts_ms == EVENT_STARTS_UNKNOWN)
+            return;
         minute = (t_ms - rd->starts_ms) / MINUTE_MS - ((t_ms - rd->starts_ms) % MINUTE_MS < 0);
     }
     if (minute < -BEFORE_DOORS_MAX || minute > last)
@@ -189,7 +195,7 @@ static void read_minute(struct reader *rd, const struct field *f, struct event_r
 
 static void read_market(struct reader *rd, const struct field *f, struct event_row *row)
 {
-    int at = f ? event_market(rd->e, f->text) : 0;
+    int at = f && rd->e->n_markets ? event_market(rd->e, f->text) : 0;
     if (at < 0) {
         const char *names[EVENT_MARKETS_MAX];
         for (size_t i = 0; i < rd->e->n_markets; i++)
@@ -240,9 +246,9 @@ static void read_amount(struct reader *rd, enum column column, enum curve_value 
                  COLUMN_NAMES[column]);
         return;
     }
-    const struct event_market *m = &rd->e->markets[row->market];
-    int decimals = currency_decimals(span_str(m->currency));
-    if (column == COLUMN_REVENUE && decimals_of(f->text) > (size_t)decimals) {
+    const struct event_market *m = rd->e->n_markets ? &rd->e->markets[row->market] : NULL;
+    int decimals = m ? currency_decimals(span_str(m->currency)) : 0;
+    if (column == COLUMN_REVENUE && m && m->currency[0] && decimals_of(f->text) > (size_t)decimals) {
         complain(rd, f->column + (uint32_t)span_find(f->text, '.'), "%s has %d decimals, not %zu", m->currency,
                  decimals, decimals_of(f->text));
         return;
@@ -253,9 +259,7 @@ static void read_amount(struct reader *rd, enum column column, enum curve_value 
 static void read_row(struct reader *rd, struct event_row *row)
 {
     *row = (struct event_row){.line = rd->fields_line, .values = {NAN, NAN, NAN}};
-    size_t wanted = 0;
-    for (size_t i = 0; i < COLUMNS; i++)
-        wanted += rd->columns[i] >= 0;
+    size_t wanted = rd->n_header;
     if (rd->n != wanted) {
         complain(rd, rd->n > wanted ? rd->fields[wanted].column : 1, "%zu fields where the header names %zu", rd->n,
                  wanted);
@@ -267,7 +271,7 @@ static void read_row(struct reader *rd, struct event_row *row)
     read_amount(rd, COLUMN_SESSIONS, CURVE_SESSIONS, row);
     read_amount(rd, COLUMN_ORDERS, CURVE_ORDERS, row);
     read_amount(rd, COLUMN_REVENUE, CURVE_REVENUE, row);
-    double each = rd->e->markets[row->market].money_per_order;
+    double each = rd->e->n_markets ? rd->e->markets[row->market].money_per_order : NAN;
     if (isnan(row->values[CURVE_REVENUE]) && !isnan(each))
         row->values[CURVE_REVENUE] = row->values[CURVE_ORDERS] * each;
 }
@@ -348,12 +352,12 @@ int event_read_rows(struct event *e, const char *file, struct span text, int64_t
     if (!rows->list)
         return -ENOMEM;
     read_header(&rd);
-    if (rd.bad)
+    if (rd.n_header == 0)
         return -EINVAL;
     while (next_line(&rd, &line))
         if (split(&rd, line))
             read_row(&rd, &rows->list[rows->n++]);
-    if (rd.bad)
+    if (rd.bad || e->n_markets == 0 || starts_ms == EVENT_STARTS_UNKNOWN)
         return -EINVAL;
     if (rows->n == 0) {
         problem_add(problems, PROBLEM_ERROR, file, 1, 1, "it has a header, but no rows");

@@ -57,6 +57,8 @@ struct reading {
     struct yaml *doc;
     struct problems *problems;
     size_t errors; /* of other files, from before */
+    bool partial;  /* a file that it names could not be read: that has been said */
+    bool window_known;
     struct event_keys keys;
 };
 
@@ -70,12 +72,28 @@ static const char *keep(struct reading *w, const char *text)
     return text ? arena_dup(&w->e->arena, span_str(text)) : NULL;
 }
 
-/* A time of the window; `given` overrides the file's. */
-static void read_time(struct reading *w, const struct yaml_node *node, const char *text, int64_t *ret_ms)
+/* False: complained, or there is none (that was complained of before). */
+static bool read_time(struct reading *w, const struct yaml_node *node, const char *text, int64_t *ret_ms)
 {
     const char *wrong = NULL;
-    if (event_read_time(w->e->tz, span_str(text), ret_ms, &wrong) < 0)
-        yaml_problem(w->doc, node, w->problems, "'%s' %s", text, wrong);
+    if (!text || event_read_time(w->e->tz, span_str(text), ret_ms, &wrong) == 0)
+        return text;
+    yaml_problem(w->doc, node, w->problems, "'%s' %s", text, wrong);
+    return false;
+}
+
+/* Without its zone the times are looked at all the same, as if it was UTC. */
+static void read_zone(struct reading *w, const struct yaml_node *node, const char *zone)
+{
+    int r = tz_load(zone ? zone : "UTC", &w->e->tz);
+    w->e->zone = keep(w, zone);
+    if (r == 0)
+        return;
+    yaml_problem(w->doc, yaml_get(node, "zone"), w->problems, "'%s': %s", zone ? zone : "UTC",
+                 r == -ENOENT || r == -EINVAL ? "no such time zone (one is named as in Europe/Berlin; tzdata has them)"
+                                              : strerror(-r));
+    if (tz_load("UTC", &w->e->tz) < 0)
+        w->e->tz = NULL;
 }
 
 static void read_window(struct reading *w)
@@ -84,18 +102,15 @@ static void read_window(struct reading *w)
     struct event *e = w->e;
     struct window_keys keys = {0};
     int64_t length_ms = 0;
-    if (yaml_read(w->doc, node, WINDOW_FIELDS, &keys, w->problems) < 0)
+    size_t before = problems_errors(w->problems);
+    if (!node)
         return;
-    int r = tz_load(keys.zone, &e->tz);
-    if (r < 0) {
-        yaml_problem(w->doc, yaml_get(node, "zone"), w->problems, "'%s': %s", keys.zone,
-                     r == -ENOENT || r == -EINVAL
-                         ? "no such time zone (one is named as in Europe/Berlin; tzdata has them)"
-                         : strerror(-r));
+    if (yaml_read(w->doc, node, WINDOW_FIELDS, &keys, w->problems) < 0 && node->kind != YAML_MAP)
         return;
-    }
-    e->zone = keep(w, keys.zone);
-    read_time(w, yaml_get(node, "starts"), w->source->starts ? w->source->starts : keys.starts, &e->starts_ms);
+    read_zone(w, node, keys.zone);
+    if (!e->tz)
+        return;
+    (void)read_time(w, yaml_get(node, "starts"), w->source->starts ? w->source->starts : keys.starts, &e->starts_ms);
     const char *length = w->source->length ? w->source->length : keys.length;
     const struct yaml_node *length_at = yaml_get(node, "length");
     if (keys.ends && keys.length) {
@@ -106,17 +121,18 @@ static void read_window(struct reading *w)
         else
             e->ends_ms = e->starts_ms + length_ms;
     } else if (keys.ends) {
-        read_time(w, yaml_get(node, "ends"), keys.ends, &e->ends_ms);
+        (void)read_time(w, yaml_get(node, "ends"), keys.ends, &e->ends_ms);
         if (w->source->starts) { /* moved as a whole */
             int64_t own = e->starts_ms;
-            read_time(w, yaml_get(node, "starts"), keys.starts, &own);
+            (void)read_time(w, yaml_get(node, "starts"), keys.starts, &own);
             e->ends_ms += e->starts_ms - own;
         }
     } else {
         yaml_problem(w->doc, node, w->problems, "ends or length is missing");
     }
-    if (is_bad(w))
+    if (problems_errors(w->problems) > before)
         return;
+    w->window_known = true;
     if (e->ends_ms <= e->starts_ms)
         yaml_problem(w->doc,
                      keys.ends   ? yaml_get(node, "ends")
@@ -131,6 +147,8 @@ static void read_markets(struct reading *w)
 {
     const struct yaml_node *node = w->keys.markets, *money = w->keys.money_per_order;
     struct event *e = w->e;
+    if (!node)
+        return;
     if (node->kind != YAML_MAP || node->n == 0 || node->n > EVENT_MARKETS_MAX) {
         yaml_problem(w->doc, node, w->problems, "markets is a map such as {de: EUR, jp: JPY} of at most %u",
                      EVENT_MARKETS_MAX);
@@ -150,7 +168,7 @@ static void read_markets(struct reading *w)
     }
     if (money && money->kind != YAML_MAP && money->kind != YAML_NULL)
         yaml_problem(w->doc, money, w->problems, "money_per_order is a map from market to an amount, as {de: 80}");
-    YAML_EACH(money && money->kind == YAML_MAP ? money : NULL, item)
+    YAML_EACH(money && money->kind == YAML_MAP && e->n_markets ? money : NULL, item)
     {
         int at = event_market(e, item->key);
         double v;
@@ -163,19 +181,19 @@ static void read_markets(struct reading *w)
     }
 }
 
-/* +N or -N minutes from doors open, or a time. */
-static void read_phase_time(struct reading *w, const struct yaml_node *at, const char *text, int64_t *ret_ms)
+/* +N or -N minutes from doors open, or a time. False: complained. */
+static bool read_phase_time(struct reading *w, const struct yaml_node *at, const char *text, int64_t *ret_ms)
 {
     struct span s = span_str(text);
     int64_t minutes;
-    if (s.len && (s.ptr[0] == '+' || s.ptr[0] == '-')) {
-        if (parse_i64_span(s.ptr[0] == '+' ? span_from(s, 1) : s, -100000, 100000, &minutes) < 0)
-            yaml_problem(w->doc, at, w->problems, "'%s' is no minute such as +15", text);
-        else
-            *ret_ms = w->e->starts_ms + minutes * MINUTE_MS;
-        return;
+    if (s.len == 0 || (s.ptr[0] != '+' && s.ptr[0] != '-'))
+        return read_time(w, at, text, ret_ms);
+    if (parse_i64_span(s.ptr[0] == '+' ? span_from(s, 1) : s, -100000, 100000, &minutes) < 0) {
+        yaml_problem(w->doc, at, w->problems, "'%s' is no minute such as +15", text);
+        return false;
     }
-    read_time(w, at, text, ret_ms);
+    *ret_ms = w->e->starts_ms + minutes * MINUTE_MS;
+    return true;
 }
 
 static void read_phases(struct reading *w)
@@ -194,9 +212,11 @@ static void read_phases(struct reading *w)
         struct phase_keys keys = {0};
         if (yaml_read(w->doc, item, PHASE_FIELDS, &keys, w->problems) < 0)
             continue;
-        struct event_phase *p = &e->phases[e->n_phases++];
+        struct event_phase *p = &e->phases[e->n_phases];
         p->name = keep(w, keys.name);
-        read_phase_time(w, yaml_get(item, "at"), keys.at, &p->starts_ms);
+        if (!read_phase_time(w, yaml_get(item, "at"), keys.at, &p->starts_ms) || !w->window_known)
+            continue; /* nothing to hold it against */
+        e->n_phases++;
         if (e->n_phases > 1 && p->starts_ms <= p[-1].starts_ms)
             yaml_problem(w->doc, item, w->problems, "phases come in order of time");
         if (p->starts_ms >= e->ends_ms)
@@ -213,12 +233,15 @@ static bool is_file(const char *last)
 static int read_rows(struct reading *w, const char *key, const char *named, const char *file, const char *text,
                      int64_t starts_ms, struct event_rows *rows)
 {
+    if (!text && w->partial)
+        return -EINVAL;
     if (!text) {
         yaml_problem(w->doc, yaml_get(yaml_root(w->doc), key), w->problems, "the file '%s' did not come along", named);
         return -EINVAL;
     }
     /* A rehearsal that is shorter than the sale leaves the rest of the plan aside. */
-    int64_t last_minute = w->source->length ? EVENT_LENGTH_MAX_MS / MINUTE_MS : event_minutes(w->e) - 1;
+    int64_t last_minute =
+        w->source->length || !w->window_known ? EVENT_LENGTH_MAX_MS / MINUTE_MS : event_minutes(w->e) - 1;
     return event_read_rows(w->e, file, span_str(text), starts_ms, last_minute, rows, w->problems);
 }
 
@@ -247,20 +270,20 @@ MUST_USE static int read_curves(struct reading *w)
     struct event *e = w->e;
     const struct event_keys *k = &w->keys;
     const struct yaml_node *root = yaml_root(w->doc);
-    int64_t last_starts_ms = e->starts_ms;
+    int64_t starts_ms = w->window_known ? e->starts_ms : EVENT_STARTS_UNKNOWN, last_starts_ms = starts_ms;
     int r = 0, r2 = 0;
-    if (k->last_starts)
-        read_time(w, yaml_get(root, "last_starts"), k->last_starts, &last_starts_ms);
+    if (k->last_starts && !read_time(w, yaml_get(root, "last_starts"), k->last_starts, &last_starts_ms))
+        last_starts_ms = EVENT_STARTS_UNKNOWN;
     if (!isnan(k->growth) && !(k->growth > 0 && k->growth < 1000))
         yaml_problem(w->doc, yaml_get(root, "growth"), w->problems, "growth is a factor such as 1.3");
     if (!isnan(k->growth) && !k->last)
         yaml_problem(w->doc, yaml_get(root, "growth"), w->problems, "growth needs last: what should it grow from?");
     if (k->plan)
-        r = read_rows(w, "plan", k->plan, w->source->plan_file, w->source->plan_text, e->starts_ms, &e->plan);
+        r = read_rows(w, "plan", k->plan, w->source->plan_file, w->source->plan_text, starts_ms, &e->plan);
     if (is_file(k->last)) {
         r2 = read_rows(w, "last", k->last, w->source->last_file, w->source->last_text, last_starts_ms, &e->last);
     } else if (k->last) {
-        if (!event_is_name(span_str(k->last)) || strcmp(k->last, k->name) == 0)
+        if (!event_is_name(span_str(k->last)) || (k->name && strcmp(k->last, k->name) == 0))
             yaml_problem(w->doc, yaml_get(root, "last"), w->problems, "last is another event's name or a .csv file");
         e->last_event = keep(w, k->last);
     }
@@ -272,26 +295,28 @@ MUST_USE static int read_curves(struct reading *w)
     return r == 0 && !isnan(k->growth) && !k->plan && e->last.curves ? grow(e) : r;
 }
 
+/* After a mistake the rest is read all the same, as far as it can be, so that all mistakes are told at once. */
 MUST_USE static int read_all(struct reading *w)
 {
     struct event *e = w->e;
     const struct yaml_node *root = yaml_root(w->doc);
-    w->keys.growth = NAN;
-    if (yaml_read(w->doc, root, FIELDS, &w->keys, w->problems) < 0)
+    struct event_keys *k = &w->keys;
+    k->growth = NAN;
+    if (yaml_read(w->doc, root, FIELDS, k, w->problems) < 0 && root->kind != YAML_MAP)
         return -EINVAL;
-    if (!event_is_name(span_str(w->keys.name)))
+    if (k->name && !event_is_name(span_str(k->name)))
         yaml_problem(w->doc, yaml_get(root, "name"), w->problems,
                      "a name has letters, digits, . _ and - only, at most %u", EVENT_NAME_MAX);
-    e->name = keep(w, w->keys.name);
-    e->title = keep(w, w->keys.title ? w->keys.title : w->keys.name);
-    e->service = keep(w, w->keys.service);
+    e->name = keep(w, k->name ? k->name : "");
+    e->title = keep(w, k->title ? k->title : k->name ? k->name : "");
+    e->service = keep(w, k->service);
     e->channels = arena_array(&e->arena, EVENT_CHANNELS_MAX, sizeof *e->channels);
     if (!e->name || !e->title || !e->channels)
         return -ENOMEM;
     e->channels[e->n_channels++] = "";
     read_window(w);
     read_markets(w);
-    if (is_bad(w) || !e->tz)
+    if (!e->tz && tz_load("UTC", &e->tz) < 0)
         return -EINVAL;
     read_phases(w);
     return read_curves(w);
@@ -307,12 +332,14 @@ static uint64_t hash_of(const struct event_source *s)
     return h;
 }
 
-int event_read(const struct event_source *source, struct event **ret, struct problems *problems)
+MUST_USE static int read_event(const struct event_source *source, bool partial, struct event **ret,
+                               struct problems *problems)
 {
     struct arena arena;
     arena_init(&arena, EVENT_BYTES_MAX);
     struct event *e = arena_alloc(&arena, sizeof *e);
-    struct reading w = {.e = e, .source = source, .problems = problems, .errors = problems_errors(problems)};
+    struct reading w = {
+        .e = e, .source = source, .problems = problems, .errors = problems_errors(problems), .partial = partial};
     if (!e)
         return -ENOMEM;
     e->texts = hash_of(source);
@@ -321,7 +348,7 @@ int event_read(const struct event_source *source, struct event **ret, struct pro
     if (r == 0)
         r = read_all(&w);
     yaml_free(w.doc);
-    if (r < 0 && !is_bad(&w))
+    if (r < 0 && !is_bad(&w) && !partial)
         problem_add(problems, PROBLEM_ERROR, source->file, 0, 0, "cannot read it: %s", strerror(-r));
     if (r == 0 && is_bad(&w))
         r = -EINVAL;
@@ -331,6 +358,11 @@ int event_read(const struct event_source *source, struct event **ret, struct pro
     }
     *ret = e;
     return 0;
+}
+
+int event_read(const struct event_source *source, struct event **ret, struct problems *problems)
+{
+    return read_event(source, false, ret, problems);
 }
 
 /* ---- from disk ---- */
@@ -386,6 +418,9 @@ int event_source_load(const char *path, const char *starts, const char *length, 
         r = load_named(path, doc, "plan", false, &s.plan_file, &s.plan_text, problems);
         int r2 = load_named(path, doc, "last", true, &s.last_file, &s.last_text, problems);
         r = r < 0 ? r : r2;
+        struct event *e = NULL;
+        if (r < 0 && r != -ENOMEM && read_event(&s, true, &e, problems) == 0)
+            event_free(e); /* only for what else is wrong */
     }
     yaml_free(doc);
     if (r < 0) {

@@ -199,6 +199,37 @@ static void all_mistakes_of_a_plan_are_told_at_once(void **state)
     problems_done(&problems);
 }
 
+static void nine_mistakes_of_all_kinds_are_told_at_once(void **state)
+{
+    (void)state;
+    struct event *e = NULL;
+    struct problems problems;
+    static const struct {
+        const char *file;
+        uint32_t line, column;
+    } WANTED[] = {{"event.yml", 1, 7},  {"event.yml", 2, 1},  {"event.yml", 3, 16},
+                  {"event.yml", 3, 41}, {"event.yml", 3, 55}, {"event.yml", 4, 15},
+                  {"event.yml", 5, 9},  {"plan.csv", 1, 15},  {"plan.csv", 2, 4}};
+    check_errno(read_event("name: a/b\ntitel: x\nwindow: {zone: Europe/Atlantis, starts: noon, length: soon}\n"
+                           "markets: {de: euro}\ngrowth: -1\nlast: last.csv\nplan: plan.csv\n",
+                           "minute,market,orderz,orders\n+0,us,1,1\n", "minute,orders\n+0,1\n", &e, &problems),
+                -EINVAL);
+    for (size_t i = 0; i < ARRAY_LEN(WANTED); i++) {
+        bool told = false;
+        for (size_t k = 0; k < problems.n; k++)
+            told = told || (strcmp(problems.list[k].file, WANTED[i].file) == 0 &&
+                            problems.list[k].line == WANTED[i].line && (problems.list[k].column == WANTED[i].column));
+        if (!told)
+            for (size_t k = 0; k < problems.n; k++)
+                print_message("%s:%u:%u: %s\n", problems.list[k].file, problems.list[k].line, problems.list[k].column,
+                              problems.list[k].text);
+        if (!told)
+            check_failed("%s:%u:%u is not told", WANTED[i].file, WANTED[i].line, WANTED[i].column);
+    }
+    assert_int_equal(problems.n, ARRAY_LEN(WANTED)); /* and nothing that only follows from them */
+    problems_done(&problems);
+}
+
 static void a_quoted_field_and_a_byte_order_mark_are_read(void **state)
 {
     (void)state;
@@ -255,6 +286,13 @@ static void a_file_that_is_not_text_is_refused_where_it_goes_wrong(void **state)
     check_errno(event_source_load(yml, NULL, NULL, &source, &problems), -ENOENT);
     assert_int_equal(problems.list[0].line, 4);
     problems_done(&problems);
+    check_ok(file_write(yml, HEAD "plan: plan.csv\ngrowth: -1\n", strlen(HEAD "plan: plan.csv\ngrowth: -1\n")));
+    problems_init(&problems); /* a file that cannot be read does not hide the rest */
+    check_errno(event_source_load(yml, NULL, NULL, &source, &problems), -ENOENT);
+    assert_int_equal(problems.n, 3);
+    assert_int_equal(problems.list[1].line, 5);
+    problems_done(&problems);
+    check_ok(file_write(yml, HEAD "plan: plan.csv\n", strlen(HEAD "plan: plan.csv\n")));
     check_ok(file_write(plan, COLUMNS "+0,de,caf\xe9,1,2,3\n", strlen(COLUMNS) + 17));
     problems_init(&problems);
     check_errno(event_source_load(yml, NULL, NULL, &source, &problems), -EINVAL);
@@ -273,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_rehearsal_moves_the_whole_window),
         cmocka_unit_test(every_mistake_has_its_line_and_column),
         cmocka_unit_test(all_mistakes_of_a_plan_are_told_at_once),
+        cmocka_unit_test(nine_mistakes_of_all_kinds_are_told_at_once),
         cmocka_unit_test(a_quoted_field_and_a_byte_order_mark_are_read),
         cmocka_unit_test(a_cut_or_changed_file_never_breaks_the_reader),
         cmocka_unit_test(a_file_that_is_not_text_is_refused_where_it_goes_wrong),
