@@ -43,7 +43,7 @@ struct notify {
     struct thread *thread;
     /* owned by the loop */
     struct http_client *client;
-    char *url; /* of the receiver; NULL: none */
+    char *url;                   /* of the receiver; NULL: none */
     struct delivery_item *items; /* by id */
     size_t n_items, cap_items, n_gone;
     int64_t last_id;

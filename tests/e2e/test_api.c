@@ -18,6 +18,15 @@ static bool both_are_known(void *ctx)
     return known;
 }
 
+static bool the_alert_fires(void *ctx)
+{
+    (void)ctx;
+    char *text = e2e_get(collector, "/api/v1/alerts", 200);
+    bool fires = strstr(text, "\"firing\"") != NULL;
+    free(text);
+    return fires;
+}
+
 static void start_all(void)
 {
     char yaml[1024];
@@ -36,6 +45,7 @@ static void start_all(void)
              (unsigned)e2e_port(shop), e2e_url(collector));
     agent = e2e_start("crest-agent", E2E_ARGS("--data", e2e_path("agent"), "--config", e2e_write("p.yml", yaml)));
     e2e_wait(10000, both_are_known, NULL);
+    e2e_wait(10000, the_alert_fires, NULL);
 }
 
 static void stop_all(void)
