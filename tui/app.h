@@ -79,7 +79,7 @@ struct explore {
 /* ---- the event's curves (plan.h) ---- */
 struct curves {
     char event[256]; /* whose they are */
-    int64_t starts_ms, asked_mono_ms;
+    int64_t starts_ms, ends_ms, asked_mono_ms;
     json_t *markets; /* NULL: not known */
 };
 

@@ -77,6 +77,7 @@ void plan_take(struct app *app, const json_t *data)
     json_decref(c->markets);
     c->markets = json_incref(markets);
     c->starts_ms = row_time(data, "starts");
+    c->ends_ms = row_time(data, "ends");
 }
 
 static double curve_at(const struct curves *c, const json_t *market, const struct plan_line *line, int64_t t_ms)
@@ -120,6 +121,17 @@ size_t plan_window(const struct app *app, const struct plan_line *line, int64_t 
         known += isnan(out[i]) ? 0 : 1;
     }
     return known;
+}
+
+int64_t plan_edge_ms(const struct app *app, int64_t to_ms, unsigned seconds)
+{
+    const struct curves *c = &app->curves;
+    int64_t half_ms = (int64_t)seconds * 500, ahead_ms = c->starts_ms + half_ms;
+    if (!c->markets || app->shown_ms || c->starts_ms - to_ms > half_ms || ahead_ms <= to_ms)
+        return to_ms;
+    if (c->ends_ms < ahead_ms)
+        ahead_ms = c->ends_ms;
+    return ahead_ms > to_ms ? ahead_ms : to_ms;
 }
 
 double plan_sum(const struct app *app, const char *object, const char *part)

@@ -24,6 +24,9 @@ void plan_take(struct app *app, const json_t *data);
 /* As history_window: a value per column, NAN where nothing is known; returns how many are. */
 size_t plan_window(const struct app *app, const struct plan_line *line, int64_t to_ms, unsigned seconds, size_t columns,
                    double *out);
+/* Where graphs with a plan end: at to_ms (now), or ahead of it while doors are about to open or have just opened, so that the plan and the
+ * last event are seen from the first second. */
+int64_t plan_edge_ms(const struct app *app, int64_t to_ms, unsigned seconds);
 /* Orders over all markets: `part` of each market's `object` ("total", "on_pace_for"). NAN: not known; on_pace_for is not known
  * as long as it is not said of each market that has a plan. */
 double plan_sum(const struct app *app, const char *object, const char *part);

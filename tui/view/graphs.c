@@ -57,7 +57,11 @@ static int draw_beside(const struct app *app, struct cells *c, int x, int y, int
     char text[WORDS_MAX];
     double v = NAN;
     struct plan_line line = {g->figure, which, g->currency};
-    if (plan_window(app, &line, app_shown_ms(app), 1, 1, &v) == 0)
+    int64_t at_ms = app_shown_ms(app), starts_ms = app->curves.starts_ms;
+    bool known = plan_window(app, &line, at_ms, 1, 1, &v) > 0;
+    if (!known && app->curves.markets && starts_ms > at_ms) /* before doors open: what they open with */
+        known = plan_window(app, &line, starts_ms, 1, 1, &v) > 0;
+    if (!known)
         return 0;
     int w = (int)strlen(which) + 1 + cells_text_width(words_signal(text, g->signal, v));
     return w > columns ? 0 : cells_printf(c, x, y, columns, style, "%s %s", which, text) + 1;
@@ -79,8 +83,8 @@ void view_graph(struct app *app, struct cells *c, struct box box, const struct g
     if (!v)
         return;
     unsigned seconds = window_s(app);
-    int64_t to_ms = app_edge_ms(app), end_ms = history_end_ms(to_ms, seconds, n),
-            span_ms = (int64_t)seconds * 1000 / (int64_t)n * (int64_t)n;
+    int64_t to_ms = g->figure ? plan_edge_ms(app, app_edge_ms(app), seconds) : app_edge_ms(app),
+            end_ms = history_end_ms(to_ms, seconds, n), span_ms = (int64_t)seconds * 1000 / (int64_t)n * (int64_t)n;
     known = values_of(app, g, to_ms, seconds, n, v);
     values_of(app, g, app_shown_ms(app), 1, 1, &now);
     double top = graph_top(v, n, 0);

@@ -98,6 +98,26 @@ static void curves_are_asked_for_and_added_up_over_markets(void **state)
     app_free(app);
 }
 
+static void graphs_reach_ahead_while_doors_are_about_to_open(void **state)
+{
+    (void)state;
+    struct wire w = {0};
+    struct app *app = open_app(&w);
+    frame(app, T0 - 10000, 0);
+    assert_int_equal(plan_edge_ms(app, T0 - 10000, 300), T0 - 10000); /* nothing to show ahead yet */
+    app_answer(
+        app, REQUEST_EVENT, w.tag, 200,
+        SPAN("{\"status\":\"success\",\"data\":{\"name\":\"a sale\",\"starts\":1795802400000,\"ends\":1795802520000,"
+             "\"markets\":{\"de\":{\"currency\":\"EUR\",\"plan\":{\"first_minute\":0,\"orders\":[41,42]}}}}}"),
+        "");
+    assert_int_equal(plan_edge_ms(app, T0 - 10000, 300), T0 + 120000); /* its end */
+    assert_int_equal(plan_edge_ms(app, T0 - 10000, 100), T0 + 50000);  /* doors open in the middle */
+    assert_int_equal(plan_edge_ms(app, T0 + 20000, 100), T0 + 50000);
+    assert_int_equal(plan_edge_ms(app, T0 + 70000, 100), T0 + 70000);
+    assert_int_equal(plan_edge_ms(app, T0 - 51000, 100), T0 - 51000);
+    app_free(app);
+}
+
 static void without_an_answer_the_stream_s_own_values_stand(void **state)
 {
     (void)state;
@@ -195,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curves_are_asked_for_and_added_up_over_markets),
         cmocka_unit_test(a_market_of_several_channels_is_compared_as_a_whole),
+        cmocka_unit_test(graphs_reach_ahead_while_doors_are_about_to_open),
         cmocka_unit_test(without_an_answer_the_stream_s_own_values_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
