@@ -15,7 +15,6 @@
 #include "lib/base/clock.h"
 
 #define FAN_IN 4u               /* alike extents that become one; more, when there are */
-#define DAY_OVER_MS 3600000     /* after midnight UTC: what comes later than this is rare */
 #define SWAP_BYTES (256u << 10) /* of new extents in a transaction: commits of samples wait for it */
 #define SWAP_GROUPS 64u
 #define NICE 10

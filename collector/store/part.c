@@ -21,17 +21,11 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
-#define DAY_OVER_MS 3600000 /* after midnight UTC: what comes later is rare */
-#define DAYS_MAX 4096       /* looked at in one round */
-#define LATE_SHARE 10       /* a day's file is written anew when a tenth more has come */
+#define DAYS_MAX 4096 /* looked at in one round */
+#define LATE_SHARE 10 /* a day's file is written anew when a tenth more has come */
 #define PAGE_BYTES 8192
 #define DELETE_AT_ONCE 32 /* rows per transaction: commits of samples wait for it */
 #define PREFIX "day-"
-
-static const char *const PART_SQL[STORE_STATEMENTS] = {
-    [SQL_EXT_PUT] = "INSERT INTO ext(id, grp, min_ms, max_ms, bytes, level, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",
-};
 
 static int path_of(const struct store *s, const char *name, char path[PART_PATH_MAX])
 {
@@ -135,7 +129,7 @@ static int load_part(struct store *s, struct part *part)
     char path[PART_PATH_MAX], why[256] = "";
     struct db *db = NULL;
     const struct db_options options = {.read_only = true,
-                                       .sql = PART_SQL,
+                                       .sql = STORE_SQL,
                                        .sql_count = STORE_STATEMENTS,
                                        .migrations = PART_MIGRATIONS,
                                        .application_id = PART_APPLICATION_ID};
@@ -332,7 +326,7 @@ static int write_file(struct store *s, struct move *m, const char *path)
     const struct db_options options = {.bulk = true,
                                        .sync = DB_SYNC_FULL,
                                        .page_bytes = PAGE_BYTES,
-                                       .sql = PART_SQL,
+                                       .sql = STORE_SQL,
                                        .sql_count = STORE_STATEMENTS,
                                        .migrations = PART_MIGRATIONS,
                                        .application_id = PART_APPLICATION_ID};
