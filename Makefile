@@ -191,7 +191,7 @@ test-build: $(BINARIES) $(DEMO) $(RUN) $(UNIT_BINARIES) $(E2E_BINARIES) $(FUZZ_B
 # Browser tests are for the release build: what they drive is the page, and the programs are sanitized in the others.
 test-run: # what test-build built; no unit test of a sibling program is left out
 	@$(if $(SLOW),,command -v node >/dev/null || echo "Browser tests are left out: node is missing" >&2)
-	@$(run_tests) $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(if $(SLOW),,$(if $(shell command -v node),$(BROWSER_TESTS)))
+	@$(run_tests) --second-chances 2 $(UNIT_BINARIES) $(FUZZ_BINARIES) $(E2E_BINARIES) $(if $(SLOW),,$(if $(shell command -v node),$(BROWSER_TESTS)))
 test-deps: deps ## install the peers that tests compare with; none of them is started
 	@./packages.sh test
 	@./packages.sh --optional peer
@@ -221,6 +221,7 @@ bench-store: $(STORE_BENCHES:%=$(OUT)/tests/bench/%) $(BINARIES) ## the store be
 # Long ones, not part of make test. ROUNDS, QUIET_SECONDS, SPIKE_SECONDS and LOAD_SECONDS change how long.
 .PHONY: torture quiet tsan-collector
 TORTURES := $(OUT)/tests/unit/collector/store/test_store_cut $(OUT)/tests/unit/collector/store/test_store_fault
+torture: export CREST_SEED ?= random
 torture: $(TORTURES) ## every power cut, failing write and failing allocation of the store's run; then kill -9 the collector ROUNDS (500) times under ingest
 	@for t in $(TORTURES); do CREST_TORTURE=1 $$t || exit 1; done
 	@$(MAKE) --no-print-directory bench-torture

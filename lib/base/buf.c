@@ -36,6 +36,15 @@ void buf_consume(struct buf *b, size_t n)
     memmove(b->data, b->data + n, b->len + 1);
 }
 
+void buf_truncate(struct buf *b, size_t len)
+{
+    assert(len <= b->len);
+    if (len == b->len)
+        return;
+    b->len = len;
+    b->data[len] = '\0';
+}
+
 char *buf_reserve(struct buf *b, size_t n)
 {
     if (UNLIKELY(b->error))

@@ -30,6 +30,8 @@ void buf_done(struct buf *b);
 void buf_clear(struct buf *b);
 /* Drop the first n bytes (n <= len), e.g. what was consumed. */
 void buf_consume(struct buf *b, size_t n);
+/* Keep the first len bytes (len <= the buffer's). */
+void buf_truncate(struct buf *b, size_t len);
 /* Make room for n more bytes and return where to write them (then buf_grew), NULL on error. */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n);

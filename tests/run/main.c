@@ -1,5 +1,6 @@
 /* run: the one test runner. Unit and fuzz-corpus programs run a few at a time, then everything else likewise, then what needs the
- * machine for itself; each has a time-out and a folder of its own in TMPDIR, and must leave no process behind. The last line of its output is
+ * machine for itself; each has a time-out and a folder of its own in TMPDIR, and must leave no process behind. With --second-chances some end-to-end
+ * programs that failed run again, alone, and are named as unsteady when they pass then. The last line of its output is
  *
  *     N passed, N failed, N skipped
  *
@@ -45,6 +46,13 @@ static const struct option_def OPTIONS[] = {
      .min = 1,
      .max = 3.6e6,
      .help = "for each other program"},
+    {.name = "second-chances",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "0",
+     .min = 0,
+     .max = 16,
+     .help = "end-to-end programs that may fail once"},
     {.name = "bin",
      .type = OPT_TEXT,
      .arg = "DIR",
@@ -81,7 +89,9 @@ struct runner {
     struct skip_rule *skips;
     size_t skip_n;
     size_t passed, failed, skipped;
-    struct buf failures, skip_list; /* the lists at the end */
+    struct buf failures, skip_list, unsteady; /* the lists at the end */
+    const char *again[16];                    /* failed once */
+    size_t again_n, chances;
     bool verbose;
 };
 
@@ -296,6 +306,26 @@ static int start(struct runner *r, struct job *j, const char *program, unsigned 
                          &(struct process_options){.log_path = j->log, .stdout_path = j->log, .env = env}, &j->process);
 }
 
+/* What a program added to the sums, so that it can be taken back. */
+struct tally {
+    size_t passed, failed, skipped, failures_bytes, skip_list_bytes;
+};
+static struct tally tally(const struct runner *r)
+{
+    return (struct tally){r->passed, r->failed, r->skipped, r->failures.len, r->skip_list.len};
+}
+
+static void give_second_chance(struct runner *r, const struct job *j, const struct tally *before)
+{
+    buf_bytes(&r->unsteady, r->failures.data + before->failures_bytes, r->failures.len - before->failures_bytes);
+    r->passed = before->passed;
+    r->failed = before->failed;
+    r->skipped = before->skipped;
+    buf_truncate(&r->failures, before->failures_bytes);
+    buf_truncate(&r->skip_list, before->skip_list_bytes);
+    r->again[r->again_n++] = j->program;
+}
+
 static void finish(struct runner *r, struct job *j, bool timed_out)
 {
     if (timed_out && strstr(j->program, "tests/unit/") == NULL)
@@ -304,7 +334,7 @@ static void finish(struct runner *r, struct job *j, bool timed_out)
     struct results_end end = {.timed_out = timed_out, .program = j->program};
     if (!timed_out)
         end.status = process_status(j->process);
-    size_t failed = r->failed;
+    struct tally before = tally(r);
     process_free(j->process);
     j->process = NULL;
     char *log = NULL;
@@ -316,8 +346,10 @@ static void finish(struct runner *r, struct job *j, bool timed_out)
         results_parse(is_script(j->program) ? RESULTS_TAP : RESULTS_CMOCKA, span_of(log, n), &end, on_test, &p);
     free(log);
     collect_orphans(&p, j);
-    printf("%-6s %s (%zu tests, %.1f s)\n", r->failed == failed ? "ok" : "FAILED", j->program, p.tests,
+    printf("%-6s %s (%zu tests, %.1f s)\n", r->failed == before.failed ? "ok" : "FAILED", j->program, p.tests,
            (double)(mono_us() - j->started_us) / 1e6);
+    if (r->failed > before.failed && r->again_n < r->chances && !is_unit(j->program))
+        give_second_chance(r, j, &before);
     e = dir_remove(j->folder);
     (void)e; /* our own folder goes as a whole at the end */
 }
@@ -392,6 +424,8 @@ static void run_all(struct runner *r)
     run_programs(r, unit, unit_n, jobs, &number);
     run_programs(r, other, other_n, jobs, &number);
     run_programs(r, alone, alone_n, 1, &number);
+    r->chances = 0;
+    run_programs(r, r->again, r->again_n, 1, &number);
 }
 
 static void print_summary(const struct runner *r)
@@ -402,6 +436,8 @@ static void print_summary(const struct runner *r)
         printf("skipped:\n%s", r->skip_list.data);
     if (r->failures.len)
         printf("failed:\n%s", r->failures.data);
+    if (r->unsteady.len)
+        printf("failed at first and had to run again:\n%s", r->unsteady.data);
     const char *path = options_text(r->options, "summary");
     if (path && file_write(path, last, (size_t)n) < 0)
         fprintf(stderr, "run: cannot write %s\n", path);
@@ -416,9 +452,11 @@ int main(int argc, char **argv)
         return code;
     daemon_init("run");
     setvbuf(stdout, NULL, _IOLBF, 0);
-    struct runner r = {.options = o, .verbose = options_flag(o, "verbose")};
+    struct runner r = {
+        .options = o, .verbose = options_flag(o, "verbose"), .chances = (size_t)options_count(o, "second-chances")};
     buf_init(&r.failures, 1u << 20);
     buf_init(&r.skip_list, 1u << 20);
+    buf_init(&r.unsteady, 1u << 20);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     code = EXIT_FAILED;
     int e = dir_make_temp("crest", &r.temp);
@@ -436,6 +474,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "run: %s could not be removed\n", r.temp);
     buf_done(&r.failures);
     buf_done(&r.skip_list);
+    buf_done(&r.unsteady);
     free(r.skips);
     free(r.skip_text);
     free(r.temp);

@@ -82,10 +82,12 @@ void check_errno_at(int actual, int expected, const char *what, const char *file
 
 struct check_random check_random_new(const char *test)
 {
-    uint64_t seed = (uint64_t)mono_ns() & UINT32_MAX;
+    uint64_t seed = 1;
     const char *given = getenv("CREST_SEED");
-    if (given && parse_u64(given, UINT64_MAX, &seed) < 0)
-        check_failed("CREST_SEED=%s is not a number", given);
+    if (given && strcmp(given, "random") == 0)
+        seed = (uint64_t)mono_ns() & UINT32_MAX;
+    else if (given && parse_u64(given, UINT64_MAX, &seed) < 0)
+        check_failed("CREST_SEED=%s is neither a number nor random", given);
     print_message("%s: CREST_SEED=%llu\n", test, (unsigned long long)seed);
     return (struct check_random){seed};
 }

@@ -36,7 +36,8 @@ void check_errno_at(int actual, int expected, const char *what, const char *file
 NORETURN void check_fail(const char *file, int line, const char *format, ...) PRINTF_LIKE(3, 4);
 #define check_failed(...) check_fail(__FILE__, __LINE__, __VA_ARGS__)
 
-/* Random operations with a seed that the first use prints; CREST_SEED=N repeats a run. */
+/* Random operations. The seed is 1, so that a test says the same of the same code each time; CREST_SEED=random takes another one (the long
+ * targets do), CREST_SEED=N repeats a run with the seed that it printed. */
 struct check_random {
     uint64_t state;
 };

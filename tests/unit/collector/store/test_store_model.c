@@ -362,7 +362,7 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     look_at_all(m);
     assert_true(m->kept > ops);
     assert_true(m->refused > 0);
-    assert_true(m->deleted > 0);
+    assert_true(m->deleted > 0 || ops < 1000); /* one step in seventy or so */
     assert_true((m->merged && m->moved && m->purged) || in_memory || ops < 6000);
     close_snapshots(m);
     twin_done(&m->twin);

@@ -73,6 +73,9 @@ static void buf_reserve_hands_out_room_that_buf_grew_commits(void **state)
     buf_consume(&b, 0);
     buf_str(&b, "hello");
     buf_consume(&b, 2);
+    buf_truncate(&b, b.len);
+    buf_str(&b, " and more");
+    buf_truncate(&b, 3);
     check_span(buf_view(&b), "llo");
     assert_string_equal(b.data, "llo");
     buf_consume(&b, 3);

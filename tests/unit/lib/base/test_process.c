@@ -200,7 +200,7 @@ static void only_a_child_with_the_terminal_shares_our_group_and_output(void **st
 {
     (void)state;
     const char *argv[] = {"/bin/sh", "-c", "echo on our stdout", NULL};
-    struct process *p = NULL, *other = start_shell("sleep 60", NULL);
+    struct process *p = NULL, *other = start_shell("exec sleep 60", NULL);
     assert_int_equal(getpgid(process_pid(other)), process_pid(other));
     process_free(other);
     check_capture_start(STDOUT_FILENO);

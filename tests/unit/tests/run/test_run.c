@@ -12,7 +12,7 @@
 #define OK "echo '[       OK ] t'; "
 #define END "echo '[==========] 1 test(s) run.'; "
 
-static char *run(const char *script, const char *skips, int *ret_status)
+static char *run_with(const char *script, const char *skips, const char *chances, int *ret_status)
 {
     char program[1024], timeout[64], skip_file[1024], runner[1024], text[2048];
     snprintf(program, sizeof program, "%s", e2e_path("program"));
@@ -23,10 +23,15 @@ static char *run(const char *script, const char *skips, int *ret_status)
     const char *bin = getenv("CREST_BIN");
     snprintf(runner, sizeof runner, "%s/tests/run/run", bin && *bin ? bin : "build/release");
     snprintf(timeout, sizeof timeout, "--timeout=%s", check_slowness() > 1 ? "4s" : "1s");
-    const char *argv[] = {runner, timeout, "--skips", skip_file, program, NULL};
+    const char *argv[] = {runner, timeout, "--skips", skip_file, "--second-chances", chances, program, NULL};
     char *out = NULL;
     check_ok(process_run(argv, NULL, 60000, 1u << 20, &out, ret_status));
     return out;
+}
+
+static char *run(const char *script, const char *skips, int *ret_status)
+{
+    return run_with(script, skips, "0", ret_status);
 }
 
 static const char *last_line(char *out)
@@ -89,10 +94,31 @@ static void programs_run_in_a_folder_of_their_own_that_is_gone_afterwards(void *
     free(noted);
 }
 
+static void a_second_chance_is_used_once_and_told(void **state)
+{
+    (void)state;
+    int status = -1;
+    char script[1024];
+    snprintf(script, sizeof script,
+             BEGIN "if [ -e %s ]; then " OK END "exit 0; fi; touch %s; echo '[  FAILED  ] t'; " END "exit 1",
+             e2e_path("noted"), e2e_path("noted"));
+    char *out = run_with(script, "", "1", &status);
+    assert_int_equal(status, 0);
+    check_contains(out, "FAILED t");
+    check_contains(out, "failed at first and had to run again:\n  t (");
+    assert_string_equal(last_line(out), "1 passed, 0 failed, 0 skipped");
+    free(out);
+    out = run_with(BEGIN "echo '[  FAILED  ] t'; " END "exit 1", "", "1", &status);
+    assert_int_equal(status, 1);
+    assert_string_equal(last_line(out), "0 passed, 1 failed, 0 skipped");
+    free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_last_line_counts_every_kind_of_failure, e2e_teardown),
+        cmocka_unit_test_teardown(a_second_chance_is_used_once_and_told, e2e_teardown),
         cmocka_unit_test_teardown(programs_run_in_a_folder_of_their_own_that_is_gone_afterwards, e2e_teardown),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);
