@@ -6,7 +6,6 @@
 
 const HIDDEN_MS = 30_000;      /* a tab nobody sees gives its connection back (browsers have 6 per host) */
 const GAP_FILL_MS = [1500, 8000, 30_000, 120_000]; /* after a lost connection: at once, and as the agents' spools follow */
-const KIOSK_SECONDS = 15;
 
 let view = null, openPath = '', opening = 0, drawing = false;
 
@@ -20,6 +19,7 @@ const shell = makeShell({
     help: () => keys.toggleHelp(),
 });
 const note = makeNote();
+const kiosk = makeKiosk(shell);
 const keys = makeKeys([
     ...VIEWS.map((entry, i) => ({key: String(i + 1), words: entry.name, run: () => goTo(entry.path)})),
     {key: 'p', words: 'Pause and resume', run: () => setPaused(!shell.paused)},
@@ -30,7 +30,7 @@ const keys = makeKeys([
     {key: '[', words: 'Shorter range', run: () => stepRange(-1)},
     {key: ']', words: 'Longer range', run: () => stepRange(1)},
     {key: 't', words: 'Light, dark, high contrast', run: nextTheme},
-    {key: 'k', words: 'Kiosk: one screen, views take turns', run: () => place.set({kiosk: place.get('kiosk') === null ? KIOSK_SECONDS : null})},
+    {key: 'k', words: 'Kiosk: one screen, views take turns', run: () => kiosk.toggle()},
     {key: '?', words: 'This list', run: () => keys.toggleHelp()},
 ]);
 
@@ -87,7 +87,7 @@ async function openView() {
     setAttribute(shell.main, 'data-view', wanted.module);
     view = module.open(shell.main);
     view.update();
-    fitKiosk();
+    kiosk.fit();
 }
 function reopen() {
     openPath = '';
@@ -103,45 +103,6 @@ function draw() {
         if (!shell.paused)
             view?.update();
     });
-}
-
-/* ---- kiosk: fits one screen, views take turns, the screen stays awake ---- */
-let turnAt = 0, wake = null;
-function kioskTurn() {
-    if (place.get('kiosk') === null) {
-        turnAt = 0;
-        wake?.release?.();
-        wake = null;
-        return;
-    }
-    if (!wake && navigator.wakeLock && document.visibilityState === 'visible') {
-        wake = {};
-        navigator.wakeLock.request('screen').then((lock) => (wake = lock), () => {});
-    }
-    const every = Math.max(5, Number(place.get('kiosk')) || KIOSK_SECONDS) * 1000;
-    const rounds = VIEWS.filter((entry) => entry.path !== '/explore' && (entry.path !== '/alerts' || firing().length > 0));
-    const next = rounds[(rounds.findIndex((entry) => entry.path === viewOf(place.path).path) + 1) % rounds.length];
-    turnAt ||= performance.now() + every;
-    if (performance.now() >= turnAt && !shell.paused) {
-        turnAt = performance.now() + every;
-        const url = new URL(place.href(next.path), location.href);
-        place.go(url.pathname, url.searchParams, true);
-    }
-    shell.nextView = `next: ${next.name} in ${Math.max(0, Math.ceil((turnAt - performance.now()) / 1000))} s`;
-    fitKiosk();
-}
-function fitKiosk() {
-    const main = shell.main;
-    const scale = Number(main.style.zoom) || 1;
-    if (place.get('kiosk') === null) {
-        if (main.style.zoom)
-            main.style.zoom = '';
-        return;
-    }
-    const content = main.scrollHeight * scale, room = main.clientHeight * scale;
-    const fit = Math.max(0.35, Math.min(1, (scale * room) / content));
-    if (Math.abs(fit - scale) > 0.02)
-        main.style.zoom = fit.toFixed(2);
 }
 
 /* ---- start ---- */
@@ -191,7 +152,7 @@ document.addEventListener('visibilitychange', () => {
 });
 setInterval(() => {
     shell.tick();
-    kioskTurn();
+    kiosk.turn();
     if (!shell.paused)
         view?.tick?.();
 }, 1000);

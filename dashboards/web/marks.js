@@ -87,7 +87,7 @@ function drawMarks(u, marks, ink, scale) {
     const worded = width >= MARK_WIDTH * scale && height >= MARK_HEIGHT * scale;
     let free = left + width;
     ctx.save();
-    ctx.font = `${11 * scale}px system-ui, sans-serif`;
+    ctx.font = `${12 * scale}px system-ui, sans-serif`;
     ctx.textAlign = 'left';
     ctx.textBaseline = 'middle';
     ctx.lineWidth = scale;

@@ -62,7 +62,7 @@ export function makeShell(actions) {
             h('button', {type: 'button', onclick: actions.help, 'aria-label': 'Keys and help', title: 'Key ?'}, '?')));
     document.body.append(skip, alarm.element, header, h('section', {'aria-label': 'Age of the data'}, stale), main, kioskBar);
 
-    const shell = {main, nextView: '', showRange: true, paused: false};
+    const shell = {main, nextView: '', leftOut: 0, showRange: true, paused: false};
     shell.update = () => {
         const here = viewOf(place.path);
         for (const [path, link] of links) {
@@ -109,10 +109,10 @@ export function makeShell(actions) {
         alarm.update();
         const kiosk = place.get('kiosk') !== null;
         show(kioskBar, kiosk);
-        document.body.classList.toggle('kiosk', kiosk);
+        document.documentElement.classList.toggle('kiosk', kiosk);
         if (kiosk) {
             setText(kioskBar.children[0], viewOf(place.path).name);
-            setText(kioskBar.children[1], shell.nextView);
+            setText(kioskBar.children[1], (shell.leftOut ? `${shell.leftOut} more ${shell.leftOut === 1 ? 'row' : 'rows'} · ` : '') + shell.nextView);
             setText(kioskBar.children[2], fresh.state === 'live' ? `${clock(store.now())} · live` : fresh.state === 'none' ? 'connecting' : fresh.state === 'empty' ? 'no data yet'
                 : `data is ${old} old`);
             setAttribute(kioskBar, 'data-fresh', fresh.state);

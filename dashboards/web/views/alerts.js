@@ -22,7 +22,7 @@ export function open(main) {
 
     function make(alert) {
         return h('li', {class: 'alert'}, h('div', {class: 'alert-head'}, stateMark('crit'), h('h2', {}), h('span', {class: 'alert-age'})),
-            h('p', {class: 'alert-detail'}), h('dl', {class: 'labels'}, Object.entries(alert.labels ?? {}).sort().map(([name, value]) =>
+            h('p', {class: 'alert-detail'}), h('dl', {class: 'labels', 'data-drop': 1}, Object.entries(alert.labels ?? {}).sort().map(([name, value]) =>
                 h('div', {}, h('dt', {}, name), h('dd', {}, h('bdi', {}, value))))),
             h('p', {class: 'alert-foot'}, h('span', {}), ' ', h('a', {}, 'Open its chart')));
     }

@@ -28,9 +28,9 @@ function markets() {
     return [...found.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-function figure(name) {
+function figure(name, drop = null) {
     const now = h('strong', {class: 'now'}), against = h('span', {class: 'against'});
-    return h('div', {class: 'figure'}, h('span', {class: 'figure-name'}, name), now, against);
+    return h('div', {class: 'figure', 'data-drop': drop}, h('span', {class: 'figure-name'}, name), now, against);
 }
 /* "plan 40 (82 %) · last 35" */
 function setFigure(element, value, plan, last, format) {
@@ -40,7 +40,7 @@ function setFigure(element, value, plan, last, format) {
         parts.push(`plan ${format(plan)}` + (plan > 0 && Number.isFinite(value) ? ` (${ratio(value / plan)})` : ''));
     if (Number.isFinite(last))
         parts.push(`last ${format(last)}`);
-    setText(element.children[2], parts.join(' · '));
+    setText(element.children[2], parts.map((part) => part.replaceAll(' ', '\u00a0')).join(' · ')); /* breaks between the two, not within one */
     const behind = plan > 0 && Number.isFinite(value) ? value / plan : 1;
     setAttribute(element, 'data-state', behind < 0.5 ? 'crit' : behind < 0.8 ? 'warn' : 'ok');
 }
@@ -61,14 +61,14 @@ export function open(main) {
     const total = figure('Orders per minute, all markets');
     total.classList.add('total');
     const noMarkets = h('p', {class: 'empty'}, 'No orders yet: no series commerce:orders_per_minute has a sample.');
-    const charts = h('div', {class: 'charts'});
+    const charts = h('div', {class: 'charts', 'data-drop': 5}); /* in the kiosk; with the chart of all markets above it earlier */
     const strip = h('ul', {class: 'strip', 'aria-label': 'Services by trouble'});
     const more = h('p', {class: 'quiet'});
     const alerts = h('ul', {class: 'plain-list'}), quiet = h('p', {class: 'empty'}, '● No alert is firing.');
     const notes = h('ul', {class: 'plain-list notes'}), noNotes = h('p', {class: 'empty'}, 'Nothing was noted yet.');
     main.append(h('div', {class: 'event-head'}, h('div', {}, title, phase), countdown, total), cards, noMarkets,
         h('section', {'aria-labelledby': 'strip-title'}, h('h2', {id: 'strip-title'}, 'Services'), strip, more), charts,
-        h('div', {class: 'columns'},
+        h('div', {class: 'columns', 'data-drop': 1},
             h('section', {'aria-labelledby': 'alerts-title'}, h('h2', {id: 'alerts-title'}, 'Alerts'), alerts, quiet),
             h('section', {'aria-labelledby': 'notes-title'}, h('h2', {id: 'notes-title'}, 'What happened'), notes, noNotes)));
 
@@ -93,7 +93,7 @@ export function open(main) {
         return sums;
     }
     /* The sum of all markets against plan and last event comes first; with one market it is that market's own chart. */
-    const totalBox = h('div', {class: 'charts one flat', hidden: true});
+    const totalBox = h('div', {class: 'charts one flat', 'data-drop': 5, hidden: true});
     charts.before(totalBox);
     let sumChart = null;
     function followTotal() {
@@ -109,6 +109,7 @@ export function open(main) {
             });
         }
         show(totalBox, sumChart !== null);
+        setAttribute(charts, 'data-drop', sumChart ? 2 : 5);
     }
     const orders = makeChart(charts, {
         title: 'Orders per minute by market', format: number,
@@ -139,7 +140,7 @@ export function open(main) {
         setFigure(total, sums.now, sums.plan, sums.last, number);
         show(noMarkets, list.length === 0);
         patchList(cards, list, (one) => one.key, (one) => h('li', {class: 'card'}, h('h2', {}, h('bdi', {}, one.market), ' ', h('small', {}, one.currency)),
-            figure('Orders/min'), figure('Revenue/min'), figure('Orders so far'), figure('Revenue so far'), h('p', {class: 'pace'})), (card, one) => {
+            figure('Orders/min'), figure('Revenue/min'), figure('Orders so far', 4), figure('Revenue so far', 4), h('p', {class: 'pace', 'data-drop': 3})), (card, one) => {
             setFigure(card.children[1], one.orders_per_minute, one.event?.orders?.plan, one.event?.orders?.last, number);
             setFigure(card.children[2], one.revenue_per_minute, one.event?.revenue?.plan, one.event?.revenue?.last, (x) => money(x, one.currency));
             const sofar = one.event?.total;
@@ -160,7 +161,7 @@ export function open(main) {
             chart?.update();
 
         const services = store.rows('services').sort((a, b) => (b.trouble ?? 0) - (a.trouble ?? 0));
-        patchList(strip, services.slice(0, STRIP_MAX), (row) => row.service, () => h('li', {}, h('a', {}, stateMark('unknown'), ' ', h('bdi', {}), h('span', {class: 'why'}))),
+        patchList(strip, services.slice(0, STRIP_MAX), (row) => row.service, () => h('li', {}, h('a', {}, stateMark('unknown'), ' ', h('bdi', {}), h('span', {class: 'why', 'data-drop': 4}))),
             (li, row) => {
                 const link = li.firstChild;
                 setAttribute(link, 'href', place.href('/services', {service: row.service}));

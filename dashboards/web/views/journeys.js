@@ -26,7 +26,7 @@ export function open(main) {
         const table = h('table', {class: 'funnel'}, h('caption', {class: 'reader-only'}, `Steps of ${service}`),
             h('thead', {}, h('tr', {}, ['Step', 'Operations/s', 'p95', 'Technical failures', 'Business failures'].map((name, i) =>
                 h('th', {scope: 'col', class: i ? 'num' : ''}, name)))), steps);
-        const grid = h('div', {class: 'charts'});
+        const grid = h('div', {class: 'charts', 'data-drop': 2});
         list.append(h('section', {'aria-label': service}, h('h2', {}, h('bdi', {}, service)), h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': `Steps of ${service}`}, table), grid));
         const rows = () => store.rows('steps').filter((row) => row.service === service).sort((a, b) => a.index - b.index);
         const quoted = JSON.stringify(service);

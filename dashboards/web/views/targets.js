@@ -13,7 +13,7 @@ export function open(main) {
         oninput: () => place.set({filter: filter.value}, {replace: true})});
     const targets = h('tbody', {}), noTargets = h('p', {class: 'empty'});
     const coverage = h('tbody', {}), noCoverage = h('p', {class: 'empty'}, 'No service is known yet.');
-    const cures = h('ul', {class: 'cures'}), cureBox = h('section', {'aria-label': 'Cures'}, h('h3', {}, 'What cures a blind signal'), cures);
+    const cures = h('ul', {class: 'cures'}), cureBox = h('section', {'aria-label': 'Cures', 'data-drop': 1}, h('h3', {}, 'What cures a blind signal'), cures);
     main.append(h('div', {class: 'view-head'}, h('h1', {}, 'Targets and coverage'), filter),
         h('section', {'aria-labelledby': 'targets-title'}, h('h2', {id: 'targets-title'}, 'Targets'),
             h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Targets'}, h('table', {class: 'targets'}, h('caption', {class: 'reader-only'}, 'Targets, the ones in trouble first'),
