@@ -60,7 +60,11 @@ void on_write(struct httpd_request *r, void *ctx)
     }
     p->request = r;
     p->room = room;
-    int e = remote_write_decode(protocol, httpd_body(r), &request, &p->report);
+    struct store_lookup lookup;
+    store_lookup_begin(&lookup, room->store);
+    int e = remote_write_decode_known(protocol, httpd_body(r), &(struct remote_write_known){store_lookup_find, &lookup},
+                                      &request, &p->report);
+    store_lookup_end(&lookup);
     if (e < 0) {
         atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
         if (e == -EOPNOTSUPP)

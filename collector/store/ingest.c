@@ -13,8 +13,8 @@ static const char *const REFUSAL_TEXT[STORE_REFUSED_REASONS] = {
     [STORE_REFUSED_UNSUPPORTED] = "native histograms and exemplars are not stored yet",
 };
 
-static void refuse(struct job *job, const struct write_series *ws, enum store_refusal reason, uint64_t n,
-                   const char *detail)
+static void refuse(const struct store *s, struct job *job, const struct write_series *ws, enum store_refusal reason,
+                   uint64_t n, const char *detail)
 {
     struct store_written *w = &job->written;
     w->refused[reason] += n;
@@ -22,28 +22,14 @@ static void refuse(struct job *job, const struct write_series *ws, enum store_re
         return;
     struct buf text;
     buf_init(&text, 4096); /* a long label set does not fit, which is fine: the start of it is told then */
-    labels_format(&text, &ws->labels);
+    struct label pairs[LABELS_MAX];
+    struct labels labels = ws->labels;
+    if (ws->known)
+        labels = series_labels(&s->index, series_index_at(&s->index, ws->known - 1), pairs);
+    labels_format(&text, &labels);
     (void)snprintf(w->why, sizeof w->why, "%s%s%s: %s", REFUSAL_TEXT[reason], detail ? ": " : "", detail ? detail : "",
                    text.data ? text.data : "");
     buf_done(&text);
-}
-
-/* Senders repeat their series in the same order, and ids were given in it: the next is likely the neighbour. Its labels are compared in
- * full; what is saved is the hash and two visits to far memory. */
-static bool is_neighbour(const struct store *s, struct span key)
-{
-    uint32_t id = s->last_series + 1;
-    if (!s->in_order || id >= s->index.n)
-        return false;
-    const struct series *series = series_index_at(&s->index, id);
-    return series && series_key_names(key, &s->index.symbols, series->pairs, series->n_pairs);
-}
-
-static int found(struct store *s, uint32_t id, uint32_t *ret_id)
-{
-    s->in_order = id == s->last_series + 1;
-    s->last_series = *ret_id = id;
-    return 0;
 }
 
 /* Tighter limits than labels.h's, when the configuration has some. */
@@ -65,14 +51,12 @@ static int resolve(struct store *s, const struct write_series *ws, uint32_t *ret
 {
     struct series_index *ix = &s->index;
     uint64_t hash = 0;
-    uint32_t id;
-    if (LIKELY(ws->key.len)) {
-        if (is_neighbour(s, ws->key))
-            return found(s, s->last_series + 1, ret_id);
-        hash = series_index_hash(ix, ws->key);
-        if (LIKELY(series_index_find(ix, ws->key, hash, &id)))
-            return found(s, id, ret_id);
+    if (LIKELY(ws->known)) {
+        *ret_id = ws->known - 1;
+        return 0;
     }
+    if (ws->key.len && series_index_find_next(ix, &s->walk, ws->key, &hash, ret_id))
+        return 0;
     buf_clear(&s->key);
     series_key_build(&s->key, &ws->labels);
     struct span key = buf_view(&s->key);
@@ -120,7 +104,7 @@ static int accept(struct store *s, struct job *job, const struct write_series *w
             job->written.samples++;
             store_count(s, COUNT_DUPLICATES, 1);
         } else {
-            refuse(job, ws, STORE_REFUSED_DUPLICATE, 1, NULL);
+            refuse(s, job, ws, STORE_REFUSED_DUPLICATE, 1, NULL);
         }
         return 0;
     }
@@ -146,19 +130,19 @@ static int accept(struct store *s, struct job *job, const struct write_series *w
 
 static int ingest_series(struct store *s, struct job *job, const struct write_series *ws, int64_t latest_ms)
 {
-    refuse(job, ws, STORE_REFUSED_UNSUPPORTED, ws->n_histograms + ws->n_exemplars, NULL);
+    refuse(s, job, ws, STORE_REFUSED_UNSUPPORTED, ws->n_histograms + ws->n_exemplars, NULL);
     struct series *series = NULL;
     uint32_t id = 0;
     for (size_t i = 0; i < ws->n_samples; i++) {
         if (ws->samples[i].t_ms > latest_ms) {
-            refuse(job, ws, STORE_REFUSED_FUTURE, 1, NULL);
+            refuse(s, job, ws, STORE_REFUSED_FUTURE, 1, NULL);
             continue;
         }
         if (!series) { /* only now: a series without an acceptable sample is not made */
             const char *detail = NULL;
             int r = resolve(s, ws, &id, &detail);
             if (r > 0)
-                refuse(job, ws, (enum store_refusal)(r - 1), ws->n_samples - i, detail);
+                refuse(s, job, ws, (enum store_refusal)(r - 1), ws->n_samples - i, detail);
             if (r != 0)
                 return r < 0 ? r : 0;
             series = series_index_at(&s->index, id);

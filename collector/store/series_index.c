@@ -67,6 +67,21 @@ bool series_index_find(const struct series_index *ix, struct span key, uint64_t 
     return false;
 }
 
+bool series_index_find_next(const struct series_index *ix, struct series_walk *walk, struct span key,
+                            uint64_t *ret_hash, uint32_t *ret_id)
+{
+    uint32_t id = walk->last + 1;
+    const struct series *next = walk->in_order && id < ix->n ? series_index_at(ix, id) : NULL;
+    if (!next || !series_key_names(key, &ix->symbols, next->pairs, next->n_pairs)) {
+        *ret_hash = series_index_hash(ix, key);
+        if (!series_index_find(ix, key, *ret_hash, &id))
+            return false;
+    }
+    walk->in_order = id == walk->last + 1;
+    walk->last = *ret_id = id;
+    return true;
+}
+
 static void put_slot(struct series_slot *slots, size_t cap, uint64_t hash, uint32_t id)
 {
     size_t i = hash & (cap - 1);
@@ -75,11 +90,10 @@ static void put_slot(struct series_slot *slots, size_t cap, uint64_t hash, uint3
     slots[i] = (struct series_slot){(uint32_t)(hash >> 32), id + 1};
 }
 
-/* The lookup table is the writer's alone: no lock. */
 static int grow_slots(struct series_index *ix)
 {
     size_t cap = ix->cap * 2;
-    struct series_slot *slots = calloc(cap, sizeof *slots);
+    struct series_slot *slots = calloc(cap, sizeof *slots), *old = ix->slots;
     if (!slots)
         return -ENOMEM;
     for (size_t i = 0; i < ix->cap; i++) {
@@ -88,9 +102,11 @@ static int grow_slots(struct series_index *ix)
         uint32_t id = ix->slots[i].id_plus_1 - 1;
         put_slot(slots, cap, series_index_at(ix, id)->hash, id);
     }
-    free(ix->slots);
+    pthread_rwlock_wrlock(&ix->lock);
     ix->slots = slots;
     ix->cap = cap;
+    pthread_rwlock_unlock(&ix->lock);
+    free(old);
     return 0;
 }
 
@@ -150,12 +166,10 @@ int series_index_add(struct series_index *ix, const struct labels *labels, uint6
         return r;
     pthread_rwlock_wrlock(&ix->lock);
     r = add_locked(ix, labels, hash);
+    if (r == 0)
+        put_slot(ix->slots, ix->cap, hash, *ret_id = ix->n - 1);
     pthread_rwlock_unlock(&ix->lock);
-    if (r < 0)
-        return r;
-    *ret_id = ix->n - 1;
-    put_slot(ix->slots, ix->cap, hash, *ret_id);
-    return 0;
+    return r;
 }
 
 int series_index_skip_to(struct series_index *ix, uint32_t id)

@@ -7,7 +7,7 @@
  *
  * Ids are dense from 0 and never reused while the process lives; after a restart there may be gaps (series that died), which
  * series_index_at() shows as NULL. One writer, the store's: it reads without a lock and takes `lock` for adding. Readers take
- * `lock` for finding symbols and postings; a series whose id they learnt from the store's view they may read without. */
+ * `lock` for finding series, symbols and postings; a series whose id they learnt from the store's view they may read without. */
 #pragma once
 
 #include <pthread.h>
@@ -46,10 +46,19 @@ struct series_index {
     size_t slab_used;
     uint64_t seed;
 };
+/* What a sender's series came to so far: it repeats them in the same order, and ids were given in it, so the next is likely the neighbour
+ * of the last. {0} to begin with. */
+struct series_walk {
+    uint32_t last;
+    bool in_order;
+};
 MUST_USE int series_index_init(struct series_index *ix, uint32_t max);
 void series_index_done(struct series_index *ix);
 uint64_t series_index_hash(const struct series_index *ix, struct span key);
 bool series_index_find(const struct series_index *ix, struct span key, uint64_t hash, uint32_t *ret_id);
+/* The same, trying the walk's next first: that saves the hash and two visits to far memory. *ret_hash is set unless it was found so. */
+bool series_index_find_next(const struct series_index *ix, struct series_walk *walk, struct span key,
+                            uint64_t *ret_hash, uint32_t *ret_id);
 /* The labels are not there yet and hold labels.h's rules; hash is their key's. -ENOSPC: the cap is reached; -ENOMEM. */
 MUST_USE int series_index_add(struct series_index *ix, const struct labels *labels, uint64_t hash, uint32_t *ret_id);
 /* Ids below `id` that were not given out stay gaps: for restoring series, in ascending order. */

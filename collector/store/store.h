@@ -67,6 +67,21 @@ struct store_written {
     char why[256]; /* first refusal or the error, with the series */
 };
 typedef void (*store_done)(void *ctx, const struct store_written *written);
+/* Which series label bytes of remote write name: for who decodes it, on any thread, so that known labels need no decoding
+ * (remote_write_decode_known). Adding series waits for it for some hundred finds at most.
+ *
+ *   struct store_lookup lookup;
+ *   store_lookup_begin(&lookup, store);
+ *   ... store_lookup_find(&lookup, key, &id) ...
+ *   store_lookup_end(&lookup); */
+struct store_lookup {
+    struct store *store;
+    uint32_t last, finds;
+    bool in_order;
+};
+void store_lookup_begin(struct store_lookup *l, struct store *s);
+bool store_lookup_find(void *lookup, struct span key, uint32_t *ret_id);
+void store_lookup_end(struct store_lookup *l);
 /* Takes `request` in every case but -EAGAIN (queue full: 503) and -ESHUTDOWN, when it stays the caller's. */
 MUST_USE int store_submit(struct store *s, struct write_request *request, store_done done, void *ctx);
 /* The same and wait. */

@@ -7,6 +7,7 @@
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
  *   delete.c   deletions: tombstones, until the extents are rewritten
+ *   lookup.c   finds series for decoders
  *   watch.c    names that commits tell of
  *
  * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
@@ -171,8 +172,7 @@ struct store {
     struct headlog_writer log;
     struct headlog_bases log_bases; /* of the records since the last seal began */
     struct buf key;                 /* scratch of one series key */
-    uint32_t last_series;           /* that a sample came for, by its key */
-    bool in_order;                  /* it was the neighbour of the one before */
+    struct series_walk walk;        /* of series that came by their keys */
     uint32_t seq;                   /* of the commit being made */
     int64_t log_seq;                /* last row of headlog */
     struct series_rows series_rows;

@@ -84,7 +84,7 @@ static struct arena_block *add_block(struct arena *a, size_t n)
     return b;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *arena_room(struct arena *a, size_t n)
 {
     size_t need = n ? n : 1;
     if (need > SIZE_MAX - ALIGN)
@@ -100,10 +100,15 @@ void *arena_alloc(struct arena *a, size_t n)
     }
     char *p = b->bytes + b->used;
     UNPOISON(p, n ? n : 1); /* the rounding stays poisoned: an overrun by one is found */
-    memset(p, 0, n ? n : 1);
     b->used += need;
     a->used_bytes += need;
     return p;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    void *p = arena_room(a, n);
+    return p ? memset(p, 0, n ? n : 1) : NULL;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)

@@ -25,6 +25,8 @@ void arena_done(struct arena *a);
 void arena_reset(struct arena *a);
 /* n zeroed bytes (n = 0 gives a valid pointer); NULL: over max_bytes or no memory. */
 void *arena_alloc(struct arena *a, size_t n);
+/* The same, not zeroed: for what is written over at once. */
+void *arena_room(struct arena *a, size_t n);
 /* count * size with overflow check. */
 void *arena_array(struct arena *a, size_t count, size_t size);
 /* A NUL-terminated copy. */

@@ -93,12 +93,14 @@ struct metadata {
 /* What one write request brings: plain data in its own arena, filled by lib/wire (remote write) or by rules, read by the
  * store, which takes it over. */
 struct write_series {
-    struct labels labels;
-    struct span key; /* the raw label bytes of remote write 1.0 (identity without decoding), or empty */
+    struct labels labels; /* none when `known` is set */
+    struct span key;      /* the raw label bytes of remote write 1.0 (identity without decoding), or empty */
     struct sample *samples;
     struct histogram_sample *histograms;
     struct exemplar *exemplars;
-    size_t n_samples, n_histograms, n_exemplars;
+    uint32_t n_samples, n_histograms, n_exemplars;
+    uint32_t
+        known; /* the store's id of the series + 1, which it told the decoder by the key; 0: to be found by labels */
 };
 struct write_request {
     struct arena arena; /* owns everything below */

@@ -4,6 +4,7 @@
 #include <snappy-c.h>
 
 #include "lib/base/limits.h"
+#include "lib/base/number.h"
 
 #define POOL_CHUNK_FIRST 64u
 #define POOL_CHUNK_MAX 8192u /* items */
@@ -16,7 +17,8 @@
 void *decoder_alloc(struct decoder *d, size_t n, size_t item_bytes, int *ret_error)
 {
     struct arena *a = &d->w->arena;
-    void *p = arena_array(a, n, item_bytes);
+    size_t bytes;
+    void *p = size_mul(n, item_bytes, &bytes) < 0 ? NULL : arena_room(a, bytes);
     if (!p) /* an arena gives NULL for both reasons */
         *ret_error = n > (a->max_bytes - a->used_bytes) / item_bytes ? -EFBIG : -ENOMEM;
     return p;
@@ -133,13 +135,15 @@ MUST_USE static int decompress(struct decoder *d, struct span body, struct pb *r
     return 0;
 }
 
-int remote_write_decode(enum remote_write_protocol protocol, struct span body, struct write_request **ret,
-                        struct remote_write_report *ret_report)
+int remote_write_decode_known(enum remote_write_protocol protocol, struct span body,
+                              const struct remote_write_known *known, struct write_request **ret,
+                              struct remote_write_report *ret_report)
 {
     *ret_report = (struct remote_write_report){0};
     struct decoder d = {
         .w = write_request_new(WRITE_REQUEST_BYTES_MAX),
         .report = ret_report,
+        .known = protocol == REMOTE_WRITE_1 ? known : NULL,
         .labels.item_bytes = sizeof(struct label),
         .samples.item_bytes = sizeof(struct sample),
         .histograms.item_bytes = sizeof(struct histogram_sample),
@@ -157,6 +161,12 @@ int remote_write_decode(enum remote_write_protocol protocol, struct span body, s
     }
     *ret = d.w;
     return 0;
+}
+
+int remote_write_decode(enum remote_write_protocol protocol, struct span body, struct write_request **ret,
+                        struct remote_write_report *ret_report)
+{
+    return remote_write_decode_known(protocol, body, NULL, ret, ret_report);
 }
 
 /* ---- headers ---------------------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ struct pool {
 
 struct decoder {
     struct write_request *w;
+    const struct remote_write_known *known; /* 1.0; NULL: nobody knows any */
     struct remote_write_report *report;
     struct pool labels, samples, histograms, exemplars;
     const struct span *symbols; /* 2.0 */
@@ -22,7 +23,7 @@ struct decoder {
     size_t cap_metadata;
 };
 
-/* n zeroed items, NULL sets *ret_error: -EFBIG over the arena's limit, -ENOMEM. */
+/* n items, not zeroed; NULL sets *ret_error: -EFBIG over the arena's limit, -ENOMEM. */
 void *decoder_alloc(struct decoder *d, size_t n, size_t item_bytes, int *ret_error);
 /* Room for `room` more behind the n that stand there. 0, -EFBIG, -ENOMEM. */
 MUST_USE int pool_more(struct decoder *d, struct pool *p, size_t n, size_t room);

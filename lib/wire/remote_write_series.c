@@ -239,6 +239,46 @@ struct series_state {
     struct series_metadata metadata;
 };
 
+/* The labels of a message whose labels come first and together, as senders write them; empty otherwise. Fields are only stepped over. */
+static struct span labels_in_front(struct pb m)
+{
+    const unsigned char *start = m.at, *end = NULL;
+    uint32_t field, type;
+    while (pb_more(&m)) {
+        const unsigned char *at = m.at;
+        if (!pb_tag(&m, &field, &type) || !pb_skip(&m, type))
+            return span_of(NULL, 0);
+        if (field != SERIES_FIELDS_1.labels)
+            end = end ? end : at;
+        else if (end || type != PB_BYTES)
+            return span_of(NULL, 0);
+    }
+    return span_of((const char *)start, (size_t)((end ? end : m.end) - start));
+}
+
+static bool is_known(struct decoder *d, struct pb *m, struct write_series *s)
+{
+    struct span key = labels_in_front(*m);
+    uint32_t id;
+    if (key.len == 0 || !d->known->find(d->known->ctx, key, &id))
+        return false;
+    s->known = id + 1;
+    s->key = key;
+    m->at += key.len;
+    return true;
+}
+
+/* Of a known series, for words. */
+static struct labels labels_of_key(struct span key, struct label pairs[LABELS_MAX])
+{
+    struct pb in = {(const unsigned char *)key.ptr, (const unsigned char *)key.ptr + key.len};
+    uint32_t field, type;
+    size_t n = 0;
+    while (n < LABELS_MAX && pb_more(&in) && pb_tag(&in, &field, &type) && decode_label(&in, &pairs[n]))
+        n++;
+    return (struct labels){pairs, n};
+}
+
 MUST_USE static int decode_one_histogram(struct decoder *d, struct pb *in, struct series_state *st)
 {
     struct pb message;
@@ -248,10 +288,13 @@ MUST_USE static int decode_one_histogram(struct decoder *d, struct pb *in, struc
         return -EBADMSG;
     int r = decode_histogram(d, message, &h, &why);
     if (r == -EINVAL) {
-        struct labels known = {(struct label *)d->labels.items, st->s.labels.n};
-        if (known.n > LABELS_MAX)
-            known.n = 0;
-        reject(d, &known, why);
+        struct label scratch[LABELS_MAX];
+        struct labels labels = {(struct label *)d->labels.items, st->s.labels.n};
+        if (st->s.known)
+            labels = labels_of_key(st->s.key, scratch);
+        if (labels.n > LABELS_MAX)
+            labels.n = 0;
+        reject(d, &labels, why);
         d->report->rejected_samples++;
         return 0;
     }
@@ -317,23 +360,11 @@ MUST_USE static int decode_series_field(struct decoder *d, const struct series_f
     return pb_skip(in, type) ? 0 : -EBADMSG;
 }
 
-int decode_series(struct decoder *d, const struct series_fields *f, struct pb *in)
+/* The labels are all there: valid after this, or false and the series is left out. */
+static bool settle_series(struct decoder *d, struct series_state *st)
 {
-    struct series_state st = {0};
-    struct pb m;
-    if (!pb_bytes(in, &m))
-        return -EBADMSG;
-    d->series_seen++;
-    int r = pool_more(d, &d->labels, 0, LABELS_MAX); /* so no list of labels ever moves */
-    while (r == 0 && pb_more(&m))
-        r = decode_series_field(d, f, &m, &st);
-    if (r < 0)
-        return r;
-    if (st.refs.have_name)
-        return -EBADMSG; /* a name without its value */
-
-    struct write_series *s = &st.s;
-    bool utf8_known = !d->symbols && st.labels_start && is_ascii(st.labels_start, st.labels_end);
+    struct write_series *s = &st->s;
+    bool utf8_known = !d->symbols && st->labels_start && is_ascii(st->labels_start, st->labels_end);
     bool too_many = s->labels.n > LABELS_MAX;
     s->labels.pairs = (struct label *)d->labels.items;
     const char *why = "too many labels";
@@ -343,8 +374,32 @@ int decode_series(struct decoder *d, const struct series_fields *f, struct pb *i
         reject(d, &s->labels, why);
         d->report->rejected_series++;
         d->report->rejected_samples += s->n_samples + s->n_histograms;
-        return 0;
+        return false;
     }
+    if (!d->symbols && !st->labels_apart)
+        s->key = span_of((const char *)st->labels_start, (size_t)(st->labels_end - st->labels_start));
+    return true;
+}
+
+int decode_series(struct decoder *d, const struct series_fields *f, struct pb *in)
+{
+    struct series_state st = {0};
+    struct pb m;
+    if (!pb_bytes(in, &m))
+        return -EBADMSG;
+    d->series_seen++;
+    struct write_series *s = &st.s;
+    int r = 0;
+    if (!d->known || !is_known(d, &m, s))
+        r = pool_more(d, &d->labels, 0, LABELS_MAX); /* so no list of labels ever moves */
+    while (r == 0 && pb_more(&m))
+        r = decode_series_field(d, f, &m, &st);
+    if (r < 0)
+        return r;
+    if (st.refs.have_name)
+        return -EBADMSG; /* a name without its value */
+    if (!s->known && !settle_series(d, &st))
+        return 0;
     if (st.metadata.present) {
         r = keep_series_metadata(d, &st.metadata, &s->labels);
         if (r < 0)
@@ -352,12 +407,11 @@ int decode_series(struct decoder *d, const struct series_fields *f, struct pb *i
     }
     if (s->n_samples + s->n_histograms + s->n_exemplars == 0)
         return 0;
-    s->labels.pairs = pool_keep(&d->labels, s->labels.n);
+    if (!s->known)
+        s->labels.pairs = pool_keep(&d->labels, s->labels.n);
     s->samples = pool_keep(&d->samples, s->n_samples);
     s->histograms = pool_keep(&d->histograms, s->n_histograms);
     s->exemplars = pool_keep(&d->exemplars, s->n_exemplars);
-    if (!d->symbols && !st.labels_apart)
-        s->key = span_of((const char *)st.labels_start, (size_t)(st.labels_end - st.labels_start));
     d->w->series[d->w->n_series++] = *s;
     return 0;
 }

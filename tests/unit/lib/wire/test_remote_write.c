@@ -266,6 +266,73 @@ static void the_key_is_the_raw_bytes_of_the_labels(void **state)
     buf_done(&labels);
 }
 
+struct one_known {
+    struct span key;
+    unsigned asked;
+};
+static bool find_one(void *ctx, struct span key, uint32_t *ret_id)
+{
+    struct one_known *k = ctx;
+    k->asked++;
+    *ret_id = 41;
+    return span_equal(key, k->key);
+}
+
+static void labels_of_known_series_are_left_as_they_came(void **state)
+{
+    (void)state;
+    struct buf raw = new_buf(), series = new_buf(), labels = new_buf(), other = new_buf();
+    put_label(&labels, 1, "__name__", "up");
+    put_label(&labels, 1, "job", "shop");
+    put_label(&other, 1, "__name__", "down");
+    for (unsigned i = 0; i < 2; i++) {
+        buf_span(&series, i ? buf_view(&other) : buf_view(&labels));
+        put_sample(&series, 2, 1 + i, 1000);
+        put_sample(&series, 2, 3, 2000);
+        put_message(&raw, 1, &series);
+    }
+    put_sample(&series, 2, 1, 1000); /* behind the samples: found by its labels */
+    buf_span(&series, buf_view(&labels));
+    put_message(&raw, 1, &series);
+    put_label(&series, 1, "__name__", "up"); /* apart */
+    put_sample(&series, 2, 1, 1000);
+    put_label(&series, 1, "job", "shop");
+    put_message(&raw, 1, &series);
+    buf_span(&series, buf_view(&labels)); /* without a sample */
+    put_message(&raw, 1, &series);
+    buf_span(&series, buf_view(&labels)); /* a bad histogram still has its series' name */
+    put_span(&series, 4, SPAN("\x20\x7f"));
+    put_message(&raw, 1, &series);
+    size_t size = snappy_max_compressed_length(raw.len);
+    AUTO_FREE char *body = malloc(size);
+    assert_int_equal(snappy_compress(raw.data, raw.len, body, &size), SNAPPY_OK);
+    struct one_known k = {.key = buf_view(&labels)};
+    struct remote_write_report report;
+    struct write_request *w;
+    check_ok(remote_write_decode_known(REMOTE_WRITE_1, span_of(body, size), &(struct remote_write_known){find_one, &k},
+                                       &w, &report));
+    assert_int_equal(k.asked, 4);
+    assert_int_equal(w->n_series, 4);
+    assert_int_equal(w->series[0].known, 42);
+    assert_int_equal(w->series[0].labels.n, 0);
+    assert_int_equal(w->series[0].n_samples, 2);
+    check_double_bits(w->series[0].samples[1].value, 3);
+    assert_true(span_equal(w->series[0].key, buf_view(&labels)));
+    assert_int_equal(w->series[1].known, 0);
+    assert_int_equal(w->series[1].labels.n, 1);
+    for (size_t i = 2; i < 4; i++) {
+        assert_int_equal(w->series[i].known, 0);
+        assert_true(labels_equal(&w->series[i].labels, &UP));
+    }
+    assert_int_equal(report.rejected_samples, 1);
+    assert_non_null(strstr(report.why, "(up)"));
+    write_request_free(w);
+    buf_done(&raw);
+    buf_done(&series);
+    buf_done(&labels);
+    buf_done(&other);
+}
+
 static void labels_out_of_order_are_sorted_and_empty_values_dropped(void **state)
 {
     (void)state;
@@ -863,6 +930,7 @@ int main(void)
         cmocka_unit_test(the_encoder_asks_to_send_first_and_adds_nothing),
         cmocka_unit_test(what_is_encoded_decodes_to_the_same),
         cmocka_unit_test(the_key_is_the_raw_bytes_of_the_labels),
+        cmocka_unit_test(labels_of_known_series_are_left_as_they_came),
         cmocka_unit_test(labels_out_of_order_are_sorted_and_empty_values_dropped),
         cmocka_unit_test(series_that_break_the_rules_are_left_out_alone),
         cmocka_unit_test(limits_themselves_are_allowed),
