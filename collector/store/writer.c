@@ -104,10 +104,14 @@ static int save_news(struct store *s)
     return r;
 }
 
+/* SQLite carries the pragma out while it parses it: what fails afterwards, without memory, has become lazy all the same. */
 static int set_lazy(struct store *s, bool lazy)
 {
-    int r = s->lazy == lazy ? 0 : db_exec(s->db, lazy ? "PRAGMA synchronous = 1" : "PRAGMA synchronous = 2");
-    s->lazy = r == 0 ? lazy : s->lazy;
+    if (s->lazy == lazy)
+        return 0;
+    s->lazy = true;
+    int r = db_exec(s->db, lazy ? "PRAGMA synchronous = 1" : "PRAGMA synchronous = 2");
+    s->lazy = lazy || r < 0;
     return r;
 }
 

@@ -20,8 +20,8 @@ enum plant {
 };
 static struct {
     enum plant plant;
-    bool log_written;       /* in the transaction that is open */
-    struct db *uncommitted; /* acknowledged, and not committed yet */
+    bool log_written;               /* in the transaction that is open */
+    struct db *_Atomic uncommitted; /* acknowledged, and not committed yet; looked at on all threads */
     uint64_t merged;
     int64_t newest_ms;
 } plants;
@@ -62,9 +62,9 @@ int __wrap_unlink(const char *path)
 
 static void commit_at_last(struct db *db)
 {
-    if (plants.uncommitted != db || !db)
+    if (!db || atomic_load(&plants.uncommitted) != db)
         return;
-    plants.uncommitted = NULL;
+    atomic_store(&plants.uncommitted, NULL);
     check_ok(__real_db_commit(db));
 }
 
@@ -86,7 +86,7 @@ int __wrap_db_commit(struct db *db)
     if (plants.plant != PLANT_ACKNOWLEDGED_BEFORE_COMMIT || !plants.log_written)
         return __real_db_commit(db);
     plants.log_written = false;
-    plants.uncommitted = db;
+    atomic_store(&plants.uncommitted, db);
     return 0;
 }
 
