@@ -78,7 +78,9 @@ void api_success_begin(struct json_writer *j, struct buf *out)
     jw_key(j, "data");
 }
 
-static void texts(struct json_writer *j, const char *key, const char *const *list)
+const char *const API_CUT[] = {"results truncated due to limit", NULL};
+
+void api_texts(struct json_writer *j, const char *key, const char *const *list)
 {
     if (!list || !list[0])
         return;
@@ -92,8 +94,8 @@ static void texts(struct json_writer *j, const char *key, const char *const *lis
 void api_success_end(struct httpd_request *r, struct json_writer *j, const char *const *warnings,
                      const char *const *infos)
 {
-    texts(j, "warnings", warnings);
-    texts(j, "infos", infos);
+    api_texts(j, "warnings", warnings);
+    api_texts(j, "infos", infos);
     jw_end(j);
     httpd_reply(r, 200, JSON_TYPE, j->out);
     buf_done(j->out);
@@ -122,98 +124,6 @@ void api_labels(struct json_writer *j, const struct labels *labels)
         jw_key_span(j, labels->pairs[i].name);
         jw_text(j, labels->pairs[i].value);
     }
-    jw_end(j);
-}
-
-static void stamp(struct json_writer *j, int64_t t_ms)
-{
-    char text[NUMBER_TEXT_MAX];
-    size_t n = format_seconds_ms(text, t_ms);
-    jw_raw(j, span_of(text, n));
-}
-
-static void point(struct json_writer *j, int64_t t_ms, double v)
-{
-    jw_array(j);
-    stamp(j, t_ms);
-    jw_f64_quoted(j, v);
-    jw_end(j);
-}
-
-static void instant_result(struct json_writer *j, const struct promql_result *result)
-{
-    int64_t t = result->start_ms;
-    if (result->type == PROMQL_SCALAR) {
-        point(j, t, result->series[0].values[0]);
-        return;
-    }
-    jw_array(j);
-    if (result->type == PROMQL_STRING) {
-        stamp(j, t);
-        jw_text(j, result->string);
-    }
-    for (size_t i = 0; result->type == PROMQL_VECTOR && i < result->n_series; i++) {
-        const struct promql_series *s = &result->series[i];
-        if (!s->present[0])
-            continue;
-        jw_object(j);
-        jw_key(j, "metric");
-        api_labels(j, &s->labels);
-        jw_key(j, "value");
-        point(j, t, s->values[0]);
-        jw_end(j);
-    }
-    for (size_t i = 0; result->type == PROMQL_MATRIX && i < result->n_matrix; i++) {
-        const struct promql_matrix_series *s = &result->matrix[i];
-        jw_object(j);
-        jw_key(j, "metric");
-        api_labels(j, &s->labels);
-        jw_key(j, "values");
-        jw_array(j);
-        for (size_t k = 0; k < s->n; k++)
-            point(j, s->t_ms[k], s->values[k]);
-        jw_end(j);
-        jw_end(j);
-    }
-    jw_end(j);
-}
-
-static void range_result(struct json_writer *j, const struct promql_result *result)
-{
-    jw_array(j);
-    for (size_t i = 0; i < result->n_series; i++) {
-        const struct promql_series *s = &result->series[i];
-        size_t k = 0;
-        while (k < result->n_steps && !s->present[k])
-            k++;
-        if (k == result->n_steps)
-            continue;
-        jw_object(j);
-        jw_key(j, "metric");
-        api_labels(j, &s->labels);
-        jw_key(j, "values");
-        jw_array(j);
-        for (; k < result->n_steps; k++)
-            if (s->present[k])
-                point(j, result->start_ms + (int64_t)k * result->step_ms, s->values[k]);
-        jw_end(j);
-        jw_end(j);
-    }
-    jw_end(j);
-}
-
-void api_result(struct json_writer *j, const struct promql_result *result, bool instant)
-{
-    static const char *const TYPES[] = {
-        [PROMQL_SCALAR] = "scalar", [PROMQL_VECTOR] = "vector", [PROMQL_MATRIX] = "matrix", [PROMQL_STRING] = "string"};
-    jw_object(j);
-    jw_key(j, "resultType");
-    jw_str(j, instant ? TYPES[result->type] : "matrix");
-    jw_key(j, "result");
-    if (instant)
-        instant_result(j, result);
-    else
-        range_result(j, result);
     jw_end(j);
 }
 

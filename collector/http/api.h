@@ -17,7 +17,19 @@ void api_success_end(struct httpd_request *r, struct json_writer *j, const char 
 /* The error with its Prometheus type and status code. */
 void api_query_error(struct httpd_request *r, const struct promql_error *error);
 void api_labels(struct json_writer *j, const struct labels *labels);
-void api_result(struct json_writer *j, const struct promql_result *result, bool instant);
+/* The answer to a query, which takes the result: sent at once, or as the client takes it when it is long (answer.h). limit: series at
+ * most, 0: all. */
+void api_answer_result(struct httpd_request *r, struct http_room *room, struct promql_result *result, bool instant,
+                       size_t limit, bool with_stats);
+/* The same member that results have for a native histogram: count, sum and its buckets. */
+void api_histogram(struct json_writer *j, const struct native_histogram *h);
+/* [TIME, "VALUE"] and TIME alone, in seconds. */
+void api_point(struct json_writer *j, int64_t t_ms, double v);
+void api_stamp(struct json_writer *j, int64_t t_ms);
+extern const char *const API_CUT[]; /* the warning of an answer that limit= made shorter */
+void api_texts(struct json_writer *j, const char *key, const char *const *list); /* none: nothing */
+/* Where a reading of the store failed: its status and words. */
+void api_read_error(struct httpd_request *r, int error);
 
 /* Run fn on a query worker with the request deferred; 503 when the queue is full. */
 void api_work(struct httpd_request *r, struct http_room *room,
@@ -30,11 +42,17 @@ struct api_selections {
 };
 bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, struct api_selections *ret);
 void api_selections_done(struct api_selections *s);
+/* The union of the selections, sorted by labels, each series once; in the arena. Errors as store_select's. */
+MUST_USE int api_select_all(struct store_reader *rd, const struct api_selections *sel, struct arena *arena,
+                            struct store_series **ret, size_t *ret_n);
 
 void on_write(struct httpd_request *r, void *ctx);
 void on_query(struct httpd_request *r, void *ctx);
 void on_query_range(struct httpd_request *r, void *ctx);
 void on_format_query(struct httpd_request *r, void *ctx);
+void on_parse_query(struct httpd_request *r, void *ctx);
+void on_query_exemplars(struct httpd_request *r, void *ctx);
+void on_federate(struct httpd_request *r, void *ctx);
 void on_series(struct httpd_request *r, void *ctx);
 void on_labels(struct httpd_request *r, void *ctx);
 void on_label_values(struct httpd_request *r, void *ctx);

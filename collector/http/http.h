@@ -39,6 +39,7 @@ struct http_room { /* borrowed parts; must outlive the server */
     pthread_mutex_t config_lock; /* over config_yaml; PTHREAD_MUTEX_INITIALIZER */
     char *config_yaml;           /* of http_room_config; the owner of the room frees the last one */
     struct httpd_daemon daemon;  /* filled in by http_start, but for ready and how loading went */
+    atomic_size_t answers_bytes; /* held by answers that are being taken (answer.h) */
     atomic_ulong writes_decoded_bytes, writes_refused_busy, writes_refused_bad,
         writes_refused_failed; /* nothing was stored: disk full, I/O error */
 };

@@ -1,4 +1,4 @@
-/* query, query_range, format_query: answered from a query worker. */
+/* query, query_range, format_query, parse_query: answered from a query worker. */
 #include "collector/http/api.h"
 
 #include "lib/base/clock.h"
@@ -6,22 +6,18 @@
 
 struct pending_query {
     struct httpd_request *request;
-    bool instant;
+    struct http_room *room;
+    bool instant, with_stats;
+    size_t limit; /* of series; 0: none */
 };
 
 static void on_result(void *ctx, struct promql_result *result, const struct promql_error *error)
 {
     AUTO_FREE struct pending_query *p = ctx;
-    if (!result) {
+    if (result)
+        api_answer_result(p->request, p->room, result, p->instant, p->limit, p->with_stats);
+    else
         api_query_error(p->request, error);
-        return;
-    }
-    struct json_writer j;
-    struct buf out;
-    api_success_begin(&j, &out);
-    api_result(&j, result, p->instant);
-    api_success_end(p->request, &j, result->warnings, result->infos);
-    promql_result_free(result);
 }
 
 static bool client_is_gone(void *ctx)
@@ -40,7 +36,8 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
                           QUERY_TEXT_BYTES_MAX);
         return;
     }
-    if (!api_duration(r, "timeout", 0, &q->timeout_ms) || !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
+    size_t limit;
+    if (!api_limit(r, &limit) || !api_duration(r, "timeout", 0, &q->timeout_ms) || !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
         return;
     if (q->timeout_ms < 0 || q->lookback_ms < 0) {
         httpd_reply_error(r, 400, "bad_data", "invalid parameter: timeout and lookback_delta must be positive");
@@ -52,7 +49,11 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
         httpd_reply_error(r, 500, "internal", "out of memory");
         return;
     }
-    *p = (struct pending_query){r, instant};
+    *p = (struct pending_query){.request = r,
+                                .room = room,
+                                .instant = instant,
+                                .with_stats = httpd_param(r, "stats").len > 0,
+                                .limit = limit};
     httpd_defer(r);
     if (query_submit(room->query, q, on_result, p, &job) < 0) {
         free(p);
@@ -104,7 +105,8 @@ void on_query_range(struct httpd_request *r, void *ctx)
     submit(r, ctx, &q, false);
 }
 
-void on_format_query(struct httpd_request *r, void *ctx UNUSED)
+/* What becomes of an expression that is not evaluated. */
+static void answer_parsed(struct httpd_request *r, void (*write)(const struct promql_expr *e, struct json_writer *j))
 {
     struct promql_expr *e = NULL;
     struct parse_error error = {0};
@@ -115,14 +117,49 @@ void on_format_query(struct httpd_request *r, void *ctx UNUSED)
                           error.column, error.text);
     } else {
         struct json_writer j;
-        struct buf out, text;
-        buf_init(&text, QUERY_TEXT_BYTES_MAX * 8ul);
-        promql_format(e, &text);
+        struct buf out;
         api_success_begin(&j, &out);
-        jw_text(&j, buf_view(&text));
-        api_success_end(r, &j, NULL, NULL);
-        buf_done(&text);
+        write(e, &j);
+        if (buf_error(&out)) {
+            httpd_reply_error(r, 422, "execution", "the expression is nested too deeply to be shown");
+            buf_done(&out);
+        } else {
+            api_success_end(r, &j, NULL, NULL);
+        }
     }
     promql_expr_done(e);
     arena_done(&arena);
+}
+
+static void write_formatted(const struct promql_expr *e, struct json_writer *j)
+{
+    struct buf text;
+    buf_init(&text, QUERY_TEXT_BYTES_MAX * 8ul);
+    promql_format_pretty(e, &text);
+    if (buf_error(&text))
+        j->out->error = buf_error(&text);
+    else
+        jw_text(j, buf_view(&text));
+    buf_done(&text);
+}
+
+static void work_format_query(struct httpd_request *r, struct http_room *room UNUSED)
+{
+    answer_parsed(r, write_formatted);
+}
+
+static void work_parse_query(struct httpd_request *r, struct http_room *room UNUSED)
+{
+    answer_parsed(r, promql_write_tree);
+}
+
+/* On a worker: a megabyte of expression takes a while. */
+void on_format_query(struct httpd_request *r, void *ctx)
+{
+    api_work(r, ctx, work_format_query);
+}
+
+void on_parse_query(struct httpd_request *r, void *ctx)
+{
+    api_work(r, ctx, work_parse_query);
 }

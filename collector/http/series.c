@@ -4,8 +4,10 @@
 #include <errno.h>
 
 #include "lib/base/limits.h"
+#include "lib/base/number.h"
+#include "lib/match/regex_reader.h"
 
-static void read_failed(struct httpd_request *r, int e)
+void api_read_error(struct httpd_request *r, int e)
 {
     if (e == -E2BIG)
         httpd_reply_error(r, 422, "execution", "a regular expression took too many steps to match");
@@ -20,9 +22,8 @@ static int by_labels(const void *a, const void *b)
     return labels_compare(&((const struct store_series *)a)->labels, &((const struct store_series *)b)->labels);
 }
 
-/* The union of the selections, sorted by labels, each series once. */
-MUST_USE static int select_all(struct store_reader *rd, const struct api_selections *sel, struct arena *arena,
-                               struct store_series **ret, size_t *ret_n)
+int api_select_all(struct store_reader *rd, const struct api_selections *sel, struct arena *arena,
+                   struct store_series **ret, size_t *ret_n)
 {
     struct store_series **parts = arena_array(arena, sel->n, sizeof *parts);
     size_t *counts = arena_array(arena, sel->n, sizeof *counts), total = 0;
@@ -52,8 +53,6 @@ MUST_USE static int select_all(struct store_reader *rd, const struct api_selecti
     return 0;
 }
 
-static const char *const CUT[] = {"results truncated due to limit", NULL};
-
 static void work_series(struct httpd_request *r, struct http_room *room)
 {
     struct api_selections sel;
@@ -73,9 +72,9 @@ static void work_series(struct httpd_request *r, struct http_room *room)
     struct store_series *series = NULL;
     int e = store_reader_open(room->store, &rd);
     if (e == 0)
-        e = select_all(rd, &sel, &arena, &series, &n);
+        e = api_select_all(rd, &sel, &arena, &series, &n);
     if (e < 0) {
-        read_failed(r, e);
+        api_read_error(r, e);
     } else {
         struct json_writer j;
         struct buf out;
@@ -85,21 +84,70 @@ static void work_series(struct httpd_request *r, struct http_room *room)
         for (size_t i = 0; i < (cut ? limit : n); i++)
             api_labels(&j, &series[i].labels);
         jw_end(&j);
-        api_success_end(r, &j, cut ? CUT : NULL, NULL);
+        api_success_end(r, &j, cut ? API_CUT : NULL, NULL);
     }
     store_reader_close(rd);
     api_selections_done(&sel);
     arena_done(&arena);
 }
 
+/* Prometheus's clients write what is no plain name as U__foo_2e_bar: _HEX_ is a code point, __ an underscore. */
+static bool unescape_name(struct span text, struct buf *out)
+{
+    size_t i = 3;
+    while (i < text.len) {
+        char c = text.ptr[i++];
+        if (c != '_') {
+            buf_char(out, c);
+        } else if (i < text.len && text.ptr[i] == '_') {
+            buf_char(out, '_');
+            i++;
+        } else {
+            uint32_t point = 0;
+            size_t digits = 0;
+            for (; i < text.len && text.ptr[i] != '_'; i++, digits++) {
+                char h = text.ptr[i];
+                bool is_letter = (h >= 'a' && h <= 'f') || (h >= 'A' && h <= 'F');
+                if ((!is_letter && !(h >= '0' && h <= '9')) || digits == 6)
+                    return false;
+                point = point * 16 + (uint32_t)(is_letter ? (h | 32) - 'a' + 10 : h - '0');
+            }
+            if (i == text.len || digits == 0 || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+                return false;
+            i++;
+            char bytes[4];
+            buf_bytes(out, bytes, rune_to_utf8(point, bytes));
+        }
+    }
+    return true;
+}
+
+/* Of the path; empty where the path has none. false: answered. */
+static bool label_name(struct httpd_request *r, struct arena *arena, struct span *ret)
+{
+    struct span name = httpd_segment(r, "name");
+    struct buf text;
+    *ret = name;
+    if (name.len <= 3 || memcmp(name.ptr, "U__", 3) != 0)
+        return true;
+    buf_init(&text, LABEL_NAME_BYTES_MAX * 4);
+    bool ok = true;
+    if (unescape_name(name, &text) && !buf_error(&text))
+        *ret = arena_span(arena, buf_view(&text), &ok); /* else it is taken as it stands */
+    buf_done(&text);
+    if (!ok)
+        httpd_reply_error(r, 500, "internal", "out of memory");
+    return ok;
+}
+
 static void work_names_or_values(struct httpd_request *r, struct http_room *room)
 {
     struct api_selections sel;
-    struct span name = httpd_segment(r, "name"), *texts = NULL;
+    struct span name, *texts = NULL;
     size_t limit, n = 0;
     struct arena arena;
     arena_init(&arena, QUERY_BYTES_MAX);
-    if (!api_limit(r, &limit) || !api_selections(r, 0, &arena, &sel)) {
+    if (!label_name(r, &arena, &name) || !api_limit(r, &limit) || !api_selections(r, 0, &arena, &sel)) {
         arena_done(&arena);
         return;
     }
@@ -109,7 +157,7 @@ static void work_names_or_values(struct httpd_request *r, struct http_room *room
         e = name.len ? store_label_values(rd, name, sel.list, sel.n, &arena, &texts, &n)
                      : store_label_names(rd, sel.list, sel.n, &arena, &texts, &n);
     if (e < 0) {
-        read_failed(r, e);
+        api_read_error(r, e);
     } else {
         struct json_writer j;
         struct buf out;
@@ -119,7 +167,7 @@ static void work_names_or_values(struct httpd_request *r, struct http_room *room
         for (size_t i = 0; i < (cut ? limit : n); i++)
             jw_text(&j, texts[i]);
         jw_end(&j);
-        api_success_end(r, &j, cut ? CUT : NULL, NULL);
+        api_success_end(r, &j, cut ? API_CUT : NULL, NULL);
     }
     store_reader_close(rd);
     api_selections_done(&sel);
@@ -130,8 +178,14 @@ static void work_metadata(struct httpd_request *r, struct http_room *room)
 {
     struct arena arena;
     size_t limit, n = 0;
+    struct span per_metric = httpd_param(r, "limit_per_metric");
+    uint64_t ignored; /* the store keeps one entry per metric */
     if (!api_limit(r, &limit))
         return;
+    if (per_metric.len && parse_u64_span(per_metric, UINT64_MAX, &ignored) < 0) {
+        httpd_reply_error(r, 400, "bad_data", "limit_per_metric must be a number");
+        return;
+    }
     arena_init(&arena, QUERY_BYTES_MAX);
     struct store_reader *rd = NULL;
     struct metadata *list = NULL;
@@ -139,7 +193,7 @@ static void work_metadata(struct httpd_request *r, struct http_room *room)
     if (e == 0)
         e = store_metadata(rd, httpd_param(r, "metric"), &arena, &list, &n);
     if (e < 0) {
-        read_failed(r, e);
+        api_read_error(r, e);
     } else {
         struct json_writer j;
         struct buf out;

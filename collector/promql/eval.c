@@ -50,6 +50,8 @@ int eval_tick(struct eval *ev)
 int eval_hold(struct eval *ev, uint64_t n)
 {
     ev->samples_now += n;
+    if (ev->samples_now > ev->samples_peak)
+        ev->samples_peak = ev->samples_now;
     if (ev->samples_now <= ev->samples_max)
         return 0;
     return eval_fail(ev, PROMQL_EXECUTION, NULL,

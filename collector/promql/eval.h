@@ -38,7 +38,7 @@ struct eval {
     bool (*is_gone)(void *ctx);
     void *gone_ctx;
     int64_t gone_asked_us;
-    uint64_t samples_now, samples_max, samples_read; /* held now, the limit, read in all */
+    uint64_t samples_now, samples_peak, samples_max, samples_read; /* held now, most at once, the limit, read in all */
     unsigned ticks;
     struct note *warnings, *infos;
     size_t n_notes;

@@ -131,9 +131,8 @@ static void format_matrix(const struct promql_expr *e, struct buf *out)
     format_timing(&s->selector.timing, out);
 }
 
-static void format_subquery(const struct promql_expr *e, struct buf *out)
+static void format_subquery_suffix(const struct promql_expr *e, struct buf *out)
 {
-    format_expr(e->subquery.expr, out);
     buf_char(out, '[');
     format_duration(e->subquery.range, out);
     buf_char(out, ':');
@@ -163,11 +162,11 @@ static void format_fill(const struct matching *m, struct buf *out)
     }
 }
 
-static void format_binary(const struct promql_expr *e, struct buf *out)
+/* The operator with its modifiers. */
+static void format_operator(const struct promql_expr *e, struct buf *out)
 {
     const struct matching *m = &e->binary.matching;
-    format_expr(e->binary.left, out);
-    buf_printf(out, " %s%s", token_spelling(e->binary.op), e->binary.returns_bool ? " bool" : "");
+    buf_printf(out, "%s%s", token_spelling(e->binary.op), e->binary.returns_bool ? " bool" : "");
     bool grouped = m->card == CARD_MANY_TO_ONE || m->card == CARD_ONE_TO_MANY;
     if (m->n_labels > 0 || m->on || grouped) {
         buf_str(out, m->on ? " on " : " ignoring ");
@@ -178,11 +177,9 @@ static void format_binary(const struct promql_expr *e, struct buf *out)
         format_label_list(m->include, m->n_include, out);
     }
     format_fill(m, out);
-    buf_char(out, ' ');
-    format_expr(e->binary.right, out);
 }
 
-static void format_aggregate(const struct promql_expr *e, struct buf *out)
+static void format_aggregate_head(const struct promql_expr *e, struct buf *out)
 {
     buf_str(out, token_spelling(e->aggregate.op));
     if (e->aggregate.without || e->aggregate.n_labels > 0) {
@@ -191,6 +188,11 @@ static void format_aggregate(const struct promql_expr *e, struct buf *out)
         buf_char(out, ' ');
     }
     buf_char(out, '(');
+}
+
+static void format_aggregate(const struct promql_expr *e, struct buf *out)
+{
+    format_aggregate_head(e, out);
     if (e->aggregate.parameter) {
         format_expr(e->aggregate.parameter, out);
         buf_str(out, ", ");
@@ -218,7 +220,8 @@ static void format_expr(const struct promql_expr *e, struct buf *out)
         format_matrix(e, out);
         return;
     case NODE_SUBQUERY:
-        format_subquery(e, out);
+        format_expr(e->subquery.expr, out);
+        format_subquery_suffix(e, out);
         return;
     case NODE_CALL:
         buf_str(out, e->call.function->name);
@@ -234,7 +237,11 @@ static void format_expr(const struct promql_expr *e, struct buf *out)
         format_aggregate(e, out);
         return;
     case NODE_BINARY:
-        format_binary(e, out);
+        format_expr(e->binary.left, out);
+        buf_char(out, ' ');
+        format_operator(e, out);
+        buf_char(out, ' ');
+        format_expr(e->binary.right, out);
         return;
     case NODE_UNARY:
         buf_char(out, e->unary.negative ? '-' : '+');
@@ -251,4 +258,81 @@ static void format_expr(const struct promql_expr *e, struct buf *out)
 void promql_format(const struct promql_expr *e, struct buf *out)
 {
     format_expr(e, out);
+}
+
+/* ---- over several lines: what is longer than LINE_BYTES is taken apart ---- */
+#define LINE_BYTES 100
+
+static void indent(unsigned level, struct buf *out)
+{
+    for (unsigned i = 0; i < level; i++)
+        buf_str(out, "  ");
+}
+
+static bool is_long(const struct promql_expr *e)
+{
+    struct buf line;
+    buf_init(&line, LINE_BYTES + 1); /* printing stops there: the rest of a long expression costs nothing */
+    format_expr(e, &line);
+    bool is = line.len > LINE_BYTES || buf_error(&line);
+    buf_done(&line);
+    return is;
+}
+
+static void pretty_expr(const struct promql_expr *e, unsigned level, bool indented, struct buf *out);
+
+static void pretty_parts(struct promql_expr *const *parts, size_t n, unsigned level, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_str(out, i ? ",\n" : "\n");
+        pretty_expr(parts[i], level + 1, true, out);
+    }
+    buf_char(out, '\n');
+    indent(level, out);
+    buf_char(out, ')');
+}
+
+static void pretty_expr(const struct promql_expr *e, unsigned level, bool indented, struct buf *out)
+{
+    bool splits = e->kind == NODE_SUBQUERY || e->kind == NODE_CALL || e->kind == NODE_AGGREGATE ||
+                  e->kind == NODE_BINARY || e->kind == NODE_PAREN || e->kind == NODE_UNARY;
+    bool inner = e->kind == NODE_BINARY || e->kind == NODE_SUBQUERY; /* the first part stands at the line's begin */
+    if (!splits || !is_long(e)) {
+        if (indented)
+            indent(level, out);
+        format_expr(e, out);
+        return;
+    }
+    if (indented && !inner)
+        indent(level, out);
+    if (e->kind == NODE_CALL) {
+        buf_printf(out, "%s(", e->call.function->name);
+        pretty_parts(e->call.args, e->call.n, level, out);
+    } else if (e->kind == NODE_PAREN) {
+        buf_char(out, '(');
+        pretty_parts((struct promql_expr *const[]){e->paren}, 1, level, out);
+    } else if (e->kind == NODE_AGGREGATE) {
+        struct promql_expr *parts[2] = {e->aggregate.parameter, e->aggregate.expr};
+        size_t skipped = e->aggregate.parameter ? 0 : 1;
+        format_aggregate_head(e, out);
+        pretty_parts(parts + skipped, 2 - skipped, level, out);
+    } else if (e->kind == NODE_UNARY) {
+        buf_char(out, e->unary.negative ? '-' : '+');
+        pretty_expr(e->unary.expr, level, false, out);
+    } else if (e->kind == NODE_SUBQUERY) {
+        pretty_expr(e->subquery.expr, level, indented, out);
+        format_subquery_suffix(e, out);
+    } else {
+        pretty_expr(e->binary.left, level + 1, indented, out);
+        buf_char(out, '\n');
+        indent(level, out);
+        format_operator(e, out);
+        buf_char(out, '\n');
+        pretty_expr(e->binary.right, level + 1, true, out);
+    }
+}
+
+void promql_format_pretty(const struct promql_expr *e, struct buf *out)
+{
+    pretty_expr(e, 0, true, out);
 }

@@ -28,6 +28,11 @@ void promql_expr_done(struct promql_expr *e);
 enum promql_type promql_expr_type(const struct promql_expr *e);
 /* Print it as Prometheus's formatter would on one line. */
 void promql_format(const struct promql_expr *e, struct buf *out);
+/* The same over several lines where one would be longer than 100 bytes, as Prometheus's Pretty does. */
+void promql_format_pretty(const struct promql_expr *e, struct buf *out);
+/* The tree as JSON, in the form of Prometheus's /api/v1/parse_query. */
+struct json_writer;
+void promql_write_tree(const struct promql_expr *e, struct json_writer *j);
 /* Call for each vector selector of the expression: rule dependencies, coverage, lint. */
 void promql_each_selector(const struct promql_expr *e, void (*fn)(void *ctx, const struct matcher *matchers, size_t n),
                           void *ctx);
@@ -83,7 +88,9 @@ struct promql_result {
     size_t n_matrix;
     struct span string;
     const char **warnings, **infos; /* ended by NULL; with "(line:col)" */
-    uint64_t samples_read;
+    uint64_t samples_read, samples_peak; /* read in all; held at once */
+    size_t bytes;                        /* of memory that the result holds */
+    int64_t queue_us, parse_us, eval_us; /* filled in by query.h */
 };
 MUST_USE int promql_eval(struct store *s, const struct promql_expr *e, const struct promql_params *params,
                          struct promql_result **ret, struct promql_error *ret_error);

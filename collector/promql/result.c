@@ -171,6 +171,7 @@ MUST_USE static int run(struct eval *ev, const struct promql_expr *e, const stru
     if (r < 0)
         return r;
     res->samples_read = ev->samples_read;
+    res->samples_peak = ev->samples_peak;
     if (copy_notes(ev, ev->warnings, &o->arena, &res->warnings) < 0 ||
         copy_notes(ev, ev->infos, &o->arena, &res->infos) < 0)
         return -ENOMEM;
@@ -239,6 +240,7 @@ int promql_eval(struct store *s, const struct promql_expr *e, const struct promq
         r = run(&ev, e, &g, o);
     eval_finish(&ev);
     if (r == 0) {
+        o->result.bytes = o->arena.used_bytes;
         *ret = &o->result;
         return 0;
     }

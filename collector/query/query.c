@@ -6,6 +6,7 @@
 #include "collector/query/fair_queue.h"
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
+#include "lib/base/number.h"
 #include "lib/base/thread.h"
 
 #define WORKERS_MAX 64u
@@ -27,7 +28,7 @@ struct query_job {
     struct query_job *urgent_next;
     bool running;
     atomic_bool cancelled;
-    int64_t deadline_mono_us;
+    int64_t deadline_mono_us, queued_mono_us;
     struct query_request request; /* text and origin stand behind the job */
     query_done done;
     void (*work)(void *ctx, bool cancelled); /* instead of a query */
@@ -89,6 +90,7 @@ MUST_USE static int run(struct query_engine *q, const struct query_request *requ
     *ret_error = (struct promql_error){0};
     arena_init(&arena, PARSE_BYTES_MAX);
     int r = promql_parse(request->text, &arena, &e, &why);
+    int64_t parsed_us = mono_us();
     if (r < 0) {
         set_parse_error(ret_error, r, &why);
     } else {
@@ -107,9 +109,13 @@ MUST_USE static int run(struct query_engine *q, const struct query_request *requ
     }
     promql_expr_done(e);
     arena_done(&arena);
-    count_end(q, ret_error, res, mono_us() - started_us);
-    if (r == 0)
+    int64_t ended_us = mono_us();
+    count_end(q, ret_error, res, ended_us - started_us);
+    if (r == 0) {
+        res->parse_us = parsed_us - started_us;
+        res->eval_us = ended_us - parsed_us;
         *ret = res;
+    }
     return r;
 }
 
@@ -129,10 +135,23 @@ int query_run(struct query_engine *q, const struct query_request *request, struc
 
 /* ---- jobs ---- */
 
+/* Whoever raises it should know which one it was. */
+static void name_time_limit(const struct query_engine *q, const struct query_job *job, struct promql_error *error)
+{
+    int64_t ms = q->limits.timeout_ms;
+    bool own = job->request.timeout_ms > 0 && job->request.timeout_ms < ms;
+    size_t n = strlen(error->text);
+    char text[NUMBER_TEXT_MAX];
+    format_duration_ms(text, own ? job->request.timeout_ms : ms);
+    snprintf(error->text + n, sizeof error->text - n, " (%s %s)", own ? "the request's timeout" : "limit", text);
+}
+
 static void end_early(struct query_engine *q, struct query_job *job, enum promql_error_kind kind, const char *text)
 {
     struct promql_error error = {.kind = kind};
     snprintf(error.text, sizeof error.text, "%s", text);
+    if (kind == PROMQL_TIMEOUT)
+        name_time_limit(q, job, &error);
     atomic_fetch_add_explicit(&q->stats.ended[kind], 1, memory_order_relaxed);
     job->done(job->ctx, NULL, &error);
 }
@@ -154,7 +173,12 @@ static void perform(struct query_engine *q, struct query_job *job)
     }
     struct promql_result *res = NULL;
     struct promql_error error;
+    int64_t queue_us = mono_us() - job->queued_mono_us;
     int r = run(q, &job->request, job->deadline_mono_us, &job->cancelled, job->ctx, &res, &error);
+    if (r == 0)
+        res->queue_us = queue_us;
+    else if (error.kind == PROMQL_TIMEOUT)
+        name_time_limit(q, job, &error);
     job->done(job->ctx, r < 0 ? NULL : res, r < 0 ? &error : NULL);
 }
 
@@ -249,6 +273,7 @@ int query_submit(struct query_engine *q, const struct query_request *request, qu
     job->request.text = text;
     job->request.origin = origin;
     job->done = done;
+    job->queued_mono_us = mono_us();
     job->deadline_mono_us = deadline_of(q, request);
     return enqueue(q, job, ret);
 }

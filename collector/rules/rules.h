@@ -56,10 +56,25 @@ struct commit_hook rules_commit_hook(struct rules *ru);
 /* One turn with a given clock, for tests and `test rules`: runs what is due, returns ms until the next deadline. Not
  * beside rules_start. */
 int64_t rules_step(struct rules *ru, int64_t now_ms);
-/* The API's answers (Prometheus's JSON "data" of /api/v1/rules and /api/v1/alerts), from a copy that evaluation never waits for.
- * type "", "alert" or "record". */
+/* The API's answers (Prometheus's JSON "data" of /api/v1/rules and /api/v1/alerts), from a copy that evaluation never waits
+ * for. */
 struct json_writer;
-void rules_write_json(const struct rules *ru, struct span type, struct json_writer *j);
+struct rules_selector { /* all must match the rule's labels */
+    const struct matcher *matchers;
+    size_t n;
+};
+struct rules_filter { /* zeroed: everything */
+    struct span type; /* "", "alert" or "record" */
+    const struct span *names, *groups, *files; /* one of each, none: any */
+    size_t n_names, n_groups, n_files;
+    const struct rules_selector *selectors; /* one of them, none: any */
+    size_t n_selectors;
+    bool exclude_alerts;
+    size_t group_limit;     /* 0: none; groups that follow are named by "groupNextToken" */
+    struct span next_token; /* of the answer before; empty: from the first */
+};
+/* -ENOENT: there is no group with that token (any more). */
+MUST_USE int rules_write_json(const struct rules *ru, const struct rules_filter *filter, struct json_writer *j);
 void rules_alerts_json(const struct rules *ru, struct json_writer *j);
 /* Every pending or firing alert, from the same copy: fn is called outside of any lock; its texts live during the call. */
 struct rules_alert {

@@ -1,36 +1,9 @@
 /* Copies of what evaluations know, for readers that must not make them wait: the API's JSON and /metrics. */
 #include <errno.h>
 
-#include "collector/rules/rules_internal.h"
-#include "collector/template/go_format.h"
-#include "lib/base/number.h"
-#include "lib/wire/json.h"
+#include "collector/rules/rules_view.h"
 
 #define VIEW_BYTES_MAX (1ul << 30)
-#define NO_TIME "0001-01-01T00:00:00Z" /* Go's zero time */
-
-struct alert_view {
-    struct labels labels, annotations;
-    enum alert_phase phase;
-    double value;
-    int64_t active_ms, fired_ms, keep_firing_since_ms;
-};
-struct rule_view {
-    enum rule_health health;
-    struct span last_error;
-    int64_t evaluation_us, evaluated_ms;
-    struct alert_view *alerts; /* pending and firing, by labels */
-    size_t n_alerts, n_firing;
-};
-struct group_view {
-    unsigned refs;
-    struct rule_set *set; /* keeps def alive */
-    const struct group_def *def;
-    struct arena arena;
-    struct rule_view *rules;
-    uint64_t iterations, missed, evaluations, failures, samples;
-    int64_t evaluated_ms, duration_us;
-};
 
 /* ---- sharing ---- */
 static void set_unref_locked(struct rule_set *set)
@@ -55,7 +28,7 @@ static void view_unref_locked(struct group_view *v)
     free(v);
 }
 
-static void views_unref(struct rules *ru, struct group_view **list, size_t n)
+void rules_views_unref(struct rules *ru, struct group_view **list, size_t n)
 {
     pthread_mutex_lock(&ru->view_lock);
     for (size_t i = 0; i < n; i++)
@@ -65,7 +38,7 @@ static void views_unref(struct rules *ru, struct group_view **list, size_t n)
 }
 
 /* The views as they are now, each with a reference. NULL with *ret_n = 0 without memory. */
-static struct group_view **views_get(const struct rules *ru, size_t *ret_n)
+struct group_view **rules_views_get(const struct rules *ru, size_t *ret_n)
 {
     pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&ru->view_lock;
     pthread_mutex_lock(lock);
@@ -185,7 +158,7 @@ int groups_publish(struct rules *ru)
     for (size_t i = 0; i < ru->n_groups; i++) {
         list[i] = view_new(ru, &ru->groups[i]);
         if (!list[i]) {
-            views_unref(ru, list, i);
+            rules_views_unref(ru, list, i);
             return -ENOMEM;
         }
     }
@@ -195,179 +168,21 @@ int groups_publish(struct rules *ru)
     ru->published = list;
     ru->n_published = ru->n_groups;
     pthread_mutex_unlock(&ru->view_lock);
-    views_unref(ru, before, n);
+    rules_views_unref(ru, before, n);
     return 0;
 }
 
 void rules_unpublish(struct rules *ru)
 {
-    views_unref(ru, ru->published, ru->n_published);
+    rules_views_unref(ru, ru->published, ru->n_published);
     ru->published = NULL;
     ru->n_published = 0;
-}
-
-/* ---- JSON: prometheus.io/docs/prometheus/latest/querying/api/#rules ---- */
-static void write_labels(struct json_writer *j, const char *key, const struct labels *labels)
-{
-    jw_key(j, key);
-    jw_object(j);
-    for (size_t i = 0; i < labels->n; i++) {
-        jw_key_span(j, labels->pairs[i].name);
-        jw_text(j, labels->pairs[i].value);
-    }
-    jw_end(j);
-}
-
-static void write_time(struct json_writer *j, const char *key, int64_t t_ms)
-{
-    char text[NUMBER_TEXT_MAX];
-    jw_key(j, key);
-    if (t_ms == TIME_NONE)
-        jw_str(j, NO_TIME);
-    else
-        jw_text(j, span_of(text, format_rfc3339_ms(text, t_ms)));
-}
-
-static void write_seconds(struct json_writer *j, const char *key, double seconds)
-{
-    jw_key(j, key);
-    jw_f64(j, seconds);
-}
-
-static const char *phase_name(enum alert_phase p)
-{
-    return p == ALERT_FIRING ? "firing" : p == ALERT_PENDING ? "pending" : "inactive";
-}
-
-static void write_alert(struct json_writer *j, const struct alert_view *a)
-{
-    struct buf value;
-    buf_init(&value, 64);
-    go_float(&value, a->value, 'e', -1);
-    jw_object(j);
-    write_labels(j, "labels", &a->labels);
-    write_labels(j, "annotations", &a->annotations);
-    jw_key(j, "state");
-    jw_str(j, phase_name(a->phase));
-    write_time(j, "activeAt", a->active_ms);
-    if (a->keep_firing_since_ms != TIME_NONE)
-        write_time(j, "keepFiringSince", a->keep_firing_since_ms);
-    jw_key(j, "value");
-    jw_text(j, buf_view(&value));
-    jw_end(j);
-    buf_done(&value);
-}
-
-static void write_alerts(struct json_writer *j, const struct rule_view *v)
-{
-    for (size_t i = 0; i < v->n_alerts; i++)
-        write_alert(j, &v->alerts[i]);
-}
-
-static void write_rule(struct json_writer *j, const struct rule_def *def, const struct rule_view *v)
-{
-    static const char *const HEALTH[] = {[RULE_UNKNOWN] = "unknown", [RULE_OK] = "ok", [RULE_BAD] = "err"};
-    bool alert = def->kind == RULE_ALERT;
-    jw_object(j);
-    if (alert) {
-        jw_key(j, "state");
-        jw_str(j, phase_name(v->n_firing ? ALERT_FIRING : v->n_alerts ? ALERT_PENDING : ALERT_INACTIVE));
-    }
-    jw_key(j, "name");
-    jw_text(j, def->name);
-    jw_key(j, "query");
-    jw_text(j, def->query);
-    if (alert) {
-        write_seconds(j, "duration", (double)def->for_ms / 1000);
-        write_seconds(j, "keepFiringFor", (double)def->keep_firing_ms / 1000);
-    }
-    if (alert || def->labels.n)
-        write_labels(j, "labels", &def->labels);
-    if (alert) {
-        write_labels(j, "annotations", &def->annotations);
-        jw_key(j, "alerts");
-        jw_array(j);
-        write_alerts(j, v);
-        jw_end(j);
-    }
-    jw_key(j, "health");
-    jw_str(j, HEALTH[v->health]);
-    if (v->last_error.len) {
-        jw_key(j, "lastError");
-        jw_text(j, v->last_error);
-    }
-    write_seconds(j, "evaluationTime", (double)v->evaluation_us / 1e6);
-    write_time(j, "lastEvaluation", v->evaluated_ms);
-    jw_key(j, "type");
-    jw_str(j, alert ? "alerting" : "recording");
-    jw_end(j);
-}
-
-static bool rule_asked_for(const struct rule_def *def, struct span type)
-{
-    return type.len == 0 || span_equal(type, def->kind == RULE_ALERT ? SPAN("alert") : SPAN("record"));
-}
-
-static void write_group(struct json_writer *j, const struct group_view *v, struct span type)
-{
-    const struct group_def *def = v->def;
-    size_t asked = 0;
-    for (size_t i = 0; i < def->n_rules; i++)
-        asked += rule_asked_for(&def->rules[i], type);
-    if (asked == 0)
-        return;
-    jw_object(j);
-    jw_key(j, "name");
-    jw_text(j, def->name);
-    jw_key(j, "file");
-    jw_text(j, def->file);
-    jw_key(j, "rules");
-    jw_array(j);
-    for (size_t i = 0; i < def->n_rules; i++)
-        if (rule_asked_for(&def->rules[i], type))
-            write_rule(j, &def->rules[i], &v->rules[i]);
-    jw_end(j);
-    write_seconds(j, "interval", (double)def->interval_ms / 1000);
-    jw_key(j, "limit");
-    jw_u64(j, def->limit);
-    write_seconds(j, "evaluationTime", (double)v->duration_us / 1e6);
-    write_time(j, "lastEvaluation", v->evaluated_ms);
-    jw_end(j);
-}
-
-void rules_write_json(const struct rules *ru, struct span type, struct json_writer *j)
-{
-    size_t n;
-    struct group_view **views = views_get(ru, &n);
-    jw_object(j);
-    jw_key(j, "groups");
-    jw_array(j);
-    for (size_t i = 0; i < n; i++)
-        write_group(j, views[i], type);
-    jw_end(j);
-    jw_end(j);
-    views_unref((struct rules *)(uintptr_t)ru, views, n);
-}
-
-void rules_alerts_json(const struct rules *ru, struct json_writer *j)
-{
-    size_t n;
-    struct group_view **views = views_get(ru, &n);
-    jw_object(j);
-    jw_key(j, "alerts");
-    jw_array(j);
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < views[i]->def->n_rules; k++)
-            write_alerts(j, &views[i]->rules[k]);
-    jw_end(j);
-    jw_end(j);
-    views_unref((struct rules *)(uintptr_t)ru, views, n);
 }
 
 void rules_each_alert(const struct rules *ru, void (*fn)(void *ctx, const struct rules_alert *alert), void *ctx)
 {
     size_t n;
-    struct group_view **views = views_get(ru, &n);
+    struct group_view **views = rules_views_get(ru, &n);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < views[i]->def->n_rules; k++)
             for (size_t m = 0; m < views[i]->rules[k].n_alerts; m++) {
@@ -380,7 +195,7 @@ void rules_each_alert(const struct rules *ru, void (*fn)(void *ctx, const struct
                                               .active_ms = a->active_ms,
                                               .fired_ms = a->fired_ms});
             }
-    views_unref((struct rules *)(uintptr_t)ru, views, n);
+    rules_views_unref((struct rules *)(uintptr_t)ru, views, n);
 }
 
 /* ---- /metrics ---- */
@@ -480,10 +295,10 @@ static void write_count(struct metric_writer *w, const char *name, const char *h
 void rules_stats(const struct rules *ru, struct metric_writer *w)
 {
     size_t n;
-    struct group_view **views = views_get(ru, &n);
+    struct group_view **views = rules_views_get(ru, &n);
     write_group_families(views, n, w);
     write_alert_counts(views, n, w);
-    views_unref((struct rules *)(uintptr_t)ru, views, n);
+    rules_views_unref((struct rules *)(uintptr_t)ru, views, n);
     write_count(w, "crest_rule_template_failures_total", "Labels and annotations whose template failed.",
                 &ru->template_failures);
     write_count(w, "crest_rule_state_failures_total", "Changes of alert state that could not be committed.",

@@ -235,7 +235,7 @@ UNUSED static json_t *bench_rules_json(const struct bench *b, const char *type)
     struct parse_error e;
     buf_init(&out, 1 << 24);
     jw_init(&j, &out);
-    rules_write_json(b->rules, span_str(type), &j);
+    check_ok(rules_write_json(b->rules, &(struct rules_filter){.type = span_str(type)}, &j));
     json_t *v = json_read(buf_view(&out), &e);
     if (!v)
         check_failed("no JSON: %s", e.text);
