@@ -92,6 +92,40 @@ static const struct option_def OPTIONS[] = {
      .arg = "FILE",
      .help = "Prometheus rule file; adds to the configuration's",
      .commands = ""},
+    {.name = "query-timeout",
+     .type = OPT_DURATION,
+     .arg = "2m",
+     .fallback = "2m",
+     .min = 1,
+     .max = 86400000,
+     .env = "CREST_QUERY_TIMEOUT",
+     .help = "a query that takes longer ends with 503",
+     .commands = ""},
+    {.name = "query-max-samples",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "50000000",
+     .min = 1,
+     .max = 1e12,
+     .env = "CREST_QUERY_MAX_SAMPLES",
+     .help = "a query that holds more ends with 422",
+     .commands = ""},
+    {.name = "query-max-memory",
+     .type = OPT_TEXT,
+     .arg = "512MB",
+     .fallback = "512MB",
+     .env = "CREST_QUERY_MAX_MEMORY",
+     .help = "a query that needs more ends with 422",
+     .commands = ""},
+    {.name = "query-lookback",
+     .type = OPT_DURATION,
+     .arg = "5m",
+     .fallback = "5m",
+     .min = 1,
+     .max = 86400000,
+     .env = "CREST_QUERY_LOOKBACK",
+     .help = "how old a sample may be to count as the present value",
+     .commands = ""},
     {.name = "stream-clients",
      .type = OPT_COUNT,
      .arg = "N",
@@ -384,7 +418,15 @@ MUST_USE static int open_rooms(struct collector *c)
         log_error("cannot open state.db", "path", "%s", dir, "error", "%s", why);
         return r;
     }
-    r = query_local_new(c->store, NULL, &c->query);
+    struct query_limits limits = {.samples_max = options_count(c->options, "query-max-samples"),
+                                  .timeout_ms = options_duration_ms(c->options, "query-timeout"),
+                                  .lookback_ms = options_duration_ms(c->options, "query-lookback")};
+    const char *memory = options_text(c->options, "query-max-memory");
+    if (parse_bytes(span_str(memory), &limits.bytes_max) < 0 || limits.bytes_max == 0) {
+        log_error("--query-max-memory is not a size such as 512MB", "value", "%s", memory);
+        return -EINVAL;
+    }
+    r = query_local_new(c->store, &limits, &c->query);
     if (r < 0)
         return r;
     struct notify_config notify = {.state = c->state,

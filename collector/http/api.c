@@ -186,6 +186,17 @@ bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, 
             api_selections_done(ret);
             return false;
         }
+        bool narrows = false;
+        for (size_t k = 0; k < n_matchers; k++)
+            narrows = narrows || !matcher_matches_empty(&matchers[k]);
+        if (!narrows) {
+            for (size_t k = 0; k < n_matchers; k++)
+                matcher_done(&matchers[k]);
+            httpd_reply_error(r, 400, "bad_data",
+                              "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher");
+            api_selections_done(ret);
+            return false;
+        }
         ret->list[i] = (struct store_selection){matchers, n_matchers, min_ms, max_ms, limit};
         ret->n++;
     }

@@ -28,7 +28,8 @@ static void select_one(void *ctx, const struct matcher *matchers, size_t n)
         return;
     }
     int r = store_exemplars(
-        q->reader, &(struct store_selection){.matchers = matchers, .n_matchers = n, .min_ms = q->min_ms, .max_ms = q->max_ms},
+        q->reader,
+        &(struct store_selection){.matchers = matchers, .n_matchers = n, .min_ms = q->min_ms, .max_ms = q->max_ms},
         &q->arena, &some, &n_some);
     if (r < 0 && r != -EOPNOTSUPP) {
         q->error = r;
@@ -65,7 +66,8 @@ static void write_exemplars(struct httpd_request *r, const struct exemplar_query
     jw_array(&j);
     for (size_t i = 0; i < q->n; i++) {
         const struct store_exemplars *s = &q->found[i];
-        if (s->n == 0 || (i && labels_equal(&s->series, &q->found[i - 1].series))) /* two selectors may meet in a series */
+        if (s->n == 0 ||
+            (i && labels_equal(&s->series, &q->found[i - 1].series))) /* two selectors may meet in a series */
             continue;
         jw_object(&j);
         jw_key(&j, "seriesLabels");
@@ -102,8 +104,8 @@ static void work_query_exemplars(struct httpd_request *r, struct http_room *room
     }
     arena_init(&q.arena, QUERY_BYTES_MAX);
     if (promql_parse(httpd_param(r, "query"), &q.arena, &e, &why) < 0) {
-        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s", why.line, why.column,
-                          why.text);
+        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"query\": %u:%u: parse error: %s", why.line,
+                          why.column, why.text);
         arena_done(&q.arena);
         return;
     }

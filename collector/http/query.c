@@ -37,8 +37,11 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
         return;
     }
     size_t limit;
-    if (!api_limit(r, &limit) || !api_duration(r, "timeout", 0, &q->timeout_ms) || !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
+    if (!api_limit(r, &limit) || !api_duration(r, "timeout", 0, &q->timeout_ms) ||
+        !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
         return;
+    if (q->timeout_ms == 0 && httpd_param(r, "timeout").len)
+        q->timeout_ms = 1; /* less than that was asked for */
     if (q->timeout_ms < 0 || q->lookback_ms < 0) {
         httpd_reply_error(r, 400, "bad_data", "invalid parameter: timeout and lookback_delta must be positive");
         return;
@@ -49,11 +52,8 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
         httpd_reply_error(r, 500, "internal", "out of memory");
         return;
     }
-    *p = (struct pending_query){.request = r,
-                                .room = room,
-                                .instant = instant,
-                                .with_stats = httpd_param(r, "stats").len > 0,
-                                .limit = limit};
+    *p = (struct pending_query){
+        .request = r, .room = room, .instant = instant, .with_stats = httpd_param(r, "stats").len > 0, .limit = limit};
     httpd_defer(r);
     if (query_submit(room->query, q, on_result, p, &job) < 0) {
         free(p);

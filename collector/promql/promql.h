@@ -87,7 +87,7 @@ struct promql_result {
     struct promql_matrix_series *matrix;
     size_t n_matrix;
     struct span string;
-    const char **warnings, **infos; /* ended by NULL; with "(line:col)" */
+    const char **warnings, **infos;      /* ended by NULL; with "(line:col)" */
     uint64_t samples_read, samples_peak; /* read in all; held at once */
     size_t bytes;                        /* of memory that the result holds */
     int64_t queue_us, parse_us, eval_us; /* filled in by query.h */

@@ -190,9 +190,9 @@ static void write_number(struct json_writer *j, double v)
 static void write_expr(const struct promql_expr *e, struct json_writer *j)
 {
     static const char *const KINDS[] = {
-        [NODE_NUMBER] = "numberLiteral",  [NODE_STRING] = "stringLiteral",  [NODE_SELECTOR] = "vectorSelector",
-        [NODE_MATRIX] = "matrixSelector", [NODE_SUBQUERY] = "subquery",     [NODE_CALL] = "call",
-        [NODE_AGGREGATE] = "aggregation", [NODE_BINARY] = "binaryExpr",     [NODE_UNARY] = "unaryExpr",
+        [NODE_NUMBER] = "numberLiteral",  [NODE_STRING] = "stringLiteral", [NODE_SELECTOR] = "vectorSelector",
+        [NODE_MATRIX] = "matrixSelector", [NODE_SUBQUERY] = "subquery",    [NODE_CALL] = "call",
+        [NODE_AGGREGATE] = "aggregation", [NODE_BINARY] = "binaryExpr",    [NODE_UNARY] = "unaryExpr",
         [NODE_PAREN] = "parenExpr",
     };
     jw_object(j);

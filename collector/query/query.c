@@ -369,6 +369,11 @@ void query_free(struct query_engine *q)
     free(q);
 }
 
+int64_t query_lookback_ms(const struct query_engine *q)
+{
+    return q->limits.lookback_ms;
+}
+
 struct store *query_store(struct query_engine *q)
 {
     return q->store;

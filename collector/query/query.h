@@ -44,5 +44,6 @@ void query_cancel(struct query_job *job);
 /* Other blocking reads on a worker thread (series, labels): fn runs there exactly once with cancelled = true when the engine is stopping. */
 MUST_USE int query_submit_work(struct query_engine *q, struct span origin, void (*fn)(void *ctx, bool cancelled),
                                void *ctx);
-struct store *query_store(struct query_engine *q); /* NULL for a remote one */
+int64_t query_lookback_ms(const struct query_engine *q); /* where a request gives none */
+struct store *query_store(struct query_engine *q);       /* NULL for a remote one */
 void query_stats(const struct query_engine *q, struct metric_writer *w);

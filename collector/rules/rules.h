@@ -63,8 +63,8 @@ struct rules_selector { /* all must match the rule's labels */
     const struct matcher *matchers;
     size_t n;
 };
-struct rules_filter { /* zeroed: everything */
-    struct span type; /* "", "alert" or "record" */
+struct rules_filter {                          /* zeroed: everything */
+    struct span type;                          /* "", "alert" or "record" */
     const struct span *names, *groups, *files; /* one of each, none: any */
     size_t n_names, n_groups, n_files;
     const struct rules_selector *selectors; /* one of them, none: any */
