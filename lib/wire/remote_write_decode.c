@@ -14,7 +14,7 @@
 
 /* ---- memory ----------------------------------------------------------------------------------------------- */
 
-void *decoder_alloc(struct decoder *d, size_t n, size_t item_bytes, int *ret_error)
+void *decoder_room(struct decoder *d, size_t n, size_t item_bytes, int *ret_error)
 {
     struct arena *a = &d->w->arena;
     size_t bytes;
@@ -22,6 +22,12 @@ void *decoder_alloc(struct decoder *d, size_t n, size_t item_bytes, int *ret_err
     if (!p) /* an arena gives NULL for both reasons */
         *ret_error = n > (a->max_bytes - a->used_bytes) / item_bytes ? -EFBIG : -ENOMEM;
     return p;
+}
+
+void *decoder_alloc(struct decoder *d, size_t n, size_t item_bytes, int *ret_error)
+{
+    void *p = decoder_room(d, n, item_bytes, ret_error);
+    return p && n ? memset(p, 0, n * item_bytes) : p;
 }
 
 int pool_more(struct decoder *d, struct pool *p, size_t n, size_t room)
@@ -34,7 +40,7 @@ int pool_more(struct decoder *d, struct pool *p, size_t n, size_t room)
         p->chunk *= 2;
     size_t want = 2 * (n + room) > p->chunk ? 2 * (n + room) : p->chunk;
     int error = 0;
-    char *items = decoder_alloc(d, want, p->item_bytes, &error);
+    char *items = decoder_room(d, want, p->item_bytes, &error);
     if (!items)
         return error;
     if (n)
@@ -66,7 +72,7 @@ MUST_USE static int decode_request_1(struct decoder *d, struct pb in)
     int r = 0;
     if (!count_fields(in, 1, &n_series, 3, &n_metadata))
         return -EBADMSG;
-    d->w->series = decoder_alloc(d, n_series, sizeof *d->w->series, &r);
+    d->w->series = decoder_room(d, n_series, sizeof *d->w->series, &r);
     d->w->metadata = decoder_alloc(d, n_metadata, sizeof *d->w->metadata, &r);
     while (r == 0 && pb_more(&in)) {
         uint32_t field, type;
@@ -91,7 +97,7 @@ MUST_USE static int decode_request_2(struct decoder *d, struct pb in)
     if (!count_fields(in, 4, &n_symbols, 5, &n_series))
         return -EBADMSG;
     struct span *symbols = decoder_alloc(d, n_symbols, sizeof *symbols, &r);
-    d->w->series = decoder_alloc(d, n_series, sizeof *d->w->series, &r);
+    d->w->series = decoder_room(d, n_series, sizeof *d->w->series, &r);
     if (r < 0)
         return r;
     for (struct pb scan = in; pb_more(&scan);) {
@@ -126,7 +132,7 @@ MUST_USE static int decompress(struct decoder *d, struct span body, struct pb *r
         return -EFBIG;
     if (n / SNAPPY_RATIO_MAX > body.len)
         return -EBADMSG;
-    char *raw = decoder_alloc(d, n, 1, &r);
+    char *raw = decoder_room(d, n, 1, &r);
     if (!raw)
         return r;
     if (snappy_uncompress(body.ptr, body.len, raw, &n) != SNAPPY_OK)

@@ -23,8 +23,10 @@ struct decoder {
     size_t cap_metadata;
 };
 
-/* n items, not zeroed; NULL sets *ret_error: -EFBIG over the arena's limit, -ENOMEM. */
+/* n zeroed items, NULL sets *ret_error: -EFBIG over the arena's limit, -ENOMEM. */
 void *decoder_alloc(struct decoder *d, size_t n, size_t item_bytes, int *ret_error);
+/* The same, not zeroed: for what is written as a whole. */
+void *decoder_room(struct decoder *d, size_t n, size_t item_bytes, int *ret_error);
 /* Room for `room` more behind the n that stand there. 0, -EFBIG, -ENOMEM. */
 MUST_USE int pool_more(struct decoder *d, struct pool *p, size_t n, size_t room);
 

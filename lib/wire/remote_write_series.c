@@ -8,9 +8,11 @@
 static void *pool_keep(struct pool *p, size_t n)
 {
     void *items = p->items;
+    if (n == 0) /* there may be no pool yet */
+        return NULL;
     p->items += n * p->item_bytes;
     p->left -= n;
-    return n ? items : NULL;
+    return items;
 }
 
 /* ---- labels ----------------------------------------------------------------------------------------------- */
