@@ -1,6 +1,7 @@
 /* call_rate.c - how fast something changes: rate and its family, regressions, changes and resets.
  * Semantics: prometheus.io/docs/prometheus/latest/querying/functions. */
 #include "collector/promql/calls.h"
+#include "collector/promql/shared_times.h"
 
 #include <math.h>
 
@@ -76,6 +77,8 @@ static int range_extrapolated(struct range_call *c)
     const struct range_detail *d = c->call->call.function->detail;
     const struct raw *raw = c->raw;
     size_t reset = 0, looked_at = 0;
+    if (rates_of_shared_times(c))
+        return 0;
     for (size_t s = 0; s < c->grid.n; s++) {
         size_t lo = c->lo[s], hi = c->hi[s];
         bool started = d->is_counter && hi > lo && starts_inside(raw, lo, c->ends_ms[s] - c->source->range_ms);

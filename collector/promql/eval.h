@@ -151,8 +151,9 @@ struct range_source { /* a range vector: for each step the samples in (end - ran
     struct series *series;
     size_t n;
     int64_t range_ms;
-    int64_t *ends_ms; /* per step, ascending */
-    range_load load;  /* once per series, ascending; the samples stand until the next load */
+    int64_t *ends_ms;            /* per step, ascending */
+    struct shared_times *shared; /* shared_times.h; may be NULL */
+    range_load load;             /* once per series, ascending; the samples stand until the next load */
     void *state;
     enum extension
         extension; /* samples outside the windows are loaded, too: the lookback before, smoothed also behind */

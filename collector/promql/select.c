@@ -1,8 +1,9 @@
 /* select.c - where series come from: selectors, ranges of them, subqueries. Each series is read once per selector, for all
  * steps; a window over its samples slides along the steps. Ranges and lookback are left-open. */
 #include <errno.h>
+#include <math.h>
 
-#include "collector/promql/eval.h"
+#include "collector/promql/shared_times.h"
 
 /* The times that a selector or subquery looks at, one per step: the @ time or the step's, less the offset. */
 MUST_USE static int reference_times(struct eval *ev, const struct promql_expr *e, const struct timing *t,
@@ -94,7 +95,10 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
     if (!drop_stale && !c->histograms)
         return 0;
     size_t kept = 0;
-    for (size_t k = 0; k < c->n; k++) {
+    bool may_be_stale = c->histograms != NULL;
+    for (size_t k = 0; k < c->n; k++) /* a stale marker is a NaN, and mostly there is none */
+        may_be_stale |= isnan(c->value[k]);
+    for (size_t k = 0; may_be_stale && k < c->n; k++) {
         if ((drop_stale && is_stale(c->value[k])) || (c->histograms && c->histograms[k]))
             continue;
         c->t_ms[kept] = c->t_ms[k];
@@ -103,7 +107,8 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
             c->start_ms[kept] = c->start_ms[k];
         kept++;
     }
-    c->n = kept;
+    if (may_be_stale)
+        c->n = kept;
     return 0;
 }
 
@@ -290,14 +295,19 @@ int eval_range(struct eval *ev, const struct promql_expr *e, const struct grid *
     e = unwrap_parens(e);
     struct range_source src = {0};
     int r = e->kind == NODE_MATRIX ? range_of_selector(ev, e, g, &src) : range_of_subquery(ev, e, g, &src);
-    if (r == 0)
-        *ret = src;
-    return r;
+    if (r < 0)
+        return r;
+    *ret = src;
+    if (src.extension == EXTENSION_NONE) /* the others move the windows' edges */
+        ret->shared = shared_times_new(&ev->arena);
+    return 0;
 }
 
 void range_windows(const struct range_source *src, size_t steps, const struct raw *raw, size_t *lo, size_t *hi)
 {
     size_t first = 0, behind = 0;
+    if (shared_times_are(src->shared, raw, steps, lo, hi))
+        return;
     for (size_t s = 0; s < steps; s++) {
         int64_t end = src->ends_ms[s], open = back(end, src->range_ms);
         while (behind < raw->n && raw->t_ms[behind] <= end)

@@ -21,6 +21,8 @@ struct store_server;
 struct store_server *store_server_start(enum store_kind kind, unsigned number); /* number: for its folder's name */
 /* With the same folder, after store_server_kill or store_server_stop; returns the milliseconds from before fork to a 200 of /-/ready. */
 double store_server_restart(struct store_server *s);
+/* Read all of its files once, so that they are in the page cache. */
+void store_server_cache_files(const struct store_server *s);
 uint16_t store_server_port(const struct store_server *s);
 struct process_usage store_server_usage(const struct store_server *s);
 /* A gauge or counter without labels of ours, from /metrics; NaN when it is not there. */
