@@ -7,12 +7,9 @@
  * Rows are replaced whole (docs/stream.md). Ages are measured on the collector's clock, carried on by ours. */
 
 const STALE_MS = 3000;
-const TREND_POINTS = 120;
-const TRENDS = ['throughput_rps', 'error_ratio', 'response_seconds:p95'];
 
 export const store = {
     sections: new Map(),
-    trends: new Map(), /* service → {t: [], throughput_rps: [], …} for small lines beside the figures */
     link: null,
     t: 0,              /* the collector's clock at the last frame */
     newest: 0,         /* time of the newest sample we know of */
@@ -83,24 +80,6 @@ export const store = {
             this.step = Math.max(1000, 0.8 * this.step + 0.2 * Math.min(step, 2 * this.step));
         this.newest = newest;
         this.newerAt = performance.now();
-        this.remember(newest);
-    },
-    remember(t) {
-        const services = this.sections.get('services');
-        for (const [key, row] of services ?? []) {
-            let trend = this.trends.get(key);
-            if (!trend)
-                this.trends.set(key, (trend = {t: [], ...Object.fromEntries(TRENDS.map((name) => [name, []]))}));
-            trend.t.push(t);
-            for (const name of TRENDS)
-                trend[name].push(row.signals?.[name] ?? null);
-            if (trend.t.length > TREND_POINTS)
-                for (const column of Object.values(trend))
-                    column.shift();
-        }
-        for (const key of this.trends.keys())
-            if (!services?.has(key))
-                this.trends.delete(key);
     },
 
     now() {

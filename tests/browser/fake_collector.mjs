@@ -162,6 +162,9 @@ export async function startFake({port = 0} = {}) {
             result = MARKETS.flatMap(([market, currency]) => [
                 {metric: {__name__: 'commerce:orders_per_minute', market, currency}, values: values((t) => SALE.orders(t, market))},
                 {metric: {__name__: 'commerce:revenue_per_minute', market, currency}, values: values((t) => SALE.revenue(t, market))}]);
+        else if (query.startsWith('commerce:throughput_rps{market="",'))
+            result = Object.entries(state(Date.now()).services).filter(([, row]) => Number.isFinite(row.signals?.throughput_rps))
+                .map(([service, {tier, stack}]) => ({metric: {__name__: 'commerce:throughput_rps', service, tier, stack}, values: values((t) => state(t).services[service].signals.throughput_rps)}));
         else if (query.includes('service="shop"'))
             result = Object.keys(sections(0).services.shop.signals).map((name) => ({metric: {__name__: `commerce:${name}`, service: 'shop', tier: 'app'},
                 values: values((t) => sections(t).services.shop.signals[name])}));

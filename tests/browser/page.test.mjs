@@ -209,13 +209,22 @@ if (await ready()) {
     test('a drag over a chart zooms all of them and the button undoes it; the crosshair is shared', () => withPage({}, async ({page, open}) => {
         await open('/event');
         await charted(page, 3);
-        const box = await page.locator('.plot .u-over').first().boundingBox();
-        await page.mouse.move(box.x + box.width * 0.5, box.y + 40);
-        await page.waitForFunction(() => [...document.querySelectorAll('figcaption')].filter((one) => /\d\d:\d\d:\d\d/.test(one.textContent)).length >= 2);
-        await page.mouse.down();
-        await page.mouse.move(box.x + box.width * 0.8, box.y + 60, {steps: 4});
-        await page.mouse.up();
-        await page.waitForFunction(() => /from=\d+&to=\d+/.test(location.search));
+        /* A chart that arrives moves the others while the mouse is under way: a person aims again. */
+        const aim = async (part, y) => {
+            const box = await page.locator('.plot .u-over').first().boundingBox();
+            await page.mouse.move(box.x + box.width * part, box.y + y, {steps: 4});
+        };
+        await until(async () => {
+            await aim(0.5, 40);
+            return page.evaluate(() => [...document.querySelectorAll('figcaption')].filter((one) => /\d\d:\d\d:\d\d/.test(one.textContent)).length >= 2);
+        }, 'two charts show the crosshair');
+        await until(async () => {
+            await aim(0.5, 40);
+            await page.mouse.down();
+            await aim(0.8, 60);
+            await page.mouse.up();
+            return /from=\d+&to=\d+/.test(page.url());
+        }, 'a drag zooms');
         await page.getByRole('button', {name: 'Undo zoom'}).click();
         await page.waitForFunction(() => !location.search.includes('to='));
     }));

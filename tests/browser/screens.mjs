@@ -23,7 +23,7 @@ async function shoot(page, name, path) {
     await page.waitForSelector('body[data-fresh=live]');
     await page.waitForSelector('main[data-view]');
     await page.waitForFunction(() => [...document.querySelectorAll('main figure')].every((one) => one.getAttribute('aria-busy') === 'false'));
-    await page.waitForTimeout(2300); /* trends have some points */
+    await page.waitForTimeout(1200); /* small lines have their history */
     await page.screenshot({path: `${dir}/${name}.png`});
 }
 await Promise.all(['light', 'dark'].map(async (colorScheme) => {

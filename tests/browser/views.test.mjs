@@ -19,6 +19,24 @@ if (await ready()) {
         assert.match(await first.innerText(), /■\s*critical[\s\S]*shop[\s\S]*payments hang/);
     }));
 
+    test('the small line beside a service has its two minutes at once, and a hole where nothing was known', () => withPage({}, async ({page, fake, open}) => {
+        fake.quiet = true; /* one snapshot, no frame after it: what is drawn before it came by a query */
+        const end = Date.now() - 40_000;
+        fake.holes = [[end - 30_000, end]];
+        await open('/services');
+        const line = (name) => page.locator('.services tbody tr', {hasText: name}).locator('.trend path').getAttribute('d').then((d) => d ?? '');
+        const xs = async (name) => [...(await line(name)).matchAll(/[ML](-?[\d.]+)/g)].map((one) => Number(one[1]));
+        await until(async () => (await xs('search')).length > 30, 'the past was drawn');
+        const drawn = await xs('search');
+        assert.ok(Math.min(...drawn) < 5 && Math.max(...drawn) > 100, drawn.join());
+        assert.equal((await line('search')).match(/M/g).length, 2); /* before the hole and after it */
+        assert.ok(!drawn.some((x) => x > 55 && x < 70), drawn.join());
+        assert.equal(await line('mail'), ''); /* no signal, no line */
+        assert.equal(fake.requests.filter((one) => one.includes('throughput_rps')).length, 1); /* one question for all */
+        fake.quiet = false;
+        await until(async () => (await xs('search')).filter((x) => x >= 115).length >= 5, 'it goes on by the second'); /* the past has every other one */
+    }));
+
     test('a service without a signal is unknown, by shape and word, never green', () => withPage({}, async ({page, fake, open}) => {
         fake.set({services: {blind: (t) => ({service: 'blind', tier: '', stack: '', state: 'unknown', why: 'it is scraped, but no signal is known', trouble: 20, t, signals: {}})}});
         await open('/services');

@@ -29,18 +29,16 @@ function markets() {
 }
 
 function figure(name, drop = null) {
-    const now = h('strong', {class: 'now'}), against = h('span', {class: 'against'});
+    const now = h('strong', {class: 'now'}), against = h('span', {class: 'against'}, h('span', {}), ' ', h('span', {})); /* breaks between the two, not within one */
     return h('div', {class: 'figure', 'data-drop': drop}, h('span', {class: 'figure-name'}, name), now, against);
 }
 /* "plan 40 (82 %) · last 35" */
 function setFigure(element, value, plan, last, format) {
     setText(element.children[1], format(value));
-    const parts = [];
-    if (Number.isFinite(plan))
-        parts.push(`plan ${format(plan)}` + (plan > 0 && Number.isFinite(value) ? ` (${ratio(value / plan)})` : ''));
-    if (Number.isFinite(last))
-        parts.push(`last ${format(last)}`);
-    setText(element.children[2], parts.map((part) => part.replaceAll(' ', '\u00a0')).join(' · ')); /* breaks between the two, not within one */
+    const planned = Number.isFinite(plan) ? `plan ${format(plan)}` + (plan > 0 && Number.isFinite(value) ? ` (${ratio(value / plan)})` : '') : '';
+    const before = Number.isFinite(last) ? `last ${format(last)}` : '';
+    setText(element.children[2].children[0], planned + (planned && before ? ' ·' : ''));
+    setText(element.children[2].children[1], before);
     const behind = plan > 0 && Number.isFinite(value) ? value / plan : 1;
     setAttribute(element, 'data-state', behind < 0.5 ? 'crit' : behind < 0.8 ? 'warn' : 'ok');
 }

@@ -1,5 +1,5 @@
 /* Services, worst first: state in shape, word and colour, the signals, a small trend; one opened service has charts. */
-import {h, setText, setAttribute, show, patchList, labelCells, stateMark, setState, number, ratio, seconds, signal, duration, store, place} from '../app.js';
+import {h, setText, setAttribute, show, patchList, labelCells, stateMark, setState, number, ratio, seconds, signal, duration, store, place, queryRange} from '../app.js';
 import {makeChart} from '../chart.js';
 
 const COLUMNS = [
@@ -13,34 +13,6 @@ const COLUMNS = [
 const ROWS_MAX = 200; /* as many as a frame has */
 const ALL_EVERY_MS = 5000; /* how often all services are asked for, while one that no frame has room for is looked for */
 
-function trendLine(name) {
-    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-    svg.setAttribute('viewBox', '0 0 120 24');
-    svg.setAttribute('preserveAspectRatio', 'none');
-    svg.setAttribute('aria-hidden', 'true');
-    svg.setAttribute('class', 'trend');
-    svg.append(document.createElementNS('http://www.w3.org/2000/svg', 'path'));
-    svg.trend = name;
-    return svg;
-}
-/* Two minutes of one signal; what is unknown breaks the line. */
-function drawTrend(svg, trend) {
-    const ys = trend?.[svg.trend] ?? [], t = trend?.t ?? [];
-    const top = Math.max(1e-9, ...ys.filter(Number.isFinite)) * 1.1;
-    let path = '', pen = false;
-    for (let i = 0; i < ys.length; i++) {
-        if (!Number.isFinite(ys[i])) {
-            pen = false;
-            continue;
-        }
-        const x = 120 - (store.newest - t[i]) / 1000;
-        if (pen && t[i] - t[i - 1] > Math.max(3000, 2.5 * store.step))
-            pen = false;
-        path += `${pen ? 'L' : 'M'}${x.toFixed(1)} ${(23 - (ys[i] / top) * 22).toFixed(1)}`;
-        pen = true;
-    }
-    svg.firstChild.setAttribute('d', path);
-}
 export function matches(text, filter) {
     if (!filter)
         return true;
@@ -54,11 +26,12 @@ export function open(main) {
     const body = h('tbody', {});
     const table = h('table', {class: 'services'}, h('caption', {class: 'reader-only'}, 'Services, most trouble first'),
         h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'State'), h('th', {scope: 'col'}, 'Service'),
-            COLUMNS.map(([, name]) => h('th', {scope: 'col', class: 'num'}, name)), h('th', {scope: 'col'}, 'Last 2 min'))), body);
+            COLUMNS.map(([, name]) => h('th', {scope: 'col', class: 'num'}, name)), h('th', {scope: 'col'}, 'Requests, 2 min'))), body);
     const empty = h('p', {class: 'empty'});
     const panel = h('section', {class: 'panel', 'aria-label': 'One service', hidden: true});
     main.append(h('div', {class: 'view-head'}, h('h1', {}, 'Services'), filter), panel, h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Services'}, table), empty);
 
+    const trends = makeTrends(update);
     let opened = null, charts = [], head = null, facts = null;
     /* A frame has room for the services in most trouble; a filter or an opened service finds the others by API. */
     let all = [], askedAt = -Infinity, asking = false, closed = false;
@@ -118,9 +91,10 @@ export function open(main) {
         const left = text === '' ? (store.more.services ?? 0) + Math.max(0, rows.length - ROWS_MAX) : Math.max(0, rows.length - ROWS_MAX);
         setText(empty, every.length === 0 ? 'No service has sent a sample yet.' : rows.length === 0 ? (asking ? `Looking for “${text}” among all services …` : `No service matches “${text}”.`)
             : left === 0 ? '' : text === '' ? `${number(left)} more services, in less trouble than these, are not shown: the filter finds them.` : `${number(left)} more services match.`);
+        trends.follow(rows.slice(0, ROWS_MAX), store.rows('services'));
         patchList(body, rows.slice(0, ROWS_MAX), (row) => row.service, (row) => h('tr', {}, h('td', {}, stateMark('unknown')),
             h('th', {scope: 'row'}, h('a', {href: place.href('/services', {service: row.service})}, h('bdi', {}, row.service)), ' ', h('small', {}), h('div', {class: 'why'})),
-            COLUMNS.map(() => h('td', {class: 'num'})), h('td', {}, trendLine('throughput_rps'))), (tr, row) => {
+            COLUMNS.map(() => h('td', {class: 'num'})), h('td', {}, trendLine())), (tr, row) => {
             const [mark, name] = tr.children;
             setState(mark.firstChild, row.state);
             setAttribute(tr, 'data-state', row.state);
@@ -128,7 +102,7 @@ export function open(main) {
             setText(name.children[1], [row.tier, row.stack].filter(Boolean).join(' · '));
             setText(name.children[2], row.state === 'ok' ? '' : row.why ?? (row.state === 'unknown' ? `no sample for ${duration(store.now() - row.t)}` : ''));
             COLUMNS.forEach(([key, , format], i) => setText(tr.children[2 + i], format(row.signals?.[key])));
-            drawTrend(tr.lastChild.firstChild, store.trends.get(row.service));
+            trends.draw(tr.lastChild.firstChild, row.service);
         });
         labelCells(table);
         if (opened !== null) {
@@ -143,6 +117,7 @@ export function open(main) {
     }
     return {update, close() {
         closed = true;
+        trends.close();
         openPanel(null);
     }};
 }
