@@ -11,19 +11,22 @@
 
 #include "collector/store/extent.h"
 #include "collector/store/extent_dir.h"
+#include "collector/store/histogram_head.h"
+#include "lib/base/arena.h"
 
 struct gathered_series {
     unsigned ord;
     size_t from, to;
     bool has_starts;
 };
-struct gathered { /* the columns of all series of a group, one after the other */
+struct gathered { /* of floats, or of histograms, whose bits are addresses of packed ones: the columns of all series of a group, one after the other */
     int64_t *t_ms, *start_ms;
     uint64_t *bits;
     size_t n, cap;
     struct gathered_series series[EXTENT_SERIES_MAX];
     size_t n_series;
     bool has_starts, ascending; /* of the series being gathered */
+    struct arena packed;        /* of gathered_keep() */
 };
 void gathered_clear(struct gathered *g);
 void gathered_done(struct gathered *g); /* frees; empty again */
@@ -38,16 +41,22 @@ static inline void gathered_add(struct gathered *g, int64_t t_ms, int64_t start_
     g->has_starts = g->has_starts || start_ms != 0;
     g->bits[g->n++] = bits;
 }
+/* A histogram whose bytes stay where they are until the group is cut. Room is made. -ENOMEM. */
+MUST_USE int gathered_add_histogram(struct gathered *g, const struct histogram_item *item);
+/* Room for a packed histogram until gathered_clear(). NULL: -ENOMEM. */
+uint8_t *gathered_packed_room(struct gathered *g, size_t n_bytes);
 /* Brings the series into order; of two samples at one time the one that was added first stays. A series without any is left
  * out. -ENOMEM. */
 MUST_USE int gathered_end(struct gathered *g);
 
 struct cutter {
     struct extent_writer *writer;
+    struct histogram_extent_writer *histograms;
     struct extent_ref *extents; /* made: no ids yet, bytes are ours */
     size_t n, cap;
 };
 /* Extents that are as long as they may get have EXTENT_LEVEL_FULL, others the level. -ENOMEM. */
+/* A group with EXTENT_HISTOGRAMS: g has histograms. */
 MUST_USE int cutter_cut(struct cutter *c, uint32_t group, unsigned level, const struct gathered *g);
 /* Forget all but the first n. */
 void cutter_keep(struct cutter *c, size_t n);

@@ -22,7 +22,7 @@ int store_load_tombstones(struct store *s)
                               .max_ms = db_i64(s->db, SQL_TOMB_ALL, 5)};
         int64_t group = db_i64(s->db, SQL_TOMB_ALL, 1), last_id = db_i64(s->db, SQL_TOMB_ALL, 2);
         struct span ords = db_blob(s->db, SQL_TOMB_ALL, 3);
-        if (group < 0 || group >= SERIES_LIMIT / EXTENT_SERIES_MAX || last_id < 0 || last_id >= UINT32_MAX ||
+        if (!extent_group_exists(group, SERIES_LIMIT) || last_id < 0 || last_id >= UINT32_MAX ||
             ords.len != sizeof t.ords)
             continue; /* no row of ours */
         t.group = (uint32_t)group;

@@ -36,6 +36,18 @@
 #define EXTENT_BYTES_MAX                                                                                               \
     (8u << 20) /* 128 series of 2048 incompressible samples with start times, and what describes them */
 
+/* In a group's number: native histograms of the series whose group is the rest (histogram_extent.h). */
+#define EXTENT_HISTOGRAMS 0x40000000u
+#define EXTENT_MAGIC_HISTOGRAMS "CrH1"
+static inline bool extent_group_exists(int64_t group, int64_t series_max)
+{
+    return group >= 0 && (group & ~(int64_t)EXTENT_HISTOGRAMS) < series_max / EXTENT_SERIES_MAX;
+}
+static inline uint32_t extent_series_of(uint32_t group) /* id of its first series */
+{
+    return (group & ~EXTENT_HISTOGRAMS) * EXTENT_SERIES_MAX;
+}
+
 struct extent_writer;
 MUST_USE int extent_writer_new(struct extent_writer **ret);
 void extent_writer_free(struct extent_writer *w);
@@ -52,6 +64,7 @@ struct extent {
     uint32_t group;
     unsigned n_series, n_times;
     int64_t min_ms, max_ms;
+    bool histograms; /* of native histograms: histogram_extent.h reads it, extent_find() finds nothing */
 };
 struct extent_series {   /* where one series stands */
     unsigned ord, times; /* times: number of its time column */

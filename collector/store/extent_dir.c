@@ -37,15 +37,22 @@ void extent_dir_done(struct extent_dir *dir)
     pthread_rwlock_destroy(&dir->lock);
 }
 
+/* Floats and native histograms of the same series lie side by side. */
+static uint32_t slot_of(uint32_t group)
+{
+    return (group & ~EXTENT_HISTOGRAMS) * 2 + (group & EXTENT_HISTOGRAMS ? 1 : 0);
+}
+
 static struct extent_group *group_at(const struct extent_dir *dir, uint32_t group)
 {
-    return group < dir->n_groups ? dir->groups[group] : NULL;
+    return slot_of(group) < dir->n_groups ? dir->groups[slot_of(group)] : NULL;
 }
 
 static int make_group(struct extent_dir *dir, uint32_t group, struct extent_group **ret)
 {
-    if (group >= dir->n_groups) {
-        uint32_t n = group + group / 2 + 16;
+    uint32_t slot = slot_of(group);
+    if (slot >= dir->n_groups) {
+        uint32_t n = slot + slot / 2 + 16;
         struct extent_group **groups = realloc(dir->groups, n * sizeof(*groups));
         if (!groups)
             return -ENOMEM;
@@ -53,14 +60,14 @@ static int make_group(struct extent_dir *dir, uint32_t group, struct extent_grou
         dir->groups = groups;
         dir->n_groups = n;
     }
-    if (!dir->groups[group]) {
+    if (!dir->groups[slot]) {
         struct extent_group *g = calloc(1, sizeof *g);
         if (!g)
             return -ENOMEM;
         g->gap_from = 1; /* empty */
-        dir->groups[group] = g;
+        dir->groups[slot] = g;
     }
-    *ret = dir->groups[group];
+    *ret = dir->groups[slot];
     return 0;
 }
 
@@ -265,7 +272,7 @@ static void remove_locked(struct extent_dir *dir, uint32_t group, uint32_t id)
     struct extent_ref *ref = find(dir, group, id);
     if (!ref)
         return;
-    struct extent_group *g = dir->groups[group];
+    struct extent_group *g = group_at(dir, group);
     dir->n--;
     dir->n_bytes -= ref->n_bytes;
     dir->n_bad -= ref->bad;
@@ -315,13 +322,13 @@ static size_t alike_in(const struct extent_group *g, const struct extent_wanted 
     return 0;
 }
 
-size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at_group, const struct extent_wanted *wanted,
+size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at, const struct extent_wanted *wanted,
                         struct extent_ref *refs)
 {
     size_t n = 0;
     pthread_rwlock_rdlock(&dir->lock);
-    for (; *at_group < dir->n_groups; ++*at_group) {
-        const struct extent_group *g = dir->groups[*at_group];
+    for (; *at < dir->n_groups; ++*at) {
+        const struct extent_group *g = dir->groups[*at];
         n = g && g->n >= 2 ? alike_in(g, wanted, refs) : 0;
         if (n)
             break;

@@ -30,7 +30,7 @@ struct extent_group;
 struct tombstone;
 struct extent_dir {
     pthread_rwlock_t lock;
-    struct extent_group **groups;
+    struct extent_group **groups; /* of each group of series two: floats, native histograms (EXTENT_HISTOGRAMS) */
     uint32_t n_groups;
     uint64_t n, n_bytes, n_bad;
 };
@@ -51,7 +51,7 @@ size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, struc
 /* A copy of the bytes of a store without files. -ENOENT: removed meanwhile. */
 MUST_USE int extent_dir_copy(struct extent_dir *dir, uint32_t group, uint32_t id, uint8_t **ret, size_t *ret_n);
 /* Extents of a group that should be one: of one day and level, when there are `least` of them; once the day is over all that are not
- * full, when there are two. *at_group is moved to the first group that has some; refs[EXTENT_ALIKE_MAX] in ascending order of
+ * full, when there are two. *at, which begins with 0, is moved to what has some; refs[EXTENT_ALIKE_MAX] in ascending order of
  * time. 0: there are none. */
 #define EXTENT_ALIKE_MAX 16u
 struct extent_wanted {
@@ -59,7 +59,7 @@ struct extent_wanted {
     size_t least;           /* >= 2 */
     int64_t over_before_ms; /* days before this one's get no more samples, or few */
 };
-size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at_group, const struct extent_wanted *wanted,
+size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at, const struct extent_wanted *wanted,
                         struct extent_ref *refs);
 /* All that lies on the day, damaged ones left out; malloc. -ENOMEM. */
 MUST_USE int extent_dir_of_day(struct extent_dir *dir, int64_t day_ms, struct extent_ref **ret, size_t *ret_n);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #define SLAB_BYTES (1u << 20)
+#define SAMPLE_BYTES 16u
 #define BLOCK_FIRST 8u
 #define BLOCK_MAX 2048u
 #define LANE_BIT 0x80000000u
@@ -72,8 +73,14 @@ void head_release(struct head *h)
     }
     for (size_t i = 0; i < SERIES_LIMIT / HEAD_SEGMENT; i++)
         free(atomic_load_explicit(&h->segments[i], memory_order_relaxed));
+    histogram_head_free(atomic_load_explicit(&h->histograms, memory_order_relaxed));
     free(h->appended);
     free(h);
+}
+
+static struct histogram_head *histograms_of(const struct head *h)
+{
+    return atomic_load_explicit(&h->histograms, memory_order_acquire);
 }
 
 /* ---- the writer ---- */
@@ -209,6 +216,30 @@ int head_append(struct head *h, uint32_t id, const struct sample *s, uint32_t se
     return 0;
 }
 
+int head_append_histogram(struct head *h, uint32_t id, const struct histogram_item *item, uint32_t seq)
+{
+    struct histogram_head *histograms = histograms_of(h);
+    int r = histograms ? 0 : histogram_head_new(&histograms);
+    if (r < 0)
+        return r;
+    atomic_store_explicit(&h->histograms, histograms, memory_order_release);
+    size_t before = histogram_head_bytes(histograms);
+    r = histogram_head_append(histograms, id, item, seq);
+    h->bytes += histogram_head_bytes(histograms) - before;
+    if (r < 0)
+        return r;
+    h->samples++;
+    h->min_ms = item->t_ms < h->min_ms ? item->t_ms : h->min_ms;
+    h->max_ms = item->t_ms > h->max_ms ? item->t_ms : h->max_ms;
+    return 0;
+}
+
+uint64_t head_load(const struct head *h)
+{
+    const struct histogram_head *histograms = histograms_of(h);
+    return h->samples + (histograms ? histogram_head_bytes(histograms) / SAMPLE_BYTES : 0);
+}
+
 static int64_t time_at(const struct head_block *b, unsigned i)
 {
     return (int64_t)((uint64_t)b->base_ms + (uint64_t)block_offsets(b)[i]);
@@ -258,6 +289,9 @@ bool head_find(const struct head *h, uint32_t id, int64_t t_ms, uint64_t *ret_bi
 
 void head_keep(struct head *h)
 {
+    struct histogram_head *histograms = histograms_of(h);
+    if (histograms)
+        histogram_head_keep(histograms);
     h->n_appended = 0;
 }
 
@@ -284,6 +318,9 @@ static void take_back(struct head_chain *c, unsigned lane)
 
 void head_undo(struct head *h)
 {
+    struct histogram_head *histograms = histograms_of(h);
+    if (histograms)
+        h->samples -= histogram_head_undo(histograms);
     while (h->n_appended) {
         uint32_t id = h->appended[--h->n_appended];
         take_back(chain_at(h, id & ~LANE_BIT), (id & LANE_BIT) != 0);
@@ -295,13 +332,15 @@ void head_undo(struct head *h)
 bool head_has(const struct head *h, uint32_t id)
 {
     const struct head_chain *c = chain_at(h, id);
-    return c && newest_of(c, 0); /* lane 1 comes after lane 0 */
+    return (c && newest_of(c, 0)) || head_has_histograms(h, id); /* lane 1 comes after lane 0 */
 }
 
 int64_t head_newest_ms(const struct head *h, uint32_t id)
 {
     const struct head_chain *c = chain_at(h, id);
-    return c && newest_of(c, 0) ? newest_of(c, 0)->max_ms : INT64_MIN;
+    int64_t newest = c && newest_of(c, 0) ? newest_of(c, 0)->max_ms : INT64_MIN;
+    int64_t histogram = histograms_of(h) ? histogram_head_newest_ms(histograms_of(h), id) : INT64_MIN;
+    return histogram > newest ? histogram : newest;
 }
 
 /* Commits have ascending numbers inside a block; numbers wrap, so they are compared by their distance (a head lives for
@@ -387,4 +426,23 @@ int head_read(const struct head *h, uint32_t id, uint32_t seq, int64_t min_ms, i
     int r = read_in_order(atomic_load_explicit(&c->newest[0], memory_order_acquire), seq, min_ms, max_ms, sink, ctx);
     const struct head_block *late = atomic_load_explicit(&c->newest[1], memory_order_acquire);
     return r == 0 && late ? read_late(late, seq, min_ms, max_ms, sink, ctx) : r;
+}
+
+bool head_find_histogram(const struct head *h, uint32_t id, int64_t t_ms, struct histogram_item *ret)
+{
+    const struct histogram_head *histograms = histograms_of(h);
+    return histograms && histogram_head_find(histograms, id, t_ms, ret);
+}
+
+bool head_has_histograms(const struct head *h, uint32_t id)
+{
+    const struct histogram_head *histograms = histograms_of(h);
+    return histograms && histogram_head_has(histograms, id);
+}
+
+int head_read_histograms(const struct head *h, uint32_t id, uint32_t seq, int64_t min_ms, int64_t max_ms,
+                         histogram_sink sink, void *ctx)
+{
+    const struct histogram_head *histograms = histograms_of(h);
+    return histograms ? histogram_head_read(histograms, id, seq, min_ms, max_ms, sink, ctx) : 0;
 }

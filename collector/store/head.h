@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/store/histogram_head.h"
 #include "collector/store/series_index.h"
 #include "lib/base/macros.h"
 #include "lib/metric/sample.h"
@@ -36,6 +37,7 @@ struct head {
     atomic_uint holders;
     _Atomic(struct head_chain *) segments[SERIES_LIMIT / HEAD_SEGMENT];
     struct head_slab *slab;
+    _Atomic(struct histogram_head *) histograms; /* NULL while there are none */
     /* the writer's */
     uint64_t samples;
     size_t bytes; /* of slabs */
@@ -52,8 +54,13 @@ void head_release(struct head *h);
 /* ---- the writer ---- */
 /* -ENOMEM: nothing was added. */
 MUST_USE int head_append(struct head *h, uint32_t id, const struct sample *s, uint32_t seq);
-/* Is there a sample at that time? Looks at all, committed or not. */
+/* The same of a native histogram; its bytes are copied. */
+MUST_USE int head_append_histogram(struct head *h, uint32_t id, const struct histogram_item *item, uint32_t seq);
+/* Memory that must be freed by sealing, as a number of samples: a histogram takes that of many. */
+uint64_t head_load(const struct head *h);
+/* Is there a float sample at that time? Looks at all, committed or not. */
 bool head_find(const struct head *h, uint32_t id, int64_t t_ms, uint64_t *ret_bits);
+bool head_find_histogram(const struct head *h, uint32_t id, int64_t t_ms, struct histogram_item *ret);
 /* The latest time of the series here, INT64_MIN: it has none. */
 int64_t head_newest_ms(const struct head *h, uint32_t id);
 /* Forget how to undo: what was appended so far stays. */
@@ -80,3 +87,7 @@ static inline int64_t head_run_ms(const struct head_run *run, size_t i)
 typedef int (*head_sink)(void *ctx, const struct head_run *run);
 MUST_USE int head_read(const struct head *h, uint32_t id, uint32_t seq, int64_t min_ms, int64_t max_ms, head_sink sink,
                        void *ctx);
+/* The histograms, in order of arrival. */
+MUST_USE int head_read_histograms(const struct head *h, uint32_t id, uint32_t seq, int64_t min_ms, int64_t max_ms,
+                                  histogram_sink sink, void *ctx);
+bool head_has_histograms(const struct head *h, uint32_t id);

@@ -108,7 +108,7 @@ static int list_extents(struct store *s, struct part *part, struct db *db)
                                  .n_bytes = (uint32_t)db_i64(db, SQL_EXT_LIST, 4),
                                  .level = (uint8_t)db_i64(db, SQL_EXT_LIST, 5),
                                  .part = part->id};
-        if (id < 1 || id >= UINT32_MAX || group < 0 || group >= SERIES_LIMIT / EXTENT_SERIES_MAX)
+        if (id < 1 || id >= UINT32_MAX || !extent_group_exists(group, SERIES_LIMIT))
             continue; /* no row of ours */
         ref.id = ref.since = (uint32_t)id;
         ref.group = (uint32_t)group;

@@ -9,15 +9,16 @@
 #define STORE_LOCK_FILE "store.lock"
 #define STORE_APPLICATION_ID 0x43725374u /* "CrSt" */
 /* Bumped when the meaning of any row changes. There are no migrations: another format's folder is refused. */
-#define STORE_FORMAT 2
+#define STORE_FORMAT 3
 
 static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO meta(key, value) VALUES('format', 2);"
+    "INSERT INTO meta(key, value) VALUES('format', 3);"
     "CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL) STRICT;"
     "CREATE TABLE family(name TEXT PRIMARY KEY, type INTEGER NOT NULL, unit TEXT NOT NULL, help TEXT NOT NULL) STRICT, "
     "WITHOUT ROWID;"
     "CREATE TABLE headlog(seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
+    "CREATE TABLE histlog(seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
     "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
     "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
     "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes, level);"
@@ -47,6 +48,9 @@ enum store_statement {
     SQL_LOG_PUT,
     SQL_LOG_ALL,
     SQL_LOG_TRIM,
+    SQL_HISTLOG_PUT,
+    SQL_HISTLOG_ALL,
+    SQL_HISTLOG_TRIM,
     SQL_EXT_PUT,
     SQL_EXT_GET,
     SQL_EXT_LIST,
@@ -75,6 +79,9 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_LOG_PUT] = "INSERT INTO headlog(seq, data) VALUES(?1, ?2)",
     [SQL_LOG_ALL] = "SELECT seq, data FROM headlog WHERE seq >= 0 ORDER BY seq",
     [SQL_LOG_TRIM] = "DELETE FROM headlog WHERE seq <= ?1",
+    [SQL_HISTLOG_PUT] = "INSERT INTO histlog(seq, data) VALUES(?1, ?2)",
+    [SQL_HISTLOG_ALL] = "SELECT seq, data FROM histlog ORDER BY seq",
+    [SQL_HISTLOG_TRIM] = "DELETE FROM histlog WHERE seq <= ?1",
     [SQL_EXT_PUT] = "INSERT INTO ext(id, grp, min_ms, max_ms, bytes, level, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [SQL_EXT_GET] = "SELECT data FROM ext WHERE id = ?1",
     [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",

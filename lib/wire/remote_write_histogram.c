@@ -2,8 +2,7 @@
 
 #include <errno.h>
 
-#define SCHEMA_MIN (-4)
-#define SCHEMA_MAX 8
+#include "lib/metric/native_histogram.h"
 
 /* Histogram { oneof count { uint64 count_int = 1; double count_float = 2; } double sum = 3; sint32 schema = 4;
  *   double zero_threshold = 5; oneof zero_count { uint64 zero_count_int = 6; double zero_count_float = 7; }
@@ -253,49 +252,37 @@ MUST_USE static bool read_lists(struct pb in, struct parts *p)
     return true;
 }
 
+/* What only the bytes can break; the rest is native_histogram_check()'s. */
 static const char *check_side(const struct side *s, bool is_float)
 {
     if (is_float ? s->n_deltas > 0 : s->n_counts > 0)
         return "a histogram mixes integer and float buckets";
-    uint64_t named = 0;
-    for (size_t i = 0; i < s->n_spans; i++) {
-        if (i > 0 && s->spans[i].offset < 0)
-            return "a histogram's bucket spans overlap";
-        named += s->spans[i].length;
-    }
-    if (named != s->at_count)
-        return "a histogram's spans name another number of buckets than it has";
-    if (s->overflow)
-        return "a histogram's bucket counts overflow";
-    for (size_t i = 0; i < s->at_count; i++)
-        if (s->counts[i] < 0)
-            return "a histogram's bucket count is negative";
-    return NULL;
+    return s->overflow ? "a histogram's bucket counts overflow" : NULL;
 }
 
 static const char *check_histogram(const struct parts *p)
 {
-    const struct native_histogram *h = &p->h;
+    const char *why = NULL;
     if (p->has_int_count && p->has_float_count)
         return "a histogram has an integer and a float count";
-    const char *why = check_side(&p->negative, h->is_float);
+    why = check_side(&p->negative, p->h.is_float);
     if (!why)
-        why = check_side(&p->positive, h->is_float);
-    if (why)
-        return why;
-    if (h->schema != HISTOGRAM_CUSTOM_SCHEMA)
-        return h->schema < SCHEMA_MIN || h->schema > SCHEMA_MAX ? "a histogram's schema is not -4..8 or -53" : NULL;
-    if (p->negative.n_spans > 0 || h->zero_count != 0)
-        return "a histogram with custom buckets has a zero or negative bucket";
-    for (size_t i = 0; i < p->n_bounds; i++)
-        if (isnan(h->bounds[i]) || (i > 0 && h->bounds[i] <= h->bounds[i - 1]))
-            return "a histogram's custom bounds do not rise";
-    int64_t end = 0;
-    for (size_t i = 0; i < p->positive.n_spans; i++)
-        end += (int64_t)p->positive.spans[i].offset + (int64_t)p->positive.spans[i].length;
-    if (end > (int64_t)p->n_bounds + 1 || (p->positive.n_spans > 0 && p->positive.spans[0].offset < 0))
-        return "a histogram has a bucket beyond its custom bounds";
-    return NULL;
+        why = check_side(&p->positive, p->h.is_float);
+    return why || native_histogram_check(&p->h, &why) < 0 ? why : NULL;
+}
+
+static void fill(struct parts *p)
+{
+    struct native_histogram *h = &p->h;
+    h->negative_spans = p->negative.spans;
+    h->positive_spans = p->positive.spans;
+    h->n_negative_spans = p->negative.n_spans;
+    h->n_positive_spans = p->positive.n_spans;
+    h->negative = p->negative.counts;
+    h->positive = p->positive.counts;
+    h->n_negative = p->negative.at_count;
+    h->n_positive = p->positive.at_count;
+    h->n_bounds = p->n_bounds;
 }
 
 MUST_USE static int alloc_side(struct decoder *d, struct side *s)
@@ -321,19 +308,11 @@ int decode_histogram(struct decoder *d, struct pb message, struct histogram_samp
         return r;
     if (!read_lists(message, &p))
         return -EBADMSG;
+    fill(&p);
     *ret_why = check_histogram(&p);
     if (*ret_why)
         return -EINVAL;
     *h = p.h;
-    h->negative_spans = p.negative.spans;
-    h->positive_spans = p.positive.spans;
-    h->n_negative_spans = p.negative.n_spans;
-    h->n_positive_spans = p.positive.n_spans;
-    h->negative = p.negative.counts;
-    h->positive = p.positive.counts;
-    h->n_negative = p.negative.at_count;
-    h->n_positive = p.positive.at_count;
-    h->n_bounds = p.n_bounds;
     *ret = (struct histogram_sample){p.t_ms, p.start_ms, h};
     return 0;
 }
