@@ -147,6 +147,11 @@ static int gather_series(struct gathered *g, struct loaded_extent *parts, const 
     for (size_t i = 0; r == 0 && i < n; i++) {
         struct extent_series at;
         const int64_t *t;
+        if (parts[i].extent.histograms) {
+            r = store_gather_histograms(g, &parts[i], &refs[i], ord, dead, n_dead, dropped);
+            parts[i].damaged = parts[i].damaged || r == -EBADMSG;
+            continue;
+        }
         if (!extent_find(&parts[i].extent, ord, &at))
             continue;
         r = loaded_extent_times(&parts[i], &at, &t);

@@ -19,7 +19,8 @@ struct gathered_series {
     size_t from, to;
     bool has_starts;
 };
-struct gathered { /* of floats, or of histograms, whose bits are addresses of packed ones: the columns of all series of a group, one after the other */
+struct
+    gathered { /* of floats, or of histograms, whose bits are addresses of packed ones: the columns of all series of a group, one after the other */
     int64_t *t_ms, *start_ms;
     uint64_t *bits;
     size_t n, cap;

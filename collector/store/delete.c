@@ -56,6 +56,20 @@ struct deletion {
     int error;
 };
 
+static int add_tombstone(struct deletion *d, const struct tombstone *t)
+{
+    if (d->n == d->cap) {
+        size_t cap = d->cap ? d->cap * 2 : 64;
+        struct tombstone *list = realloc(d->list, cap * sizeof *list);
+        if (!list)
+            return -ENOMEM;
+        d->list = list;
+        d->cap = cap;
+    }
+    d->list[d->n++] = *t;
+    return 0;
+}
+
 /* `ids` ascend. */
 static int add_ids(struct deletion *d, const struct store_selection *sel, const struct store_series *series, size_t n)
 {
@@ -64,15 +78,9 @@ static int add_ids(struct deletion *d, const struct store_selection *sel, const 
         uint32_t group = series[i].id / EXTENT_SERIES_MAX;
         unsigned ord = series[i].id % EXTENT_SERIES_MAX;
         if (d->n == from || d->list[d->n - 1].group != group) {
-            if (d->n == d->cap) {
-                size_t cap = d->cap ? d->cap * 2 : 64;
-                struct tombstone *list = realloc(d->list, cap * sizeof *list);
-                if (!list)
-                    return -ENOMEM;
-                d->list = list;
-                d->cap = cap;
-            }
-            d->list[d->n++] = (struct tombstone){.group = group, .min_ms = sel->min_ms, .max_ms = sel->max_ms};
+            int r = add_tombstone(d, &(struct tombstone){.group = group, .min_ms = sel->min_ms, .max_ms = sel->max_ms});
+            if (r < 0)
+                return r;
         }
         d->list[d->n - 1].ords[ord / 64] |= UINT64_C(1) << ord % 64;
     }
@@ -125,6 +133,20 @@ static void set_view(struct store *s, struct tombstones *dead, bool more)
     atomic_store_explicit(&s->tombstones, dead ? dead->n : 0, memory_order_relaxed);
 }
 
+/* Native histograms lie in extents of their own, of a group of their own. */
+static int add_histograms(struct store *s, struct deletion *d)
+{
+    int r = 0;
+    for (size_t i = 0, n = d->n; r == 0 && i < n; i++) {
+        struct tombstone t = d->list[i];
+        t.last_id = s->next_extent - 1;
+        t.group |= EXTENT_HISTOGRAMS;
+        if (extent_dir_hides(&s->extents, &t))
+            r = add_tombstone(d, &t);
+    }
+    return r;
+}
+
 /* On the writer's thread: everything that may be meant is sealed, so one number tells it from what comes later. */
 static void bury(struct store *s, void *ctx)
 {
@@ -132,6 +154,9 @@ static void bury(struct store *s, void *ctx)
     struct tombstones *dead = NULL;
     size_t known = s->view.dead ? s->view.dead->n : 0;
     d->error = known + d->n > STORE_TOMBSTONES_MAX ? -E2BIG : store_seal_all(s);
+    if (d->error < 0)
+        return;
+    d->error = add_histograms(s, d);
     if (d->error < 0)
         return;
     for (size_t i = 0; i < d->n; i++)

@@ -148,11 +148,12 @@ bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_i
 {
     bool found = false;
     pthread_rwlock_rdlock(&dir->lock);
-    const struct extent_group *g = group_at(dir, group);
-    for (size_t i = g ? g->n : 0; !found && i-- > 0;) { /* queries ask for what is new */
-        const struct extent_ref *ref = &g->refs[i];
-        found = ref->since <= last_id && ref->min_ms <= max_ms && ref->max_ms >= min_ms;
-    }
+    const struct extent_group *both[] = {group_at(dir, group), group_at(dir, group | EXTENT_HISTOGRAMS)};
+    for (size_t k = 0; k < ARRAY_LEN(both); k++)
+        for (size_t i = both[k] ? both[k]->n : 0; !found && i-- > 0;) { /* queries ask for what is new */
+            const struct extent_ref *ref = &both[k]->refs[i];
+            found = ref->since <= last_id && ref->min_ms <= max_ms && ref->max_ms >= min_ms;
+        }
     pthread_rwlock_unlock(&dir->lock);
     return found;
 }
@@ -161,10 +162,11 @@ int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group)
 {
     int64_t newest = INT64_MIN;
     pthread_rwlock_rdlock(&dir->lock);
-    const struct extent_group *g = group_at(dir, group);
-    for (size_t i = 0; g && i < g->n; i++)
-        if (g->refs[i].max_ms > newest)
-            newest = g->refs[i].max_ms;
+    const struct extent_group *both[] = {group_at(dir, group), group_at(dir, group | EXTENT_HISTOGRAMS)};
+    for (size_t k = 0; k < ARRAY_LEN(both); k++)
+        for (size_t i = 0; both[k] && i < both[k]->n; i++)
+            if (both[k]->refs[i].max_ms > newest)
+                newest = both[k]->refs[i].max_ms;
     pthread_rwlock_unlock(&dir->lock);
     return newest;
 }

@@ -41,9 +41,9 @@ MUST_USE int extent_dir_add(struct extent_dir *dir, const struct extent_ref *ref
 /* The group's refs up to last_id, in order of min_ms; *ret may be NULL when there are none. */
 MUST_USE int extent_dir_list(struct extent_dir *dir, uint32_t group, uint32_t last_id, struct extent_ref **ret,
                              size_t *ret_n);
-/* Has the group an extent (up to last_id) that touches the range? */
+/* Has the group, its histograms included, an extent (up to last_id) that touches the range? */
 bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms);
-/* Latest time of the group, INT64_MIN: it has no extent. */
+/* Latest time of the group, its histograms included, INT64_MIN: it has no extent. */
 int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group);
 /* The extents of a group that hold t_ms in their range: at most max of them, in ascending order. The writer's: it remembers the
  * gap that t_ms lies in, so that a long backfill does not search for every sample. Returns how many there are. */

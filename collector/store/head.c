@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define SLAB_BYTES (1u << 20)
-#define SAMPLE_BYTES 16u
+#define HISTOGRAM_LOAD_BYTES 64u /* of histograms count as much as a sample: 64 MB are a full head */
 #define BLOCK_FIRST 8u
 #define BLOCK_MAX 2048u
 #define LANE_BIT 0x80000000u
@@ -237,7 +237,7 @@ int head_append_histogram(struct head *h, uint32_t id, const struct histogram_it
 uint64_t head_load(const struct head *h)
 {
     const struct histogram_head *histograms = histograms_of(h);
-    return h->samples + (histograms ? histogram_head_bytes(histograms) / SAMPLE_BYTES : 0);
+    return h->samples + (histograms ? histogram_head_bytes(histograms) / HISTOGRAM_LOAD_BYTES : 0);
 }
 
 static int64_t time_at(const struct head_block *b, unsigned i)

@@ -228,8 +228,7 @@ static const uint8_t *entry_at(const struct extent *x, size_t i)
 
 bool histogram_extent_holds(const struct extent *x)
 {
-    if (x->n_series < 1 || x->n_series > EXTENT_SERIES_MAX || x->n_times != 0 ||
-        (x->group & EXTENT_HISTOGRAMS) == 0)
+    if (x->n_series < 1 || x->n_series > EXTENT_SERIES_MAX || x->n_times != 0 || (x->group & EXTENT_HISTOGRAMS) == 0)
         return false;
     size_t total = HEADER_BYTES + (size_t)x->n_series * ENTRY_BYTES;
     if (x->n_bytes < total)
@@ -291,12 +290,8 @@ static int read_packed(struct reading *in)
         if (r < 0 || i < in->from || i >= in->to)
             continue;
         histogram_columns(&x, bits);
-        struct histogram_row row = {.index = i,
-                                    .is_float = x.is_float,
-                                    .new_layout = true,
-                                    .hint = x.hint,
-                                    .layout = &x.layout,
-                                    .bits = bits};
+        struct histogram_row row = {
+            .index = i, .is_float = x.is_float, .new_layout = true, .hint = x.hint, .layout = &x.layout, .bits = bits};
         r = give(in, &row);
     }
     return r < 0 ? r : in->p == in->end ? 0 : -EBADMSG;
@@ -354,8 +349,8 @@ static int read_bundles(struct reading *in, const uint8_t *p, const uint8_t *end
     int r = 0;
     while (r == 0 && in->first < samples && in->first < in->to) {
         uint64_t n, bytes;
-        if (!varint_get(&p, end, &n) || !varint_get(&p, end, &bytes) || n < 1 || n > samples - in->first ||
-            bytes < 1 || bytes > (uint64_t)(end - p))
+        if (!varint_get(&p, end, &n) || !varint_get(&p, end, &bytes) || n < 1 || n > samples - in->first || bytes < 1 ||
+            bytes > (uint64_t)(end - p))
             return -EBADMSG;
         in->n = (size_t)n;
         in->p = p + 1;
@@ -378,11 +373,7 @@ int histogram_extent_read(const struct extent *x, const struct histogram_series 
     int r = column_get_times(&p, end, at->samples, t_ms);
     if (r == 0 && at->has_starts)
         r = column_get_starts(&p, end, at->samples, starts);
-    struct reading in = {.from = from,
-                         .to = to,
-                         .t_ms = t_ms,
-                         .starts = at->has_starts ? starts : NULL,
-                         .sink = sink,
-                         .ctx = ctx};
+    struct reading in = {
+        .from = from, .to = to, .t_ms = t_ms, .starts = at->has_starts ? starts : NULL, .sink = sink, .ctx = ctx};
     return r < 0 ? r : read_bundles(&in, p, end, at->samples);
 }

@@ -173,7 +173,8 @@ void histogram_head_keep(struct histogram_head *h)
 size_t histogram_head_undo(struct histogram_head *h)
 {
     size_t n = h->n_appended;
-    while (h->n_appended) { /* the memory stays in its slab: a reader may be looking at it, and leaves it for its number */
+    while (
+        h->n_appended) { /* the memory stays in its slab: a reader may be looking at it, and leaves it for its number */
         struct histogram_chain *c = chain_at(h, h->appended[--h->n_appended]);
         atomic_store_explicit(&c->newest, newest_of(c)->older, memory_order_release);
     }

@@ -1,20 +1,23 @@
 /* One request into the head and the log record: finds or makes its series, refuses what must be refused. */
 #include <errno.h>
 
+#include "collector/store/histogram_pack.h"
 #include "collector/store/series_key.h"
 #include "collector/store/store_inside.h"
 #include "lib/base/buf.h"
+#include "lib/metric/native_histogram.h"
 
 static const char *const REFUSAL_TEXT[STORE_REFUSED_REASONS] = {
     [STORE_REFUSED_LABELS] = "invalid labels",
     [STORE_REFUSED_SERIES_CAP] = "the series limit is reached",
     [STORE_REFUSED_FUTURE] = "too far in the future",
     [STORE_REFUSED_DUPLICATE] = "duplicate timestamp, different value",
-    [STORE_REFUSED_UNSUPPORTED] = "native histograms and exemplars are not stored yet",
+    [STORE_REFUSED_HISTOGRAM] = "invalid native histogram",
+    [STORE_REFUSED_EXEMPLAR] = "exemplar not kept",
 };
 
-static void refuse(const struct store *s, struct job *job, const struct write_series *ws, enum store_refusal reason,
-                   uint64_t n, const char *detail)
+void store_refuse(const struct store *s, struct job *job, const struct write_series *ws, enum store_refusal reason,
+                  uint64_t n, const char *detail)
 {
     struct store_written *w = &job->written;
     w->refused[reason] += n;
@@ -84,74 +87,139 @@ static int resolve(struct store *s, const struct write_series *ws, uint32_t *ret
     return r == -ENOSPC ? STORE_REFUSED_SERIES_CAP + 1 : r;
 }
 
-/* Is there a sample at that time already, in the heads or sealed? 1, 0. Damaged or unreadable extents cannot tell and count as
- * "no": the reader merges what is doubled. */
-static int find_sample(struct store *s, uint32_t id, int64_t t_ms, uint64_t *ret_bits)
+bool store_find_float(struct store *s, uint32_t id, int64_t t_ms, uint64_t *ret_bits)
 {
     if (head_find(s->view.active, id, t_ms, ret_bits))
-        return 1;
+        return true;
     if (s->view.frozen && head_find(s->view.frozen, id, t_ms, ret_bits))
-        return 1;
+        return true;
     return store_sealed_value(s, id, t_ms, ret_bits) == 0;
+}
+
+static void note_accepted(struct store *s, const struct job *job, struct series *series, int64_t t_ms)
+{
+    if (t_ms > series->max_ms)
+        series->max_ms = t_ms;
+    if (t_ms > s->commit_newest_ms)
+        s->commit_newest_ms = t_ms;
+    if (t_ms < s->commit_oldest_ms)
+        s->commit_oldest_ms = t_ms;
+    if (!job->request->derived && t_ms > s->commit_scraped_newest_ms)
+        s->commit_scraped_newest_ms = t_ms;
+    if (UNLIKELY(series->watch) && !job->request->derived && t_ms > s->watched_ms[series->watch - 1])
+        s->watched_ms[series->watch - 1] = t_ms;
+    s->commit_samples++;
+}
+
+/* 1: known already, and refused when it is another one; 0: it is not known. */
+static int is_known(struct store *s, struct job *job, const struct write_series *ws, uint32_t id,
+                    const struct sample *sample)
+{
+    uint64_t bits;
+    if (store_find_float(s, id, sample->t_ms, &bits)) {
+        if (bits == f64_bits(sample->value)) {
+            job->written.samples++;
+            store_count(s, COUNT_DUPLICATES, 1);
+            return 1;
+        }
+    } else if (store_find_histogram(s, id, sample->t_ms, SPAN("")) == 0) {
+        return 0;
+    }
+    store_refuse(s, job, ws, STORE_REFUSED_DUPLICATE, 1, NULL);
+    return 1;
 }
 
 static int accept(struct store *s, struct job *job, const struct write_series *ws, uint32_t id, struct series *series,
                   const struct sample *sample)
 {
-    uint64_t bits;
-    if (UNLIKELY(sample->t_ms <= series->max_ms) && find_sample(s, id, sample->t_ms, &bits)) {
-        if (bits == f64_bits(sample->value)) {
-            job->written.samples++;
-            store_count(s, COUNT_DUPLICATES, 1);
-        } else {
-            refuse(s, job, ws, STORE_REFUSED_DUPLICATE, 1, NULL);
-        }
+    if (UNLIKELY(sample->t_ms <= series->max_ms) && is_known(s, job, ws, id, sample))
         return 0;
-    }
     int r = head_append(s->view.active, id, sample, s->seq);
     if (r < 0)
         return r;
     if (s->db)
         headlog_add(&s->log, &s->log_bases, id, sample);
-    if (sample->t_ms > series->max_ms)
-        series->max_ms = sample->t_ms;
-    if (sample->t_ms > s->commit_newest_ms)
-        s->commit_newest_ms = sample->t_ms;
-    if (sample->t_ms < s->commit_oldest_ms)
-        s->commit_oldest_ms = sample->t_ms;
-    if (!job->request->derived && sample->t_ms > s->commit_scraped_newest_ms)
-        s->commit_scraped_newest_ms = sample->t_ms;
-    if (UNLIKELY(series->watch) && !job->request->derived && sample->t_ms > s->watched_ms[series->watch - 1])
-        s->watched_ms[series->watch - 1] = sample->t_ms;
-    s->commit_samples++;
+    note_accepted(s, job, series, sample->t_ms);
     job->written.samples++;
     return 0;
 }
 
+static int accept_histogram(struct store *s, struct job *job, const struct write_series *ws, uint32_t id,
+                            struct series *series, const struct histogram_sample *sample)
+{
+    const char *why = NULL;
+    if (native_histogram_check(sample->histogram, &why) < 0 || histogram_pack_check(sample->histogram, &why) < 0) {
+        store_refuse(s, job, ws, STORE_REFUSED_HISTOGRAM, 1, why);
+        return 0;
+    }
+    if (!s->packed && !(s->packed = malloc(HISTOGRAM_PACK_BYTES_MAX)))
+        return -ENOMEM;
+    struct histogram_item item = {.t_ms = sample->t_ms, .start_ms = sample->start_ms, .bytes = s->packed};
+    item.n_bytes = (size_t)(histogram_pack(s->packed, sample->histogram) - s->packed);
+    uint64_t bits;
+    int known = 0;
+    if (sample->t_ms <= series->max_ms) {
+        known = store_find_histogram(s, id, sample->t_ms, span_of((const char *)item.bytes, item.n_bytes));
+        if (known == 0 && store_find_float(s, id, sample->t_ms, &bits))
+            known = 1;
+    }
+    if (known == 1)
+        store_refuse(s, job, ws, STORE_REFUSED_DUPLICATE, 1, NULL);
+    if (known == 2) {
+        job->written.histograms++;
+        store_count(s, COUNT_DUPLICATES, 1);
+    }
+    if (known)
+        return 0;
+    int r = head_append_histogram(s->view.active, id, &item, s->seq);
+    if (r < 0)
+        return r;
+    if (s->db)
+        histogram_log_add(&s->histlog, id, &item);
+    note_accepted(s, job, series, sample->t_ms);
+    job->written.histograms++;
+    return 0;
+}
+
+/* 1: *ret_series is set; 0: it was refused, with all that is left of its samples; -ENOMEM. */
+static int need_series(struct store *s, struct job *job, const struct write_series *ws, size_t left, uint32_t *ret_id,
+                       struct series **ret_series)
+{
+    const char *detail = NULL;
+    if (*ret_series)
+        return 1;
+    int r = resolve(s, ws, ret_id, &detail);
+    if (r > 0)
+        store_refuse(s, job, ws, (enum store_refusal)(r - 1), left, detail);
+    if (r == 0)
+        *ret_series = series_index_at(&s->index, *ret_id);
+    return r < 0 ? r : r == 0;
+}
+
 static int ingest_series(struct store *s, struct job *job, const struct write_series *ws, int64_t latest_ms)
 {
-    refuse(s, job, ws, STORE_REFUSED_UNSUPPORTED, ws->n_histograms + ws->n_exemplars, NULL);
-    struct series *series = NULL;
+    struct series *series = NULL; /* one without an acceptable sample is not made */
     uint32_t id = 0;
-    for (size_t i = 0; i < ws->n_samples; i++) {
+    int r = 1;
+    for (size_t i = 0; r > 0 && i < ws->n_samples; i++) {
         if (ws->samples[i].t_ms > latest_ms) {
-            refuse(s, job, ws, STORE_REFUSED_FUTURE, 1, NULL);
+            store_refuse(s, job, ws, STORE_REFUSED_FUTURE, 1, NULL);
             continue;
         }
-        if (!series) { /* only now: a series without an acceptable sample is not made */
-            const char *detail = NULL;
-            int r = resolve(s, ws, &id, &detail);
-            if (r > 0)
-                refuse(s, job, ws, (enum store_refusal)(r - 1), ws->n_samples - i, detail);
-            if (r != 0)
-                return r < 0 ? r : 0;
-            series = series_index_at(&s->index, id);
-        }
-        int r = accept(s, job, ws, id, series, &ws->samples[i]);
-        if (r < 0)
-            return r;
+        r = need_series(s, job, ws, ws->n_samples - i + ws->n_histograms, &id, &series);
+        if (r > 0 && accept(s, job, ws, id, series, &ws->samples[i]) < 0)
+            r = -ENOMEM;
     }
-    return 0;
+    for (size_t i = 0; r > 0 && i < ws->n_histograms; i++) {
+        if (ws->histograms[i].t_ms > latest_ms) {
+            store_refuse(s, job, ws, STORE_REFUSED_FUTURE, 1, NULL);
+            continue;
+        }
+        r = need_series(s, job, ws, ws->n_histograms - i, &id, &series);
+        if (r > 0 && accept_histogram(s, job, ws, id, series, &ws->histograms[i]) < 0)
+            r = -ENOMEM;
+    }
+    return r < 0 ? r : 0;
 }
 
 int store_ingest(struct store *s, struct job *job)

@@ -129,6 +129,8 @@ static int load_log(struct store *s)
         db_reset(s->db, SQL_LOG_ALL);
     headlog_reader_done(&rd);
     headlog_bases_forget(&s->log_bases);
+    if (r == 0)
+        r = store_load_histograms(s);
     s->view.active->last_seq = (uint64_t)s->log_seq;
     return r;
 }

@@ -1,6 +1,7 @@
 /* Views and samples: what a reader saw when it was opened, until it is closed. */
 #include <errno.h>
 
+#include "collector/store/histogram_pack.h"
 #include "collector/store/store_inside.h"
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
@@ -15,7 +16,7 @@ int store_reader_open(struct store *s, struct store_reader **ret)
         return -ENOMEM;
     rd->store = s;
     extent_source_init(&rd->source, s, false);
-    rd->group = rd->overlap.group = NO_GROUP;
+    rd->floats.group = rd->histograms.group = rd->overlap.group = NO_GROUP;
     pthread_mutex_lock(&s->view_lock);
     rd->view = s->view;
     head_hold(rd->view.active);
@@ -31,22 +32,26 @@ int store_reader_open(struct store *s, struct store_reader **ret)
     return 0;
 }
 
-static void unload(struct store_reader *rd)
+static size_t cost_of(const struct loaded_extent *x)
 {
-    for (size_t i = 0; i < rd->n_refs; i++)
-        loaded_extent_free(&rd->loaded[i]);
-    rd->loaded_bytes = 0;
+    return x->extent.n_bytes + EXTENT_SAMPLES_MAX * sizeof(int64_t);
 }
 
-static void leave_group(struct store_reader *rd)
+static void unload(struct store_reader *rd, struct read_group *g)
 {
-    unload(rd);
-    free(rd->refs);
-    free(rd->loaded);
-    rd->refs = NULL;
-    rd->loaded = NULL;
-    rd->n_refs = 0;
-    rd->group = NO_GROUP;
+    for (size_t i = 0; i < g->n_refs; i++) {
+        if (g->loaded[i].bytes)
+            rd->loaded_bytes -= cost_of(&g->loaded[i]);
+        loaded_extent_free(&g->loaded[i]);
+    }
+}
+
+static void leave_group(struct store_reader *rd, struct read_group *g)
+{
+    unload(rd, g);
+    free(g->refs);
+    free(g->loaded);
+    *g = (struct read_group){.group = NO_GROUP};
 }
 
 void store_reader_close(struct store_reader *rd)
@@ -62,7 +67,8 @@ void store_reader_close(struct store_reader *rd)
     else
         s->readers = rd->next;
     pthread_mutex_unlock(&s->view_lock);
-    leave_group(rd);
+    leave_group(rd, &rd->floats);
+    leave_group(rd, &rd->histograms);
     extent_source_done(&rd->source);
     head_release(rd->view.active);
     head_release(rd->view.frozen);
@@ -70,11 +76,11 @@ void store_reader_close(struct store_reader *rd)
     free(rd);
 }
 
-static int enter_group(struct store_reader *rd, uint32_t group)
+static int enter_group(struct store_reader *rd, struct read_group *g, uint32_t group)
 {
-    if (rd->group == group)
+    if (g->group == group)
         return 0;
-    leave_group(rd);
+    leave_group(rd, g);
     struct extent_ref *refs = NULL;
     size_t n = 0;
     int r = extent_dir_list(&rd->store->extents, group, rd->view.last_extent, &refs, &n);
@@ -85,24 +91,20 @@ static int enter_group(struct store_reader *rd, uint32_t group)
         free(refs);
         return -ENOMEM;
     }
-    rd->refs = refs;
-    rd->loaded = loaded;
-    rd->n_refs = n;
-    rd->group = group;
-    rd->dead = tombstones_of(rd->view.dead, group, &rd->n_dead);
+    *g = (struct read_group){.group = group, .refs = refs, .loaded = loaded, .n_refs = n};
+    g->dead = tombstones_of(rd->view.dead, group, &g->n_dead);
     return 0;
 }
 
 /* Is there an extent in the range that may have samples of the series which are not deleted? */
-static bool has_undeleted(struct store_reader *rd, uint32_t id, const struct tombstone *dead, size_t n_dead,
-                          int64_t min_ms, int64_t max_ms)
+static bool has_undeleted(struct store_reader *rd, struct read_group *g, uint32_t group, unsigned ord, int64_t min_ms,
+                          int64_t max_ms)
 {
-    if (enter_group(rd, id / EXTENT_SERIES_MAX) < 0)
+    if (enter_group(rd, g, group) < 0)
         return true;
     bool found = false;
-    for (size_t i = 0; !found && i < rd->n_refs && rd->refs[i].min_ms <= max_ms; i++)
-        found =
-            rd->refs[i].max_ms >= min_ms && !tombstones_hide_all(dead, n_dead, &rd->refs[i], id % EXTENT_SERIES_MAX);
+    for (size_t i = 0; !found && i < g->n_refs && g->refs[i].min_ms <= max_ms; i++)
+        found = g->refs[i].max_ms >= min_ms && !tombstones_hide_all(g->dead, g->n_dead, &g->refs[i], ord);
     return found;
 }
 
@@ -116,15 +118,18 @@ bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_
         *o = (struct reader_overlap){
             group, extent_dir_overlaps(&rd->store->extents, group, rd->view.last_extent, min_ms, max_ms), min_ms,
             max_ms};
-    size_t n_dead = 0;
-    const struct tombstone *dead = o->overlaps ? tombstones_of(rd->view.dead, group, &n_dead) : NULL;
-    return o->overlaps && (n_dead == 0 || has_undeleted(rd, id, dead, n_dead, min_ms, max_ms));
+    if (!o->overlaps || !rd->view.dead)
+        return o->overlaps;
+    unsigned ord = id % EXTENT_SERIES_MAX;
+    return has_undeleted(rd, &rd->floats, group, ord, min_ms, max_ms) ||
+           has_undeleted(rd, &rd->histograms, group | EXTENT_HISTOGRAMS, ord, min_ms, max_ms);
 }
 
 /* ---- columns ---- */
 void sample_columns_init(struct sample_columns *c)
 {
     *c = (struct sample_columns){0};
+    arena_init(&c->memory, QUERY_BYTES_MAX);
 }
 
 void sample_columns_done(struct sample_columns *c)
@@ -133,6 +138,7 @@ void sample_columns_done(struct sample_columns *c)
     free(c->start_ms);
     free(c->value);
     free(c->histograms);
+    arena_done(&c->memory);
     sample_columns_init(c);
 }
 
@@ -163,6 +169,12 @@ static int reserve(struct sample_columns *c, size_t n)
             return -ENOMEM;
         c->start_ms = starts;
     }
+    if (c->histograms) {
+        const struct native_histogram **histograms = realloc(c->histograms, cap * sizeof(*histograms));
+        if (!histograms)
+            return -ENOMEM;
+        c->histograms = histograms;
+    }
     c->cap = cap;
     return 0;
 }
@@ -173,6 +185,14 @@ static int need_starts(struct sample_columns *c)
     if (!c->start_ms)
         c->start_ms = calloc(c->cap, sizeof *c->start_ms);
     return c->start_ms ? 0 : -ENOMEM;
+}
+
+/* And from the first histogram on for those. */
+static int need_histograms(struct sample_columns *c)
+{
+    if (!c->histograms)
+        c->histograms = calloc(c->cap, sizeof(*c->histograms));
+    return c->histograms ? 0 : -ENOMEM;
 }
 
 static int append(struct reading *in, const int64_t *t_ms, const uint64_t *bits, const int64_t *starts, size_t n)
@@ -191,6 +211,8 @@ static int append(struct reading *in, const int64_t *t_ms, const uint64_t *bits,
         memcpy(c->start_ms + c->n, starts, n * sizeof *starts);
     else if (c->start_ms)
         memset(c->start_ms + c->n, 0, n * sizeof *starts);
+    if (c->histograms)
+        memset(c->histograms + c->n, 0, n * sizeof(*c->histograms));
     c->n += n;
     return 0;
 }
@@ -215,13 +237,79 @@ static int append_run(void *ctx, const struct head_run *run)
         memcpy(c->start_ms + c->n, run->starts, run->n * sizeof *run->starts);
     else if (c->start_ms)
         memset(c->start_ms + c->n, 0, run->n * sizeof *run->starts);
+    if (c->histograms)
+        memset(c->histograms + c->n, 0, run->n * sizeof(*c->histograms));
     c->n += run->n;
     return 0;
 }
 
+/* ---- histograms ---- */
+static int append_histogram(struct reading *in, int64_t t_ms, int64_t start_ms, const struct native_histogram *h)
+{
+    struct sample_columns *c = in->columns;
+    int r = reserve(c, 1);
+    if (r == 0 && start_ms)
+        r = need_starts(c);
+    if (r == 0)
+        r = need_histograms(c);
+    if (r < 0)
+        return r;
+    if (c->n && t_ms <= c->t_ms[c->n - 1])
+        in->ascending = false;
+    c->t_ms[c->n] = t_ms;
+    c->value[c->n] = h->sum;
+    if (c->start_ms)
+        c->start_ms[c->n] = start_ms;
+    c->histograms[c->n++] = h;
+    return 0;
+}
+
+static int append_item(void *ctx, const struct histogram_item *item)
+{
+    struct reading *in = ctx;
+    struct packed_histogram packed;
+    const uint8_t *at = item->bytes;
+    struct native_histogram *h = arena_alloc(&in->columns->memory, sizeof *h);
+    int r = h ? histogram_open(&at, item->bytes + item->n_bytes, &packed) : -ENOMEM;
+    if (r == 0)
+        r = histogram_unpack(&packed, &in->columns->memory, h);
+    return r < 0 ? r : append_histogram(in, item->t_ms, item->start_ms, h);
+}
+
+/* The rows of an extent; those of one bundle share spans and bounds. */
+struct reading_rows {
+    struct reading *in;
+    const struct read_group *group;
+    const struct extent_ref *ref;
+    unsigned ord;
+    bool dead; /* some may be deleted */
+    struct native_histogram layout;
+};
+
+static int append_row(void *ctx, const struct histogram_row *row)
+{
+    struct reading_rows *rows = ctx;
+    struct arena *memory = &rows->in->columns->memory;
+    int r = row->new_layout ? histogram_layout_unpack(row->layout, memory, &rows->layout) : 0;
+    if (r < 0)
+        return r;
+    if (rows->dead && tombstones_hide(rows->group->dead, rows->group->n_dead, rows->ref->id, rows->ord, row->t_ms))
+        return 0;
+    struct native_histogram *h = arena_alloc(memory, sizeof *h);
+    if (!h)
+        return -ENOMEM;
+    *h = rows->layout;
+    h->is_float = row->is_float;
+    h->hint = row->hint;
+    r = histogram_set_columns(h, row->layout, row->bits, memory);
+    return r < 0 ? r : append_histogram(rows->in, row->t_ms, row->start_ms, h);
+}
+
+/* ---- order ---- */
 struct row {
     int64_t t_ms, start_ms;
     double value;
+    const struct native_histogram *histogram;
     size_t order;
 };
 static int by_time_then_order(const void *a, const void *b)
@@ -239,7 +327,8 @@ static int put_in_order(struct sample_columns *c)
     if (!rows)
         return -ENOMEM;
     for (size_t i = 0; i < c->n; i++)
-        rows[i] = (struct row){c->t_ms[i], c->start_ms ? c->start_ms[i] : 0, c->value[i], i};
+        rows[i] = (struct row){c->t_ms[i], c->start_ms ? c->start_ms[i] : 0, c->value[i],
+                               c->histograms ? c->histograms[i] : NULL, i};
     qsort(rows, c->n, sizeof *rows, by_time_then_order);
     size_t n = 0;
     for (size_t i = 0; i < c->n; i++) {
@@ -248,6 +337,8 @@ static int put_in_order(struct sample_columns *c)
         c->t_ms[n] = rows[i].t_ms;
         if (c->start_ms)
             c->start_ms[n] = rows[i].start_ms;
+        if (c->histograms)
+            c->histograms[n] = rows[i].histogram;
         c->value[n++] = rows[i].value;
     }
     c->n = n;
@@ -256,15 +347,17 @@ static int put_in_order(struct sample_columns *c)
 }
 
 /* ---- sealed samples ---- */
-static int load(struct store_reader *rd, size_t i)
+static int load(struct store_reader *rd, struct read_group *g, size_t i)
 {
-    if (rd->loaded[i].bytes)
+    if (g->loaded[i].bytes)
         return 0;
-    if (rd->loaded_bytes > STORE_READER_BYTES_MAX)
-        unload(rd);
-    int r = store_load_extent(&rd->source, &rd->refs[i], &rd->loaded[i]);
+    if (rd->loaded_bytes > STORE_READER_BYTES_MAX) {
+        unload(rd, &rd->floats);
+        unload(rd, &rd->histograms);
+    }
+    int r = store_load_extent(&rd->source, &g->refs[i], &g->loaded[i]);
     if (r == 0)
-        rd->loaded_bytes += rd->loaded[i].extent.n_bytes + EXTENT_SAMPLES_MAX * sizeof(int64_t);
+        rd->loaded_bytes += cost_of(&g->loaded[i]);
     return r;
 }
 
@@ -281,12 +374,34 @@ static size_t first_at(const int64_t *t, size_t n, int64_t t_ms)
     return low;
 }
 
-static int read_extent(struct store_reader *rd, size_t i, unsigned ord, struct reading *in)
+static int read_histograms(const struct read_group *g, size_t i, unsigned ord, struct reading *in)
 {
-    int r = load(rd, i);
+    const struct extent *x = &g->loaded[i].extent;
+    struct histogram_series at;
+    int64_t t[EXTENT_SAMPLES_MAX];
+    if (!histogram_extent_find(x, ord, &at))
+        return 0;
+    int r = histogram_extent_times(x, &at, t);
     if (r < 0)
         return r;
-    struct loaded_extent *x = &rd->loaded[i];
+    size_t from = first_at(t, at.samples, in->min_ms);
+    size_t to = in->max_ms == INT64_MAX ? at.samples : first_at(t, at.samples, in->max_ms + 1);
+    struct reading_rows rows = {.in = in,
+                                .group = g,
+                                .ref = &g->refs[i],
+                                .ord = ord,
+                                .dead = tombstones_concern(g->dead, g->n_dead, &g->refs[i], ord)};
+    return from < to ? histogram_extent_read(x, &at, from, to, append_row, &rows) : 0;
+}
+
+static int read_extent(struct store_reader *rd, struct read_group *g, size_t i, unsigned ord, struct reading *in)
+{
+    int r = load(rd, g, i);
+    if (r < 0)
+        return r;
+    if (g->loaded[i].extent.histograms)
+        return read_histograms(g, i, ord, in);
+    struct loaded_extent *x = &g->loaded[i];
     struct extent_series at;
     if (!extent_find(&x->extent, ord, &at))
         return 0;
@@ -303,12 +418,12 @@ static int read_extent(struct store_reader *rd, size_t i, unsigned ord, struct r
     r = extent_values(&x->extent, &at, bits, at.has_starts ? starts : NULL);
     if (r < 0)
         return r;
-    bool dead = tombstones_concern(rd->dead, rd->n_dead, &rd->refs[i], ord);
+    bool dead = tombstones_concern(g->dead, g->n_dead, &g->refs[i], ord);
     for (size_t k; r == 0 && from < to; from = k) { /* runs between what is deleted; mostly one */
-        while (dead && from < to && tombstones_hide(rd->dead, rd->n_dead, rd->refs[i].id, ord, t[from]))
+        while (dead && from < to && tombstones_hide(g->dead, g->n_dead, g->refs[i].id, ord, t[from]))
             from++;
         for (k = dead ? from : to; k < to; k++)
-            if (tombstones_hide(rd->dead, rd->n_dead, rd->refs[i].id, ord, t[k]))
+            if (tombstones_hide(g->dead, g->n_dead, g->refs[i].id, ord, t[k]))
                 break;
         r = append(in, t + from, bits + from, at.has_starts ? starts + from : NULL, k - from);
     }
@@ -316,19 +431,21 @@ static int read_extent(struct store_reader *rd, size_t i, unsigned ord, struct r
 }
 
 /* -ESTALE: an extent is gone; merged into another one, which a new list has, or retired. */
-static int read_listed(struct store_reader *rd, uint32_t id, struct reading *in)
+static int read_listed(struct store_reader *rd, struct read_group *g, uint32_t group, unsigned ord, struct reading *in)
 {
-    int r = enter_group(rd, id / EXTENT_SERIES_MAX);
-    for (size_t i = 0; r == 0 && i < rd->n_refs; i++) {
-        struct extent_ref *ref = &rd->refs[i];
+    int r = enter_group(rd, g, group);
+    for (size_t i = 0; r == 0 && i < g->n_refs; i++) {
+        struct extent_ref *ref = &g->refs[i];
         if (ref->min_ms > in->max_ms)
             break; /* they are sorted by it */
         if (ref->max_ms < in->min_ms || ref->bad)
             continue;
-        r = read_extent(rd, i, id % EXTENT_SERIES_MAX, in);
+        size_t n = in->columns->n;
+        r = read_extent(rd, g, i, ord, in);
         if (r == -EBADMSG) {
-            extent_dir_mark_bad(&rd->store->extents, rd->group, ref->id);
+            extent_dir_mark_bad(&rd->store->extents, group, ref->id);
             ref->bad = true;
+            in->columns->n = n;
             r = 0;
         } else if (r == -ENOENT) {
             r = -ESTALE;
@@ -337,19 +454,31 @@ static int read_listed(struct store_reader *rd, uint32_t id, struct reading *in)
     return r;
 }
 
-static int read_sealed(struct store_reader *rd, uint32_t id, struct reading *in)
+static int read_sealed(struct store_reader *rd, struct read_group *g, uint32_t group, unsigned ord, struct reading *in)
 {
+    size_t n = in->columns->n;
+    bool ascending = in->ascending;
     int r;
-    for (int tries = 0; (r = read_listed(rd, id, in)) == -ESTALE; tries++) {
+    for (int tries = 0; (r = read_listed(rd, g, group, ord, in)) == -ESTALE; tries++) {
         if (tries >= RELIST_MAX)
             return -EIO; /* the list has what the file has lost */
         if (tries)
             sleep_us(1000); /* the list follows right after the file */
-        leave_group(rd);
-        in->columns->n = 0;
-        in->ascending = true;
+        leave_group(rd, g);
+        in->columns->n = n;
+        in->ascending = ascending;
     }
     return r;
+}
+
+/* Both are merged by time: a series may have turned from one into the other. */
+static int read_all_histograms(struct store_reader *rd, uint32_t id, struct reading *in)
+{
+    const struct store_view *v = &rd->view;
+    int r = read_sealed(rd, &rd->histograms, id / EXTENT_SERIES_MAX | EXTENT_HISTOGRAMS, id % EXTENT_SERIES_MAX, in);
+    if (r == 0 && v->frozen)
+        r = head_read_histograms(v->frozen, id, v->seq, in->min_ms, in->max_ms, append_item, in);
+    return r == 0 ? head_read_histograms(v->active, id, v->seq, in->min_ms, in->max_ms, append_item, in) : r;
 }
 
 int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, struct sample_columns *columns)
@@ -357,14 +486,19 @@ int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max
     columns->n = 0;
     free(columns->start_ms);
     columns->start_ms = NULL;
+    free(columns->histograms);
+    columns->histograms = NULL;
+    arena_reset(&columns->memory);
     if (id >= rd->view.n_series || min_ms > max_ms)
         return 0;
     struct reading in = {columns, true, min_ms, max_ms};
-    int r = read_sealed(rd, id, &in);
+    int r = read_sealed(rd, &rd->floats, id / EXTENT_SERIES_MAX, id % EXTENT_SERIES_MAX, &in);
     if (r == 0 && rd->view.frozen)
         r = head_read(rd->view.frozen, id, rd->view.seq, min_ms, max_ms, append_run, &in);
     if (r == 0)
         r = head_read(rd->view.active, id, rd->view.seq, min_ms, max_ms, append_run, &in);
+    if (r == 0)
+        r = read_all_histograms(rd, id, &in);
     if (r == 0 && !in.ascending)
         r = put_in_order(columns);
     if (r < 0)

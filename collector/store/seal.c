@@ -42,10 +42,17 @@ static int gather_group(struct store *s, uint32_t group, struct gathered *g)
 static int seal_group(struct store *s, uint32_t group)
 {
     struct gathered *g = &s->seal.gathered;
+    size_t cut = s->seal.cutter.n;
     int r = gather_group(s, group, g);
     if (r == 0 && g->n_series)
         r = cutter_cut(&s->seal.cutter, group, 0, g);
-    gathered_done(g); /* between seals a writer holds no memory for them */
+    if (r == 0)
+        r = store_gather_head_histograms(s, group, g);
+    if (r == 0 && g->n_series)
+        r = cutter_cut(&s->seal.cutter, group | EXTENT_HISTOGRAMS, 0, g);
+    if (r < 0)
+        cutter_keep(&s->seal.cutter, cut); /* the group comes again as a whole */
+    gathered_done(g);                      /* between seals a writer holds no memory for them */
     return r;
 }
 
@@ -94,6 +101,10 @@ static int write_extents(struct store *s, int64_t last_log_seq)
     if (r == 0) {
         db_bind_i64(s->db, SQL_LOG_TRIM, 1, last_log_seq);
         r = db_run(s->db, SQL_LOG_TRIM);
+    }
+    if (r == 0) {
+        db_bind_i64(s->db, SQL_HISTLOG_TRIM, 1, last_log_seq);
+        r = db_run(s->db, SQL_HISTLOG_TRIM);
     }
     if (r == 0)
         r = store_fold_series(s, false);
@@ -182,8 +193,9 @@ int store_seal_all(struct store *s)
 static bool has_pinned_name(const struct store *s, uint32_t group, const struct store_pin *pin)
 {
     struct label pairs[LABELS_MAX];
-    for (uint32_t ord = 0; ord < EXTENT_SERIES_MAX && group * EXTENT_SERIES_MAX + ord < s->index.n; ord++) {
-        const struct series *series = series_index_at(&s->index, group * EXTENT_SERIES_MAX + ord);
+    uint32_t first = extent_series_of(group);
+    for (uint32_t ord = 0; ord < EXTENT_SERIES_MAX && first + ord < s->index.n; ord++) {
+        const struct series *series = series_index_at(&s->index, first + ord);
         if (!series)
             continue;
         struct labels labels = series_labels(&s->index, series, pairs);

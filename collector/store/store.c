@@ -57,6 +57,7 @@ static struct store *store_new(const struct store_config *config)
     pthread_mutex_init(&s->parts_lock, NULL);
     s->part_bytes_min = PART_BYTES_MIN;
     extent_source_init(&s->late_source, s, true);
+    histogram_log_init(&s->histlog);
     pthread_mutex_init(&s->compactor.lock, NULL);
     pthread_mutex_init(&s->compactor.wake_lock, NULL);
     pthread_condattr_t monotonic;
@@ -85,7 +86,10 @@ static void store_free(struct store *s)
     gathered_done(&s->seal.gathered);
     cutter_done(&s->seal.cutter);
     loaded_extent_free(&s->late);
+    loaded_extent_free(&s->late_histograms);
     headlog_done(&s->log);
+    histogram_log_done(&s->histlog);
+    free(s->packed);
     headlog_bases_done(&s->log_bases);
     buf_done(&s->key);
     series_rows_done(&s->series_rows);
@@ -359,6 +363,7 @@ static const struct {
     double unit;
 } COUNTERS[] = {
     {COUNT_SAMPLES, "crest_store_samples_total", "Samples kept, equal duplicates included.", 1},
+    {COUNT_HISTOGRAMS, "crest_store_histograms_total", "Native histograms kept, equal duplicates included.", 1},
     {COUNT_DUPLICATES, "crest_store_duplicate_samples_total", "Samples that were there already with the same value.",
      1},
     {COUNT_COMMITS, "crest_store_commits_total", "Commits of the writer.", 1},
@@ -390,9 +395,9 @@ static const struct {
     {COUNT_QUEUE_FULL, "crest_store_queue_full_total", "Write requests turned away because the queue was full.", 1},
 };
 static const char *const REASONS[STORE_REFUSED_REASONS] = {
-    [STORE_REFUSED_LABELS] = "labels",           [STORE_REFUSED_SERIES_CAP] = "series_cap",
-    [STORE_REFUSED_FUTURE] = "future",           [STORE_REFUSED_DUPLICATE] = "duplicate",
-    [STORE_REFUSED_UNSUPPORTED] = "unsupported",
+    [STORE_REFUSED_LABELS] = "labels",       [STORE_REFUSED_SERIES_CAP] = "series_cap",
+    [STORE_REFUSED_FUTURE] = "future",       [STORE_REFUSED_DUPLICATE] = "duplicate",
+    [STORE_REFUSED_HISTOGRAM] = "histogram", [STORE_REFUSED_EXEMPLAR] = "exemplar",
 };
 
 static double load(const atomic_uint_fast64_t *n)

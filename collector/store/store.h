@@ -56,8 +56,9 @@ enum store_refusal {                       /* per reason counted in crest_store_
                      STORE_REFUSED_LABELS, /* break labels.h or its limits */
                      STORE_REFUSED_SERIES_CAP,
                      STORE_REFUSED_FUTURE,
-                     STORE_REFUSED_DUPLICATE,   /* same time, other value */
-                     STORE_REFUSED_UNSUPPORTED, /* native histogram, exemplar */
+                     STORE_REFUSED_DUPLICATE, /* same time, other value */
+                     STORE_REFUSED_HISTOGRAM, /* breaks native_histogram.h's rules, or is larger than is stored */
+                     STORE_REFUSED_EXEMPLAR,  /* out of order, or its labels are too long */
                      STORE_REFUSED_REASONS
 };
 struct store_written {
@@ -146,12 +147,14 @@ struct store_series {
 MUST_USE int store_select(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
                           struct store_series **ret, size_t *ret_n);
 /* Parallel columns, ascending times; reused from series to series. start_ms is NULL while every value is 0. histograms is NULL while
- * every sample is a float; else histograms[i] is NULL for floats. */
+ * every sample is a float; else histograms[i] is NULL for floats, and of a histogram value[i] is its sum (so is_stale() tells stale
+ * markers of both). The histograms live as long as the columns' content. */
 struct sample_columns {
     int64_t *t_ms, *start_ms;
     double *value;
     const struct native_histogram **histograms;
     size_t n, cap;
+    struct arena memory; /* the histograms' */
 };
 void sample_columns_init(struct sample_columns *c);
 void sample_columns_done(struct sample_columns *c);

@@ -8,6 +8,7 @@
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
  *   delete.c   deletions: tombstones, until the extents are rewritten
  *   lookup.c   finds series for decoders
+ *   histogram_store.c   what is different of native histograms
  *   watch.c    names that commits tell of
  *
  * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
@@ -23,6 +24,8 @@
 #include "collector/store/families.h"
 #include "collector/store/head.h"
 #include "collector/store/headlog.h"
+#include "collector/store/histogram_extent.h"
+#include "collector/store/histogram_log.h"
 #include "collector/store/series_index.h"
 #include "collector/store/series_rows.h"
 #include "collector/store/store.h"
@@ -110,6 +113,7 @@ struct loaded_extent {
 
 enum store_counter {
     COUNT_SAMPLES,
+    COUNT_HISTOGRAMS,
     COUNT_DUPLICATES,
     COUNT_REQUESTS,
     COUNT_COMMITS,
@@ -171,10 +175,12 @@ struct store {
     struct db *db; /* NULL: in memory */
     struct headlog_writer log;
     struct headlog_bases log_bases; /* of the records since the last seal began */
-    struct buf key;                 /* scratch of one series key */
-    struct series_walk walk;        /* of series that came by their keys */
-    uint32_t seq;                   /* of the commit being made */
-    int64_t log_seq;                /* last row of headlog */
+    struct histogram_log histlog;
+    uint8_t *packed;         /* scratch of one histogram; NULL: there was none */
+    struct buf key;          /* scratch of one series key */
+    struct series_walk walk; /* of series that came by their keys */
+    uint32_t seq;            /* of the commit being made */
+    int64_t log_seq;         /* last row of headlog */
     struct series_rows series_rows;
     uint32_t saved_series; /* ids below are in the table series */
     uint32_t fold_from;    /* blocks from this id on may be in several rows; UINT32_MAX: none is */
@@ -184,6 +190,8 @@ struct store {
     struct extent_source late_source;
     struct loaded_extent late; /* the extent that the last late sample was compared with */
     uint32_t late_id;
+    struct loaded_extent late_histograms;
+    uint32_t late_histograms_id;
     int64_t size_cutoff_ms; /* what is above retention_bytes goes up to here; INT64_MIN: nothing does */
     struct store_pin *pins;
     size_t n_pins;
@@ -216,6 +224,22 @@ MUST_USE int store_load(struct store *s, char *why, size_t why_bytes);
 /* ingest.c: put the request's samples into the active head and the log record; fills job->written but its error. -ENOMEM: the
  * whole commit must be undone. */
 MUST_USE int store_ingest(struct store *s, struct job *job);
+
+void store_refuse(const struct store *s, struct job *job, const struct write_series *ws, enum store_refusal reason,
+                  uint64_t n, const char *detail);
+/* Is there a float sample at that time already, in the heads or sealed? Damaged or unreadable extents cannot tell and count as
+ * "no": the reader merges what is doubled. */
+bool store_find_float(struct store *s, uint32_t id, int64_t t_ms, uint64_t *ret_bits);
+
+/* histogram_store.c: native histograms in the store's ways. */
+/* As store_find_float(): 0 there is none, 1 another one, 2 the same as the packed one. */
+MUST_USE int store_find_histogram(struct store *s, uint32_t id, int64_t t_ms, struct span packed);
+MUST_USE int store_save_histograms(struct store *s); /* the commit's record, within its transaction */
+MUST_USE int store_load_histograms(struct store *s); /* the log's, after headlog's */
+/* A group of the frozen head; of extents of histograms: into g, as store_gather() does. */
+MUST_USE int store_gather_head_histograms(struct store *s, uint32_t group, struct gathered *g);
+MUST_USE int store_gather_histograms(struct gathered *g, const struct loaded_extent *part, const struct extent_ref *ref,
+                                     unsigned ord, const struct tombstone *dead, size_t n_dead, size_t *dropped);
 
 /* watch.c: does somebody watch the new series' name? */
 void store_watch_series(struct store *s, struct series *series);
@@ -315,12 +339,15 @@ struct store_reader {
     struct store_view view;
     struct extent_source source;
     /* the group that is being read */
-    uint32_t group;
-    struct extent_ref *refs;
-    struct loaded_extent *loaded; /* per ref */
-    size_t n_refs, loaded_bytes;
-    const struct tombstone *dead; /* of the group */
-    size_t n_dead;
+    struct read_group {
+        uint32_t group;
+        struct extent_ref *refs;
+        struct loaded_extent *loaded; /* per ref */
+        size_t n_refs;
+        const struct tombstone *dead; /* of the group */
+        size_t n_dead;
+    } floats, histograms;
+    size_t loaded_bytes;
     struct reader_overlap overlap;
 };
 /* May the series have samples in the range? false is sure. */

@@ -77,7 +77,9 @@ static int save_samples(struct store *s)
     const uint8_t *record;
     size_t n;
     int r = headlog_end(&s->log, &record, &n);
-    if (r < 0 || s->commit_samples == 0)
+    if (r == 0 && s->commit_samples)
+        r = store_save_histograms(s);
+    if (r < 0 || s->log.count == 0)
         return r;
     db_bind_i64(s->db, SQL_LOG_PUT, 1, s->log_seq + 1);
     db_bind_blob(s->db, SQL_LOG_PUT, 2, record, n);
@@ -179,6 +181,7 @@ static void answer(struct store *s, struct job *job, int error, const char *why)
     for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
         atomic_fetch_add_explicit(&s->refused[i], w->refused[i], memory_order_relaxed);
     store_count(s, COUNT_SAMPLES, w->samples);
+    store_count(s, COUNT_HISTOGRAMS, w->histograms);
     atomic_fetch_sub_explicit(&s->queued_bytes, job->request_bytes, memory_order_relaxed);
     write_request_free(job->request);
     if (job->done)
@@ -189,8 +192,8 @@ static void answer(struct store *s, struct job *job, int error, const char *why)
 /* Can the head take more? Sealing failed for so long that memory must be protected. */
 static bool head_is_full(const struct store *s)
 {
-    return s->view.frozen && s->view.active->samples > STORE_HEAD_OVERFLOW * s->view.frozen->samples &&
-           s->view.active->samples > STORE_HEAD_OVERFLOW * (uint64_t)STORE_HEAD_SAMPLES;
+    return s->view.frozen && head_load(s->view.active) > STORE_HEAD_OVERFLOW * head_load(s->view.frozen) &&
+           head_load(s->view.active) > STORE_HEAD_OVERFLOW * (uint64_t)STORE_HEAD_SAMPLES;
 }
 
 /* As many of the requests as one record takes; returns how many. */
@@ -204,12 +207,13 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
     for (uint32_t i = 0; i < s->n_watched; i++)
         s->watched_ms[i] = INT64_MIN;
     headlog_begin(&s->log);
+    histogram_log_begin(&s->histlog);
     bool full = head_is_full(s);
     int r = full ? -ENOSPC : 0;
     size_t taken = 0;
     bool all_derived = true;
     s->after_derived = false;
-    while (taken < n && r == 0 && headlog_bytes(&s->log) < STORE_RECORD_BYTES) {
+    while (taken < n && r == 0 && headlog_bytes(&s->log) + histogram_log_bytes(&s->histlog) < STORE_RECORD_BYTES) {
         all_derived = all_derived && jobs[taken]->derived;
         s->after_derived = s->after_derived || jobs[taken]->derived;
         r = store_ingest(s, jobs[taken++]);
@@ -300,7 +304,7 @@ static void sync_log(struct store *s, int64_t now_us)
 
 static bool seal_is_due(const struct store *s, int64_t now_us)
 {
-    uint64_t samples = s->view.active->samples, per_series = (uint64_t)s->index.live * STORE_HEAD_SAMPLES_PER_SERIES;
+    uint64_t samples = head_load(s->view.active), per_series = (uint64_t)s->index.live * STORE_HEAD_SAMPLES_PER_SERIES;
     if (samples == 0 || s->head_since_us == 0)
         return false;
     return samples >= (per_series > STORE_HEAD_SAMPLES ? per_series : STORE_HEAD_SAMPLES) ||

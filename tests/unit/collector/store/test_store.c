@@ -138,15 +138,13 @@ static void what_breaks_the_rules_is_refused_and_counted_and_the_rest_is_kept(vo
     f->config.now_ms = noon;
     f->config.series_max = 3;
     open_again(f);
-    struct native_histogram h = {.schema = 3};
+    struct native_histogram h = {.schema = 9};
     struct write_request *w = request_new();
     request_add(w, "a", 43200000 + 600000, 1);
     request_add(w, "b", 43200000 + 600001, 1);
     struct write_series *with_histogram = request_series(w, "c", 1);
     with_histogram->histograms = arena_alloc(&w->arena, sizeof *with_histogram->histograms);
     with_histogram->histograms[with_histogram->n_histograms++] = (struct histogram_sample){.t_ms = 1, .histogram = &h};
-    with_histogram->exemplars = arena_alloc(&w->arena, sizeof *with_histogram->exemplars);
-    with_histogram->n_exemplars = 1;
     with_histogram->samples[with_histogram->n_samples++] = (struct sample){.t_ms = 1, .value = 2};
     struct label twice[] = {{SPAN("a"), SPAN("1")}, {SPAN("a"), SPAN("2")}};
     struct write_series *bad = request_series(w, "bad", 1);
@@ -165,7 +163,7 @@ static void what_breaks_the_rules_is_refused_and_counted_and_the_rest_is_kept(vo
     assert_int_equal(written.samples, 4);
     assert_int_equal(written.histograms, 0);
     assert_int_equal(written.refused[STORE_REFUSED_FUTURE], 1);
-    assert_int_equal(written.refused[STORE_REFUSED_UNSUPPORTED], 2);
+    assert_int_equal(written.refused[STORE_REFUSED_HISTOGRAM], 1);
     assert_int_equal(written.refused[STORE_REFUSED_LABELS], 2);
     assert_int_equal(written.refused[STORE_REFUSED_SERIES_CAP], 1);
     check_contains(written.why, "too far in the future: b");
@@ -624,8 +622,8 @@ static void other_folders_are_refused_with_the_reason(void **state)
         const char *sql, *why;
     } CASES[] = {
         {"UPDATE meta SET value = 0 WHERE key = 'format'",
-         "store format 0, this program reads and writes format 2 only"},
-        {"UPDATE meta SET value = 3 WHERE key = 'format'", "store format 3"},
+         "store format 0, this program reads and writes format 3 only"},
+        {"UPDATE meta SET value = 2 WHERE key = 'format'", "store format 2"},
         {"PRAGMA user_version = 9", "newer"},
         {"PRAGMA application_id = 5", "another program"},
     };
@@ -636,7 +634,7 @@ static void other_folders_are_refused_with_the_reason(void **state)
         check_errno(store_open(&f->config, &s, why, sizeof why), -EUCLEAN);
         check_contains(why, CASES[i].why);
         check_ok(db_open(file, &(struct db_options){.sync = DB_SYNC_NORMAL}, &db, why, sizeof why));
-        check_ok(db_exec(db, "UPDATE meta SET value = 2 WHERE key = 'format'; PRAGMA user_version = 2"));
+        check_ok(db_exec(db, "UPDATE meta SET value = 3 WHERE key = 'format'; PRAGMA user_version = 2"));
         db_close(db);
     }
     check_ok(file_write(
