@@ -116,9 +116,78 @@ static double cell_value(enum token_type op, const struct cell *c)
     }
 }
 
-MUST_USE static int close_groups(struct eval *ev, enum token_type op, const struct grouping *gr,
-                                 const struct cell *cells, const struct grid *g, struct vector **ret)
+/* The sums of native histograms, where there are any: one per cell. */
+struct histogram_groups {
+    const struct promql_expr *e;
+    size_t steps;
+    struct histogram_mean **means; /* NULL: no histogram yet; per cell, NULL: none there */
+    struct arena *scratch;
+};
+
+/* What the aggregation makes of the column's histograms; only floats are left in it. */
+MUST_USE static int take_histograms(struct eval *ev, struct histogram_groups *hg, struct column *c, struct cell *row,
+                                    size_t n_cells, const struct cell *cells, const struct labels *ls)
 {
+    enum token_type op = hg->e->aggregate.op;
+    bool sums = op == TOKEN_SUM || op == TOKEN_AVG;
+    if (op == TOKEN_COUNT || op == TOKEN_GROUP)
+        return 0; /* any value counts */
+    if (sums && !hg->means && !(hg->means = arena_array(&ev->arena, n_cells, sizeof *hg->means)))
+        return -ENOMEM;
+    for (size_t s = 0; s < hg->steps; s++) {
+        const struct native_histogram *h = c->histograms[s];
+        if (!c->present[s] || !h)
+            continue;
+        c->present[s] = false;
+        int r;
+        if (!sums) {
+            r = eval_info(ev, hg->e->aggregate.expr, "ignored histogram in %s aggregation", token_spelling(op));
+            if (r < 0)
+                return r;
+            continue;
+        }
+        struct histogram_mean **m = &hg->means[(size_t)(row - cells) + s];
+        if (!*m && !(*m = arena_alloc(&ev->arena, sizeof **m)))
+            return -ENOMEM;
+        (*m)->averages = op == TOKEN_AVG;
+        bool compatible = !(*m)->incompatible;
+        if ((r = histogram_mean_add(*m, &ev->arena, hg->scratch, h)) < 0)
+            return r;
+        if (compatible && (*m)->incompatible && (r = warn_mixed_schemas(ev, hg->e->aggregate.expr, ls)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Put the sum of a cell's histograms into the column; floats and histograms in one cell give nothing. */
+MUST_USE static int close_histograms(struct eval *ev, const struct histogram_groups *hg, size_t cell, size_t step,
+                                     struct column *c)
+{
+    struct histogram_mean *m = hg->means ? hg->means[cell] : NULL;
+    const struct native_histogram *h;
+    int r;
+    if (!m)
+        return 0;
+    if (c->present[step]) {
+        c->present[step] = false;
+        return eval_warn(ev, hg->e->aggregate.expr, "encountered a mix of histograms and floats for aggregation");
+    }
+    if ((r = histogram_mean_notes(ev, m, hg->e->aggregate.expr)) < 0 || (r = histogram_mean_give(m, &h)) < 0)
+        return r;
+    if (!h)
+        return 0;
+    if (!c->histograms && (r = column_histograms(c, hg->steps)) < 0)
+        return r;
+    c->present[step] = true;
+    c->histograms[step] = h;
+    return 0;
+}
+
+MUST_USE static int close_groups(struct eval *ev, const struct promql_expr *e, const struct grouping *gr,
+                                 const struct cell *cells, const struct histogram_groups *hg, const struct grid *g,
+                                 struct vector **ret)
+{
+    enum token_type op = e->aggregate.op;
     struct column *columns = arena_array(&ev->arena, gr->table.n, sizeof *columns);
     if (!columns)
         return -ENOMEM;
@@ -130,6 +199,8 @@ MUST_USE static int close_groups(struct eval *ev, enum token_type op, const stru
             const struct cell *c = &cells[i * g->n + s];
             columns[i].present[s] = c->n > 0;
             columns[i].values[s] = c->n > 0 ? cell_value(op, c) : 0;
+            if ((r = close_histograms(ev, hg, i * g->n + s, s, &columns[i])) < 0)
+                return r;
         }
     }
     return grouping_vector(ev, gr, columns, g, ret);
@@ -155,18 +226,23 @@ int eval_aggregate(struct eval *ev, const struct promql_expr *e, const struct gr
     struct cell *cells = arena_array(&ev->arena, n_cells, sizeof *cells);
     if (!cells)
         return -ENOMEM;
-    if ((r = column_new(ev, g->n, &scratch)) < 0)
+    if ((r = column_scratch(ev, g->n, &scratch)) < 0)
         return r;
+    struct histogram_groups hg = {.e = e, .steps = g->n, .scratch = scratch.arena};
     for (size_t i = 0; i < from->n; i++) {
-        if ((r = from->fetch(ev, from, i, scratch.values, scratch.present)) < 0)
+        column_again(&scratch);
+        if ((r = from->fetch(ev, from, i, &scratch)) < 0)
             return r;
         if (r == 0)
             continue;
         struct cell *row = cells + gr.of[i] * g->n;
         gr.drop_name[gr.of[i]] |= from->series[i].drop_name;
+        if (scratch.histograms &&
+            (r = take_histograms(ev, &hg, &scratch, row, n_cells, cells, &from->series[i].labels)) < 0)
+            return r;
         for (size_t s = 0; s < g->n; s++)
             if (scratch.present[s])
                 cell_add(op, &row[s], scratch.values[s]);
     }
-    return close_groups(ev, op, &gr, cells, g, ret);
+    return close_groups(ev, e, &gr, cells, &hg, g, ret);
 }

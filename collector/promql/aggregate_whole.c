@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "collector/promql/aggregate.h"
+#include "lib/base/limits.h"
 #include "lib/base/number.h"
 
 int compare_nan_last(double a, double b)
@@ -191,6 +192,11 @@ MUST_USE static int prepare_selection(struct eval *ev, const struct promql_expr 
     return r;
 }
 
+MUST_USE static int note_ignored(struct eval *ev, const struct promql_expr *e, const struct promql_expr *place)
+{
+    return eval_info(ev, place, "ignored histogram in %s aggregation", token_spelling(e->aggregate.op));
+}
+
 /* Select per step; the series keep their columns, with what was not selected taken out. */
 MUST_USE static int select_series(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct matrix *m,
                                   const struct grouping *gr, const struct members *mb, const double *parameter,
@@ -204,21 +210,24 @@ MUST_USE static int select_series(struct eval *ev, const struct promql_expr *e, 
     size_t *order = arena_array(&ev->arena, m->n, sizeof *order), n_order = 0;
     if (!candidates || !order)
         return -ENOMEM;
+    bool by_value = sel.op == TOKEN_TOPK || sel.op == TOKEN_BOTTOMK;
     for (size_t group = 0; group < gr->table.n; group++) {
         for (size_t s = 0; s < g->n; s++) {
             size_t n = 0, k = 0;
-            if ((r = eval_tick(ev)) < 0)
+            double p = parameter[s];
+            if ((r = eval_tick(ev)) < 0 || (sel.op != TOKEN_LIMIT_RATIO && (r = parameter_k(ev, e, p, &k)) < 0))
                 return r;
             for (size_t i = mb->starts[group]; i < mb->starts[group + 1]; i++) {
                 size_t series = mb->list[i];
-                if (m->columns[series].present[s])
-                    candidates[n++] =
-                        (struct candidate){m->columns[series].values[s], series, &m->series[series].labels};
-                m->columns[series].present[s] = false;
+                struct column *c = &m->columns[series];
+                if (c->present[s] && by_value && column_histogram(c, s)) {
+                    if (k > 0 && (r = note_ignored(ev, e, e)) < 0)
+                        return r;
+                } else if (c->present[s]) {
+                    candidates[n++] = (struct candidate){c->values[s], series, &m->series[series].labels};
+                }
+                c->present[s] = false;
             }
-            double p = parameter[s];
-            if (sel.op != TOKEN_LIMIT_RATIO && (r = parameter_k(ev, e, p, &k)) < 0)
-                return r;
             n = select_candidates(&sel, candidates, n, k, p < -1 ? -1 : p > 1 ? 1 : p);
             for (size_t i = 0; i < n; i++)
                 m->columns[candidates[i].series].present[s] = true;
@@ -267,9 +276,15 @@ MUST_USE static int quantile_groups(struct eval *ev, const struct promql_expr *e
             size_t n = 0;
             if ((r = eval_tick(ev)) < 0)
                 return r;
-            for (size_t i = mb->starts[group]; i < mb->starts[group + 1]; i++)
-                if (m->columns[mb->list[i]].present[s])
-                    values[n++] = m->columns[mb->list[i]].values[s];
+            for (size_t i = mb->starts[group]; i < mb->starts[group + 1]; i++) {
+                const struct column *c = &m->columns[mb->list[i]];
+                if (c->present[s] && column_histogram(c, s)) {
+                    if ((r = note_ignored(ev, e, e->aggregate.expr)) < 0)
+                        return r;
+                } else if (c->present[s]) {
+                    values[n++] = c->values[s];
+                }
+            }
             columns[group].present[s] = n > 0;
             if (n > 0)
                 columns[group].values[s] = quantile_of(q[s], values, n);
@@ -303,6 +318,26 @@ static size_t format_plain(char *text, size_t room, double v)
         text[len++] = i < n ? digits[i] : '0';
     text[len] = '\0';
     return len;
+}
+
+/* The value at a step as a label's value. */
+MUST_USE static int value_text(struct eval *ev, const struct column *c, size_t s, struct span *ret)
+{
+    bool ok = true;
+    if (!column_histogram(c, s)) {
+        char text[400];
+        *ret = arena_span(&ev->arena, span_of(text, format_plain(text, sizeof text, c->values[s])), &ok);
+        return ok ? 0 : -ENOMEM;
+    }
+    struct buf text;
+    buf_init(&text, LABEL_VALUE_BYTES_MAX);
+    int r = native_format(&ev->arena, c->histograms[s], &text);
+    if (r == 0)
+        *ret = arena_span(&ev->arena, buf_view(&text), &ok);
+    buf_done(&text);
+    return r == -ENOSPC ? eval_fail(ev, PROMQL_EXECUTION, NULL, "label value in count_values is too long")
+           : ok         ? r
+                        : -ENOMEM;
 }
 
 MUST_USE static int count_values(struct eval *ev, const struct promql_expr *e, const struct grid *g,
@@ -340,12 +375,9 @@ MUST_USE static int count_values(struct eval *ev, const struct promql_expr *e, c
         for (size_t s = 0; s < g->n; s++) {
             if (!m.columns[i].present[s])
                 continue;
-            char text[400];
-            size_t n = format_plain(text, sizeof text, m.columns[i].values[s]);
-            bool ok = true;
-            struct span value = arena_span(&ev->arena, span_of(text, n), &ok);
-            if (!ok)
-                return -ENOMEM;
+            struct span value;
+            if ((r = value_text(ev, &m.columns[i], s, &value)) < 0)
+                return r;
             struct labels all = labels_with(ls, label, value, room);
             struct labels group = e->aggregate.without ? labels_without(&all, names, n_names, true, room2)
                                                        : labels_keep(&all, names, n_names, room2);

@@ -75,6 +75,7 @@ struct promql_expr {
             struct timing timing;
             enum extension extension;
             bool may_match_empty; /* info()'s second argument */
+            bool counts_and_sums; /* of native histograms no more is used */
             struct promql_expr *next;
         } selector;
         struct {
@@ -116,8 +117,8 @@ struct promql_expr {
 
 /* Types, arities and all that needs no data (check.c). Sets types and `invariant`. */
 MUST_USE int check_expr(struct span text, struct promql_expr *e, struct parse_error *ret_error);
-/* The first thing that is not written yet: -EOPNOTSUPP with "not yet: NAME". */
-MUST_USE int check_supported(struct span text, const struct promql_expr *e, struct parse_error *ret_error);
+/* Find the selectors of whose native histograms only counts and sums are used; both flags start as false. */
+void mark_counts_and_sums(struct promql_expr *e, bool counts, bool buckets);
 /* Prometheus's words for a type: "scalar", "instant vector", "range vector", "string". */
 const char *type_name(enum promql_type t);
 /* Without the parentheses around it. */

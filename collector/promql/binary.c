@@ -39,29 +39,54 @@ double binary_operate(enum token_type op, double a, double b)
 }
 
 struct with_scalar {
+    const struct promql_expr *e;
     struct vector *from;
     const double *scalar;
     enum token_type op;
     bool scalar_left, filter; /* filter: a comparison without bool keeps the vector's value */
 };
 
-static int fetch_with_scalar(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+/* One step where the vector has a histogram, or the operator is made for one. */
+MUST_USE static int histogram_with_scalar(struct eval *ev, const struct with_scalar *w, struct column *c, size_t s,
+                                          size_t steps)
+{
+    const struct native_histogram *h = column_histogram(c, s), *result;
+    bool keep;
+    int r = w->scalar_left ? histogram_operate(ev, w->e, c->arena, NULL, w->scalar[s], h, c->values[s], &keep, &result)
+                           : histogram_operate(ev, w->e, c->arena, h, c->values[s], NULL, w->scalar[s], &keep, &result);
+    if (r < 0)
+        return r;
+    c->present[s] = r != HISTOGRAM_INCOMPATIBLE && keep;
+    if (c->present[s] && !c->histograms && (r = column_histograms(c, steps)) < 0)
+        return r;
+    if (c->histograms)
+        c->histograms[s] = c->present[s] ? result : NULL;
+    return 0;
+}
+
+static int fetch_with_scalar(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     const struct with_scalar *w = v->state;
-    int r = w->from->fetch(ev, w->from, i, values, present);
+    int r = w->from->fetch(ev, w->from, i, c);
     if (r <= 0)
         return r;
-    bool any = false;
+    bool any = false, slow = c->histograms || token_is_trim(w->op);
     for (size_t s = 0; s < v->steps; s++) {
-        if (!present[s])
+        if (!c->present[s])
             continue;
-        double result = w->scalar_left ? binary_operate(w->op, w->scalar[s], values[s])
-                                       : binary_operate(w->op, values[s], w->scalar[s]);
+        if (slow && (token_is_trim(w->op) || c->histograms[s])) {
+            if ((r = histogram_with_scalar(ev, w, c, s, v->steps)) < 0)
+                return r;
+            any |= c->present[s];
+            continue;
+        }
+        double result = w->scalar_left ? binary_operate(w->op, w->scalar[s], c->values[s])
+                                       : binary_operate(w->op, c->values[s], w->scalar[s]);
         if (!w->filter)
-            values[s] = result;
+            c->values[s] = result;
         else if (result == 0)
-            present[s] = false;
-        any |= present[s];
+            c->present[s] = false;
+        any |= c->present[s];
     }
     return any;
 }
@@ -73,6 +98,7 @@ MUST_USE static int vector_with_scalar(struct eval *ev, const struct promql_expr
     struct with_scalar *w = arena_alloc(&ev->arena, sizeof *w);
     if (!w)
         return -ENOMEM;
+    w->e = e;
     w->op = e->binary.op;
     w->scalar_left = scalar_left;
     w->filter = token_is_comparison(w->op) && !e->binary.returns_bool;
@@ -85,7 +111,7 @@ MUST_USE static int vector_with_scalar(struct eval *ev, const struct promql_expr
     w->scalar = scalar;
     for (size_t i = 0; i < v->n; i++) {
         v->series[i] = w->from->series[i];
-        v->series[i].drop_name |= !w->filter;
+        v->series[i].drop_name |= !w->filter && !token_is_trim(w->op);
     }
     v->ordered = w->from->ordered;
     *ret = v;
@@ -98,6 +124,9 @@ int eval_binary(struct eval *ev, const struct promql_expr *e, const struct grid 
     enum promql_type lt = e->binary.left->type, rt = e->binary.right->type;
     int r;
     if (lt == PROMQL_SCALAR && rt == PROMQL_SCALAR) {
+        if (token_is_trim(e->binary.op))
+            return eval_fail(ev, PROMQL_EXECUTION, e, "operator \"%s\" not allowed for Scalar operations",
+                             token_spelling(e->binary.op));
         double *left, *right;
         if ((r = eval_scalar(ev, e->binary.left, g, &left)) < 0 ||
             (r = eval_scalar(ev, e->binary.right, g, &right)) < 0)

@@ -8,10 +8,10 @@
 
 /* ---- label_replace, label_join ---- */
 
-static int fetch_same(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_same(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     struct vector *from = v->state;
-    return from->fetch(ev, from, i, values, present);
+    return from->fetch(ev, from, i, c);
 }
 
 /* The series of `from` under new labels. Where two become equal their columns are put together. */
@@ -221,6 +221,14 @@ MUST_USE static int reorder(struct eval *ev, const struct matrix *m, const size_
     return matrix_vector(ev, &sorted, g, ret);
 }
 
+/* Histograms have no order. */
+static int fetch_only_floats(struct eval *ev, struct vector *v, size_t i, struct column *c)
+{
+    struct vector *from = v->state;
+    int r = from->fetch(ev, from, i, c);
+    return r <= 0 ? r : column_only_floats(c, v->steps);
+}
+
 int call_sort(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret)
 {
     int r = warn_of_range(ev, call, g);
@@ -228,11 +236,16 @@ int call_sort(struct eval *ev, const struct promql_expr *call, const struct grid
     struct matrix m;
     if (r < 0 || (r = eval_vector(ev, call->call.args[0], g, &from)) < 0)
         return r;
+    struct vector *floats;
+    if ((r = vector_new(ev, 0, g, fetch_only_floats, from, &floats)) < 0)
+        return r;
+    floats->series = from->series;
+    floats->n = from->n;
     if (g->n != 1) {
-        ret->vector = from;
+        ret->vector = floats;
         return 0;
     }
-    if ((r = materialise(ev, from, &m)) < 0)
+    if ((r = materialise(ev, floats, &m)) < 0)
         return r;
     struct sortable *list = arena_array(&ev->arena, m.n, sizeof *list);
     size_t *order = arena_array(&ev->arena, m.n, sizeof *order);

@@ -14,17 +14,19 @@ struct mapped {
     size_t n_args;
 };
 
-static int fetch_mapped(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_mapped(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     const struct mapped *m = v->state;
-    int r = m->from->fetch(ev, m->from, i, values, present);
+    int r = m->from->fetch(ev, m->from, i, c);
+    if (r > 0 && c->histograms)
+        r = column_only_floats(c, v->steps);
     double args[2] = {0, 0};
     for (size_t s = 0; r > 0 && s < v->steps; s++) {
-        if (!present[s])
+        if (!c->present[s])
             continue;
         for (size_t a = 0; a < m->n_args; a++)
             args[a] = m->args[a][s];
-        values[s] = m->fn(values[s], args);
+        c->values[s] = m->fn(c->values[s], args);
     }
     return r;
 }
@@ -136,19 +138,21 @@ const struct map_detail MAP_deg = {map_deg, 0};
 const struct map_detail MAP_rad = {map_rad, 0};
 
 /* clamp(v, min, max): a step where min > max has no result. */
-static int fetch_clamped(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_clamped(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     const struct mapped *m = v->state;
-    int r = m->from->fetch(ev, m->from, i, values, present);
+    int r = m->from->fetch(ev, m->from, i, c);
+    if (r > 0 && c->histograms)
+        r = column_only_floats(c, v->steps);
     if (r <= 0)
         return r;
     bool any = false;
     for (size_t s = 0; s < v->steps; s++) {
         double min = m->args[0][s], max = m->args[1][s];
-        present[s] = present[s] && !(max < min);
-        if (!present[s])
+        c->present[s] = c->present[s] && !(max < min);
+        if (!c->present[s])
             continue;
-        values[s] = isnan(values[s]) || isnan(min) || isnan(max) ? NAN : fmax(min, fmin(max, values[s]));
+        c->values[s] = isnan(c->values[s]) || isnan(min) || isnan(max) ? NAN : fmax(min, fmin(max, c->values[s]));
         any = true;
     }
     return any;
@@ -212,17 +216,18 @@ int call_scalar(struct eval *ev, const struct promql_expr *call, const struct gr
     struct vector *from;
     struct column c;
     int r = eval_vector(ev, call->call.args[0], g, &from);
-    if (r < 0 || (r = column_new(ev, g->n, &c)) < 0)
+    if (r < 0 || (r = column_scratch(ev, g->n, &c)) < 0)
         return r;
     double *out = arena_array(&ev->arena, g->n, sizeof *out);
     size_t *seen = arena_array(&ev->arena, g->n, sizeof *seen);
     if (!out || !seen)
         return -ENOMEM;
     for (size_t i = 0; i < from->n; i++) {
-        if ((r = from->fetch(ev, from, i, c.values, c.present)) < 0)
+        column_again(&c);
+        if ((r = from->fetch(ev, from, i, &c)) < 0)
             return r;
         for (size_t s = 0; r > 0 && s < g->n; s++)
-            if (c.present[s]) {
+            if (c.present[s] && !column_histogram(&c, s)) {
                 out[s] = c.values[s];
                 seen[s]++;
             }
@@ -234,12 +239,13 @@ int call_scalar(struct eval *ev, const struct promql_expr *call, const struct gr
     return 0;
 }
 
-static int fetch_scalar_column(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_scalar_column(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     (void)ev;
     (void)i;
-    memcpy(values, v->state, v->steps * sizeof *values);
-    memset(present, true, v->steps * sizeof *present);
+    memcpy(c->values, v->state, v->steps * sizeof *c->values);
+    memset(c->present, true, v->steps * sizeof *c->present);
+    c->histograms = NULL;
     return v->steps > 0;
 }
 
@@ -257,12 +263,13 @@ struct stamped {
     struct grid grid;
 };
 
-static int fetch_step_time(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_step_time(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     struct stamped *st = v->state;
-    int r = st->from->fetch(ev, st->from, i, values, present);
+    int r = st->from->fetch(ev, st->from, i, c);
+    c->histograms = NULL;
     for (size_t s = 0; r > 0 && s < v->steps; s++)
-        values[s] = (double)grid_time(&st->grid, s) / 1000.0;
+        c->values[s] = (double)grid_time(&st->grid, s) / 1000.0;
     return r;
 }
 

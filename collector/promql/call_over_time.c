@@ -57,6 +57,12 @@ static int range_edge(struct range_call *c, bool last, bool time)
         if (!c->present[s])
             continue;
         size_t i = last ? c->hi[s] - 1 : c->lo[s];
+        if (!time && raw_histogram(c->raw, i)) {
+            int r = range_put_histogram(c, s, c->raw->histograms[i]);
+            if (r < 0)
+                return r;
+            continue;
+        }
         c->values[s] = time ? (double)c->raw->t_ms[i] / 1000.0 : c->raw->values[i];
     }
     return 0;
@@ -215,19 +221,36 @@ static int range_mad(struct range_call *c)
     return 0;
 }
 
-const struct range_detail RANGE_avg = {.fn = range_avg};
+/* sum and avg of a window of histograms */
+static int sum_of_histograms(struct range_call *c, size_t step, const struct native_histogram **ret)
+{
+    const struct range_detail *d = c->call->call.function->detail;
+    const struct promql_expr *place = c->call->call.args[0];
+    struct histogram_mean m = {.averages = d->averages};
+    int r = 0;
+    for (size_t i = c->lo[step]; r == 0 && i < c->hi[step]; i++)
+        r = histogram_mean_add(&m, c->temporary, c->temporary, c->raw->histograms[i]);
+    if (r == 0 && m.incompatible)
+        return warn_mixed_schemas(c->ev, place, &c->source->series[c->index].labels);
+    if (r < 0 || (r = histogram_mean_notes(c->ev, &m, place)) < 0)
+        return r;
+    return histogram_mean_give(&m, ret);
+}
+
+const struct range_detail RANGE_avg = {
+    .fn = range_avg, .takes = RANGE_EITHER, .of_histograms = sum_of_histograms, .averages = true};
 const struct range_detail RANGE_min = {.fn = range_min};
 const struct range_detail RANGE_max = {.fn = range_max};
-const struct range_detail RANGE_sum = {.fn = range_sum};
-const struct range_detail RANGE_count = {.fn = range_count};
+const struct range_detail RANGE_sum = {.fn = range_sum, .takes = RANGE_EITHER, .of_histograms = sum_of_histograms};
+const struct range_detail RANGE_count = {.fn = range_count, .takes = RANGE_ANY};
 const struct range_detail RANGE_quantile = {.fn = range_quantile};
 const struct range_detail RANGE_stddev = {.fn = range_stddev};
 const struct range_detail RANGE_stdvar = {.fn = range_stdvar};
-const struct range_detail RANGE_last = {.fn = range_last, .keeps_name = true};
-const struct range_detail RANGE_first = {.fn = range_first, .keeps_name = true};
-const struct range_detail RANGE_present = {.fn = range_present};
+const struct range_detail RANGE_last = {.fn = range_last, .takes = RANGE_ANY, .keeps_name = true};
+const struct range_detail RANGE_first = {.fn = range_first, .takes = RANGE_ANY, .keeps_name = true};
+const struct range_detail RANGE_present = {.fn = range_present, .takes = RANGE_ANY};
 const struct range_detail RANGE_mad = {.fn = range_mad};
-const struct range_detail RANGE_ts_of_first = {.fn = range_ts_of_first};
-const struct range_detail RANGE_ts_of_last = {.fn = range_ts_of_last};
+const struct range_detail RANGE_ts_of_first = {.fn = range_ts_of_first, .takes = RANGE_ANY};
+const struct range_detail RANGE_ts_of_last = {.fn = range_ts_of_last, .takes = RANGE_ANY};
 const struct range_detail RANGE_ts_of_min = {.fn = range_ts_of_min};
 const struct range_detail RANGE_ts_of_max = {.fn = range_ts_of_max};

@@ -8,6 +8,7 @@ struct ranged {
     const struct range_detail *detail;
     struct range_call call; /* with what is the same for every series */
     size_t *lo, *hi;
+    struct arena *arena; /* for series with histograms: of one series */
 };
 
 static bool ends_with(struct span s, struct span end)
@@ -33,7 +34,7 @@ MUST_USE static int look_for_counter(struct eval *ev, const struct promql_expr *
 
 /* A function may look at every sample of every window, so long windows at many steps are cut into runs of steps. */
 MUST_USE static int run_in_pieces(struct eval *ev, struct ranged *rg, size_t series, const struct raw *raw,
-                                  double *values, bool *present)
+                                  struct column *column)
 {
     const struct grid *g = &rg->call.grid;
     for (size_t from = 0, to; from < g->n; from = to) {
@@ -48,8 +49,10 @@ MUST_USE static int run_in_pieces(struct eval *ev, struct ranged *rg, size_t ser
         c.ends_ms = rg->source.ends_ms + from;
         c.lo = rg->lo + from;
         c.hi = rg->hi + from;
-        c.values = values + from;
-        c.present = present + from;
+        c.values = column->values + from;
+        c.present = column->present + from;
+        c.column = column;
+        c.first_step = from;
         for (size_t i = 0; i < ARRAY_LEN(c.args); i++)
             c.args[i] = c.args[i] ? c.args[i] + from : NULL;
         int r = rg->source.extension != EXTENSION_NONE && rg->detail->between_edges ? range_extended(&c)
@@ -60,24 +63,154 @@ MUST_USE static int run_in_pieces(struct eval *ev, struct ranged *rg, size_t ser
     return 0;
 }
 
-static int fetch_ranged(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+int range_put_histogram(struct range_call *c, size_t step, const struct native_histogram *h)
+{
+    struct native_histogram *copy;
+    int r = c->column->histograms ? 0 : column_histograms(c->column, c->steps);
+    if (r < 0 || (r = native_copy(c->column->arena, h, &copy)) < 0)
+        return r;
+    c->column->histograms[c->first_step + step] = copy;
+    c->present[step] = true;
+    return 0;
+}
+
+/* The series' floats alone, and each window of them. */
+MUST_USE static int floats_of(struct ranged *rg, const struct raw *raw, struct raw *ret, size_t *lo, size_t *hi)
+{
+    size_t n = 0, *before = arena_array(rg->arena, raw->n + 1, sizeof *before);
+    double *values = arena_array(rg->arena, raw->n, sizeof *values);
+    int64_t *t_ms = arena_array(rg->arena, raw->n, sizeof *t_ms);
+    int64_t *start_ms = raw->start_ms ? arena_array(rg->arena, raw->n, sizeof *start_ms) : NULL;
+    if (!before || !values || !t_ms || (raw->start_ms && !start_ms))
+        return -ENOMEM;
+    for (size_t i = 0; i < raw->n; i++) {
+        before[i] = n;
+        if (raw->histograms[i])
+            continue;
+        values[n] = raw->values[i];
+        t_ms[n] = raw->t_ms[i];
+        if (start_ms)
+            start_ms[n] = raw->start_ms[i];
+        n++;
+    }
+    before[raw->n] = n;
+    for (size_t s = 0; s < rg->call.steps; s++) {
+        lo[s] = before[rg->lo[s]];
+        hi[s] = before[rg->hi[s]];
+    }
+    *ret = (struct raw){t_ms, start_ms, values, NULL, n};
+    return 0;
+}
+
+struct kinds { /* samples of a window */
+    size_t floats, histograms;
+};
+
+/* Anchored and smoothed windows see beyond their ends. */
+static struct kinds kinds_of(const struct eval *ev, const struct ranged *rg, const struct raw *raw, size_t s)
+{
+    size_t lo = rg->lo[s], hi = rg->hi[s];
+    int64_t end = rg->source.ends_ms[s], open = end - rg->source.range_ms;
+    if (rg->source.extension != EXTENSION_NONE)
+        while (lo > 0 && raw->t_ms[lo - 1] > open - ev->lookback_ms)
+            lo--;
+    if (rg->source.extension == EXTENSION_SMOOTHED)
+        while (hi < raw->n && raw->t_ms[hi] <= end + ev->lookback_ms)
+            hi++;
+    struct kinds k = {0, 0};
+    for (size_t i = lo; i < hi; i++)
+        (*(raw->histograms[i] ? &k.histograms : &k.floats))++;
+    return k;
+}
+
+/* Histograms are in the window of the step: what becomes of it. */
+MUST_USE static int take_histograms(struct eval *ev, struct ranged *rg, struct range_call *c, size_t s, struct kinds k)
+{
+    const struct promql_expr *place = rg->call.call->call.args[0];
+    const struct labels *ls = &rg->source.series[c->index].labels;
+    const struct native_histogram *h = NULL;
+    if (rg->detail->takes != RANGE_EITHER) {
+        if (k.floats == 0)
+            return 0;
+        return eval_info(
+            ev, place,
+            "ignored histograms in a range containing both floats and histograms for metric name \"" SPAN_FMT "\"",
+            SPAN_ARG(labels_get(ls, SPAN("__name__"))));
+    }
+    c->present[s] = false;
+    if (k.floats > 0)
+        return warn_mixed_floats(ev, place, ls);
+    bool extended = rg->source.extension != EXTENSION_NONE && rg->detail->between_edges;
+    int r = extended ? extended_rate_of_histograms(c, s, &h) : rg->detail->of_histograms(c, s, &h);
+    if (r == 0 && h)
+        r = range_put_histogram(c, s, h);
+    arena_reset(c->temporary);
+    return r;
+}
+
+/* A series with histograms: the function runs over the floats, then windows with histograms are looked at one by one. */
+MUST_USE static int run_mixed(struct eval *ev, struct ranged *rg, size_t series, const struct raw *raw,
+                              struct column *column)
+{
+    size_t steps = rg->call.steps, *lo = rg->lo, *hi = rg->hi;
+    struct raw floats;
+    arena_reset(rg->arena);
+    size_t *float_lo = arena_array(rg->arena, steps, sizeof *float_lo),
+           *float_hi = arena_array(rg->arena, steps, sizeof *float_hi);
+    if (!float_lo || !float_hi)
+        return -ENOMEM;
+    int r = floats_of(rg, raw, &floats, float_lo, float_hi);
+    if (r < 0)
+        return r;
+    if (floats.n > 0) {
+        rg->lo = float_lo;
+        rg->hi = float_hi;
+        r = run_in_pieces(ev, rg, series, &floats, column);
+        rg->lo = lo;
+        rg->hi = hi;
+    }
+    struct range_call c = rg->call;
+    c.ev = ev;
+    c.index = series;
+    c.raw = raw;
+    c.ends_ms = rg->source.ends_ms;
+    c.lo = lo;
+    c.hi = hi;
+    c.values = column->values;
+    c.present = column->present;
+    c.column = column;
+    for (size_t s = 0; r == 0 && s < steps; s++) {
+        struct kinds k = kinds_of(ev, rg, raw, s);
+        if (k.histograms > 0)
+            r = take_histograms(ev, rg, &c, s, k);
+        if (r == 0 && (s & 15) == 0)
+            r = eval_check(ev);
+    }
+    return r;
+}
+
+static int fetch_ranged(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     struct ranged *rg = v->state;
     struct raw raw;
     int r = rg->source.load(ev, &rg->source, i, &raw);
     if (r < 0)
         return r;
-    memset(present, 0, v->steps * sizeof *present);
+    c->histograms = NULL;
+    memset(c->present, 0, v->steps * sizeof *c->present);
     if (raw.n == 0)
         return 0;
     range_windows(&rg->source, v->steps, &raw, rg->lo, rg->hi);
     if (rg->source.extension == EXTENSION_ANCHORED && !rg->detail->between_edges)
         extend_windows_by_anchor(&rg->source, ev->lookback_ms, v->steps, &raw, rg->lo, rg->hi);
-    if ((r = run_in_pieces(ev, rg, i, &raw, values, present)) < 0)
+    bool mixed = raw.histograms && rg->detail->takes != RANGE_ANY;
+    r = mixed ? run_mixed(ev, rg, i, &raw, c) : run_in_pieces(ev, rg, i, &raw, c);
+    if (r < 0)
         return r;
-    if (!memchr(present, true, v->steps * sizeof *present))
+    if (!memchr(c->present, true, v->steps * sizeof *c->present))
         return 0;
-    if (rg->detail->is_counter && (r = look_for_counter(ev, rg->call.call, &rg->source.series[i].labels)) < 0)
+    if (rg->detail->is_counter && !c->histograms &&
+        (r = look_for_counter(ev, rg->call.call, &rg->source.series[i].labels)) < 0)
         return r;
     return 1;
 }
@@ -91,12 +224,15 @@ int call_range(struct eval *ev, const struct promql_expr *call, const struct gri
     rg->call.call = call;
     rg->call.grid = *g;
     rg->call.source = &rg->source;
+    rg->call.steps = g->n;
     rg->lo = arena_array(&ev->arena, g->n, sizeof *rg->lo);
     rg->hi = arena_array(&ev->arena, g->n, sizeof *rg->hi);
     if (!rg->lo || !rg->hi)
         return -ENOMEM;
     size_t n_args = 0;
-    int r = 0;
+    int r = eval_arena(ev, &rg->arena);
+    if (r == 0)
+        r = eval_arena(ev, &rg->call.temporary);
     for (size_t i = 0; r == 0 && i < call->call.n; i++) {
         const struct promql_expr *arg = call->call.args[i];
         double *column;
@@ -114,16 +250,17 @@ int call_range(struct eval *ev, const struct promql_expr *call, const struct gri
     return 0;
 }
 
-static int fetch_absence(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_absence(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     (void)ev;
     (void)i;
+    c->histograms = NULL;
     bool any = false;
     const bool *seen = v->state;
     for (size_t s = 0; s < v->steps; s++) {
-        present[s] = !seen[s];
-        values[s] = 1;
-        any |= present[s];
+        c->present[s] = !seen[s];
+        c->values[s] = 1;
+        any |= c->present[s];
     }
     return any;
 }
@@ -157,10 +294,11 @@ int call_absent(struct eval *ev, const struct promql_expr *call, const struct gr
     if (!seen)
         return -ENOMEM;
     int r = eval_vector(ev, call->call.args[0], g, &from);
-    if (r < 0 || (r = column_new(ev, g->n, &c)) < 0)
+    if (r < 0 || (r = column_scratch(ev, g->n, &c)) < 0)
         return r;
     for (size_t i = 0; i < from->n; i++) {
-        if ((r = from->fetch(ev, from, i, c.values, c.present)) < 0)
+        column_again(&c);
+        if ((r = from->fetch(ev, from, i, &c)) < 0)
             return r;
         for (size_t s = 0; r > 0 && s < g->n; s++)
             seen[s] |= c.present[s];

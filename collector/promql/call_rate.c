@@ -7,13 +7,10 @@
 
 /* ---- counter resets ---- */
 
-/* Did the counter start anew between sample i - 1 and sample i? Its value fell, or its start time says so: it lies between
- * the two samples, or exactly on the one before when that one had a start before it, too (a delta). A start on the first
- * sample itself means that the start is not known. */
-static inline bool is_reset(const struct raw *raw, size_t i)
+/* A start time lies between the two samples, or exactly on the one before when that one had a start before it, too (a delta).
+ * A start on the first sample itself means that the start is not known. */
+bool start_is_reset(const struct raw *raw, size_t i)
 {
-    if (raw->values[i] < raw->values[i - 1])
-        return true;
     if (!raw->start_ms || raw->start_ms[i] == 0)
         return false;
     int64_t start = raw->start_ms[i], before = raw->t_ms[i - 1], start_before = raw->start_ms[i - 1];
@@ -22,14 +19,19 @@ static inline bool is_reset(const struct raw *raw, size_t i)
     return start > before || (start == before && start_before != 0 && start_before < before);
 }
 
-/* Is the counter known to have started inside the window, before its first sample? */
-static bool starts_inside(const struct raw *raw, size_t first, int64_t open_ms)
+/* Did the counter start anew between sample i - 1 and sample i? */
+static inline bool is_reset(const struct raw *raw, size_t i)
+{
+    return raw->values[i] < raw->values[i - 1] || start_is_reset(raw, i);
+}
+
+bool starts_inside(const struct raw *raw, size_t first, int64_t open_ms)
 {
     return raw->start_ms && raw->start_ms[first] != 0 && raw->start_ms[first] > open_ms &&
            raw->start_ms[first] < raw->t_ms[first];
 }
 
-MUST_USE static int look_for_overlap(const struct range_call *c, size_t lo, size_t hi)
+int look_for_overlap(const struct range_call *c, size_t lo, size_t hi)
 {
     const struct raw *raw = c->raw;
     for (size_t i = lo + 1; raw->start_ms && i < hi; i++) {
@@ -48,7 +50,7 @@ MUST_USE static int look_for_overlap(const struct range_call *c, size_t lo, size
 /* Growth between the first and the last sample of a window is stretched to the window's edges: to an edge that is near
  * (within 1.1 average distances) all the way, else by half a distance; a counter never below where it would have been 0.
  * Where a counter is known to have started, it was 0 then, and nothing is guessed on that side. */
-static double extrapolated(const struct range_call *c, size_t step, double growth, bool started)
+double extrapolation_factor(const struct range_call *c, size_t step, double first, double growth, bool started)
 {
     const struct range_detail *d = c->call->call.function->detail;
     const struct raw *raw = c->raw;
@@ -61,13 +63,12 @@ static double extrapolated(const struct range_call *c, size_t step, double growt
     double to_end = (double)(end - last_ms);
     if (to_start >= threshold)
         to_start = average / 2;
-    if (d->is_counter && !started && growth > 0 && raw->values[lo] >= 0 &&
-        sampled * raw->values[lo] < to_start * growth)
-        to_start = sampled * (raw->values[lo] / growth); /* where it would have been 0 */
+    if (d->is_counter && !started && growth > 0 && first >= 0 && sampled * first < to_start * growth)
+        to_start = sampled * (first / growth); /* where it would have been 0 */
     if (to_end >= threshold)
         to_end = average / 2;
-    double factor = (sampled + (started ? 0 : to_start) + to_end) / sampled;
-    return d->is_rate ? growth * (factor / ((double)c->source->range_ms / 1000.0)) : growth * factor;
+    double factor = sampled == 0 ? 1 : (sampled + (started ? 0 : to_start) + to_end) / sampled;
+    return d->is_rate ? factor / ((double)c->source->range_ms / 1000.0) : factor;
 }
 
 /* The window's first reset stays known from step to step, so a step costs what is new in its window (and its resets), not
@@ -98,7 +99,7 @@ static int range_extrapolated(struct range_call *c)
                 return r;
             looked_at = hi;
         }
-        c->values[s] = extrapolated(c, s, growth, started);
+        c->values[s] = growth * extrapolation_factor(c, s, raw->values[lo], growth, started);
         c->present[s] = true;
     }
     return 0;
@@ -117,6 +118,15 @@ static int range_instant(struct range_call *c)
         int64_t ms = raw->t_ms[hi - 1] - raw->t_ms[hi - 2];
         if (ms == 0)
             continue;
+        bool now = raw_histogram(raw, hi - 1), then = raw_histogram(raw, hi - 2);
+        if (now || then) {
+            const struct native_histogram *h = NULL;
+            int r = now && then ? instant_of_histograms(c, hi - 1, (double)ms / 1000.0, &h)
+                                : warn_mixed_floats(c->ev, c->call->call.args[0], &c->source->series[c->index].labels);
+            if (r < 0 || (h && (r = range_put_histogram(c, s, h)) < 0))
+                return r;
+            continue;
+        }
         double v = d->is_rate && is_reset(raw, hi - 1) ? last : last - before;
         c->values[s] = d->is_rate ? v / ((double)ms / 1000.0) : v;
         c->present[s] = true;
@@ -211,11 +221,37 @@ static bool is_change(const struct raw *raw, size_t i)
     return now != before && !(isnan(now) && isnan(before));
 }
 
+/* The same where histograms may be among the samples: 1, 0 or negative. From one kind to the other is both. */
+MUST_USE static int counts_as(const struct range_call *c, size_t i, bool (*counts)(const struct raw *raw, size_t i))
+{
+    const struct native_histogram *before = raw_histogram(c->raw, i - 1), *now = raw_histogram(c->raw, i);
+    if (!before && !now)
+        return counts(c->raw, i);
+    if (!before || !now)
+        return 1;
+    if (counts == is_change)
+        return !native_equal(now, before);
+    bool reset = start_is_reset(c->raw, i);
+    int r = reset ? 0 : native_detect_reset(c->temporary, now, before, &reset);
+    arena_reset(c->temporary);
+    return r < 0 ? r : reset;
+}
+
 static int range_count_pairs(struct range_call *c, bool (*counts)(const struct raw *raw, size_t i))
 {
     const struct raw *raw = c->raw;
     size_t from = 0, to = 0; /* pairs (i - 1, i) with from < i <= to are in `n` */
     double n = 0;
+    bool *mixed = NULL; /* per sample, where histograms make the question dear */
+    if (raw->histograms) {
+        int r = eval_scratch(c->ev, raw->n * sizeof *mixed, &mixed);
+        for (size_t i = 1; r >= 0 && i < raw->n; i++) {
+            r = counts_as(c, i, counts);
+            mixed[i] = r > 0;
+        }
+        if (r < 0)
+            return r;
+    }
     for (size_t s = 0; s < c->grid.n; s++) {
         size_t lo = c->lo[s], hi = c->hi[s];
         if (hi == lo)
@@ -225,9 +261,9 @@ static int range_count_pairs(struct range_call *c, bool (*counts)(const struct r
             n = 0;
         }
         for (; to + 1 < hi; to++)
-            n += counts(raw, to + 1);
+            n += mixed ? mixed[to + 1] : counts(raw, to + 1);
         for (; from < lo; from++)
-            n -= counts(raw, from + 1);
+            n -= mixed ? mixed[from + 1] : counts(raw, from + 1);
         c->values[s] = n;
         c->present[s] = true;
     }
@@ -244,14 +280,14 @@ static int range_resets(struct range_call *c)
     return range_count_pairs(c, is_reset);
 }
 
-const struct range_detail RANGE_rate = {
-    .fn = range_extrapolated, .is_counter = true, .is_rate = true, .between_edges = true};
-const struct range_detail RANGE_increase = {.fn = range_extrapolated, .is_counter = true, .between_edges = true};
-const struct range_detail RANGE_delta = {.fn = range_extrapolated, .between_edges = true};
-const struct range_detail RANGE_irate = {.fn = range_instant, .is_rate = true};
-const struct range_detail RANGE_idelta = {.fn = range_instant};
-const struct range_detail RANGE_deriv = {.fn = range_deriv};
-const struct range_detail RANGE_predict_linear = {.fn = range_predict_linear};
-const struct range_detail RANGE_changes = {.fn = range_changes};
-const struct range_detail RANGE_resets = {.fn = range_resets};
-const struct range_detail RANGE_double_exponential_smoothing = {.fn = range_smoothing};
+#define OF_BOTH .takes = RANGE_EITHER, .of_histograms = rate_of_histograms, .between_edges = true
+const struct range_detail RANGE_rate = {.fn = range_extrapolated, .is_counter = true, .is_rate = true, OF_BOTH};
+const struct range_detail RANGE_increase = {.fn = range_extrapolated, .is_counter = true, OF_BOTH};
+const struct range_detail RANGE_delta = {.fn = range_extrapolated, OF_BOTH};
+const struct range_detail RANGE_irate = {.fn = range_instant, .takes = RANGE_ANY, .is_rate = true};
+const struct range_detail RANGE_idelta = {.fn = range_instant, .takes = RANGE_ANY};
+const struct range_detail RANGE_deriv = {.fn = range_deriv, .takes = RANGE_TWO_FLOATS};
+const struct range_detail RANGE_predict_linear = {.fn = range_predict_linear, .takes = RANGE_TWO_FLOATS};
+const struct range_detail RANGE_changes = {.fn = range_changes, .takes = RANGE_ANY};
+const struct range_detail RANGE_resets = {.fn = range_resets, .takes = RANGE_ANY};
+const struct range_detail RANGE_double_exponential_smoothing = {.fn = range_smoothing, .takes = RANGE_TWO_FLOATS};

@@ -308,26 +308,33 @@ int check_expr(struct span text, struct promql_expr *e, struct parse_error *ret_
     return check(&c, e);
 }
 
-int check_supported(struct span text, const struct promql_expr *e, struct parse_error *ret_error)
+/* What a call or operator does with native histograms: only counts and sums are looked at, or buckets are needed below. */
+static bool only_counts(const struct promql_expr *e)
 {
-    struct check c = {text, ret_error};
-    const char *missing = NULL;
-    if (e->kind == NODE_CALL && !e->call.function->call)
-        missing = e->call.function->name;
-    else if (e->kind == NODE_BINARY && (e->binary.op == TOKEN_TRIM_UPPER || e->binary.op == TOKEN_TRIM_LOWER))
-        return fail(&c, -EOPNOTSUPP, e->binary.op_start, e->binary.op_end, "not yet: %s", token_spelling(e->binary.op));
-    else if (e->kind == NODE_SELECTOR && e->selector.extension == EXTENSION_ANCHORED)
-        missing = "anchored instant selector";
-    if (e->kind == NODE_MATRIX)
-        return 0; /* its selector's extension is the range's */
-    if (missing)
-        return fail(&c, -EOPNOTSUPP, e->start, e->end, "not yet: %s", missing);
+    static const char *const NAMES[] = {"histogram_count", "histogram_sum", "histogram_avg"};
+    for (size_t i = 0; e->kind == NODE_CALL && i < ARRAY_LEN(NAMES); i++)
+        if (strcmp(e->call.function->name, NAMES[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool needs_buckets(const struct promql_expr *e)
+{
+    static const char *const NAMES[] = {"histogram_quantile", "histogram_quantiles", "histogram_fraction"};
+    for (size_t i = 0; e->kind == NODE_CALL && i < ARRAY_LEN(NAMES); i++)
+        if (strcmp(e->call.function->name, NAMES[i]) == 0)
+            return true;
+    return e->kind == NODE_SUBQUERY || (e->kind == NODE_BINARY && token_is_trim(e->binary.op));
+}
+
+void mark_counts_and_sums(struct promql_expr *e, bool counts, bool buckets)
+{
+    counts |= only_counts(e);
+    buckets |= needs_buckets(e);
+    if (e->kind == NODE_SELECTOR)
+        e->selector.counts_and_sums = counts && !buckets;
     struct promql_expr *room[2], *const *parts;
     size_t n = expr_children(e, &parts, room);
-    for (size_t i = 0; i < n; i++) {
-        int r = check_supported(text, parts[i], ret_error);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    for (size_t i = 0; i < n; i++)
+        mark_counts_and_sums(parts[i], counts, buckets);
 }

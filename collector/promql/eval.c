@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
+#include "lib/base/number.h"
 
 /* ---- errors, notes, limits ---- */
 
@@ -144,13 +146,142 @@ int eval_info(struct eval *ev, const struct promql_expr *place, const char *form
     return r;
 }
 
+/* ---- infos that sum up ---- */
+
+struct lifted_note {
+    const struct promql_expr *place;
+    struct span metric;
+    struct lifted all;
+    uint64_t samples;
+    int64_t first_ms, last_ms;
+    struct lifted_note *next;
+};
+
+int eval_info_lifted(struct eval *ev, const struct promql_expr *place, struct span metric, int64_t time_ms,
+                     const struct lifted *l)
+{
+    struct lifted_note **n = &ev->lifted;
+    size_t count = 0;
+    while (*n && !((*n)->place == place && span_equal((*n)->metric, metric))) {
+        n = &(*n)->next;
+        count++;
+    }
+    if (!*n) {
+        if (count >= NOTES_MAX)
+            return 0;
+        *n = arena_alloc(&ev->arena, sizeof **n);
+        if (!*n)
+            return -ENOMEM;
+        **n = (struct lifted_note){.place = place, .metric = metric, .first_ms = time_ms, .last_ms = time_ms};
+    }
+    lifted_add(&(*n)->all, l->min_bucket, l->max_difference);
+    lifted_add(&(*n)->all, l->max_bucket, l->max_difference);
+    (*n)->samples++;
+    (*n)->first_ms = time_ms < (*n)->first_ms ? time_ms : (*n)->first_ms;
+    (*n)->last_ms = time_ms > (*n)->last_ms ? time_ms : (*n)->last_ms;
+    return 0;
+}
+
+static void format_second(char text[32], int64_t time_ms)
+{
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm t;
+    if (!gmtime_r(&seconds, &t) || strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &t) == 0)
+        snprintf(text, 32, "%lld", (long long)(time_ms / 1000));
+}
+
+int eval_close_notes(struct eval *ev)
+{
+    for (const struct lifted_note *n = ev->lifted; n; n = n->next) {
+        char from[NUMBER_TEXT_MAX], to[NUMBER_TEXT_MAX], start[32], end[32], metric[256] = "";
+        format_f64_g(from, n->all.min_bucket);
+        format_f64_g(to, n->all.max_bucket);
+        format_second(start, n->first_ms);
+        format_second(end, n->last_ms);
+        if (n->metric.len)
+            snprintf(metric, sizeof metric, " for metric name \"" SPAN_FMT "\"", SPAN_ARG(n->metric));
+        int r =
+            eval_info(ev, n->place,
+                      "input to histogram_quantile needed to be fixed for monotonicity (see "
+                      "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)%s, from "
+                      "buckets %s to %s, with a max diff of %.2g, over %llu samples from %s to %s",
+                      metric, from, to, n->all.max_difference, (unsigned long long)n->samples, start, end);
+        if (r < 0)
+            return r;
+    }
+    ev->lifted = NULL;
+    return 0;
+}
+
 /* ---- vectors and matrices ---- */
 
 int column_new(struct eval *ev, size_t steps, struct column *ret)
 {
     ret->values = arena_array(&ev->arena, steps, sizeof *ret->values);
     ret->present = arena_array(&ev->arena, steps, sizeof *ret->present);
+    ret->histograms = NULL;
+    ret->arena = &ev->arena;
     return ret->values && ret->present ? 0 : -ENOMEM;
+}
+
+static void done_arena(void *arg)
+{
+    arena_done(arg);
+}
+
+int eval_arena(struct eval *ev, struct arena **ret)
+{
+    struct arena *a = arena_alloc(&ev->arena, sizeof *a);
+    if (!a)
+        return -ENOMEM;
+    arena_init(a, ev->arena.max_bytes);
+    int r = eval_defer(ev, done_arena, a);
+    if (r == 0)
+        *ret = a;
+    return r;
+}
+
+int column_scratch(struct eval *ev, size_t steps, struct column *ret)
+{
+    int r = column_new(ev, steps, ret);
+    return r < 0 ? r : eval_arena(ev, &ret->arena);
+}
+
+void column_again(struct column *c)
+{
+    if (c->histograms)
+        arena_reset(c->arena);
+    c->histograms = NULL;
+}
+
+int column_histograms(struct column *c, size_t steps)
+{
+    c->histograms = arena_array(c->arena, steps, sizeof *c->histograms);
+    return c->histograms ? 0 : -ENOMEM;
+}
+
+int column_only_floats(struct column *c, size_t steps)
+{
+    if (c->histograms)
+        for (size_t s = 0; s < steps; s++)
+            c->present[s] = c->present[s] && !c->histograms[s];
+    c->histograms = NULL;
+    return memchr(c->present, true, steps * sizeof *c->present) != NULL;
+}
+
+int column_move(struct column *to, const struct column *from, size_t step, size_t steps)
+{
+    const struct native_histogram *h = column_histogram(from, step);
+    if (h && !to->histograms) {
+        int r = column_histograms(to, steps);
+        if (r < 0)
+            return r;
+    }
+    to->present[step] = true;
+    to->values[step] = from->values[step];
+    if (to->histograms)
+        to->histograms[step] = h;
+    return 0;
 }
 
 int vector_new(struct eval *ev, size_t n, const struct grid *g, vector_fetch fetch, void *state, struct vector **ret)
@@ -176,7 +307,7 @@ int materialise(struct eval *ev, struct vector *v, struct matrix *ret)
         int r = next.values ? 0 : column_new(ev, v->steps, &next);
         if (r < 0)
             return r;
-        r = v->fetch(ev, v, i, next.values, next.present);
+        r = v->fetch(ev, v, i, &next);
         if (r < 0)
             return r;
         if (r == 0)
@@ -191,13 +322,20 @@ int materialise(struct eval *ev, struct vector *v, struct matrix *ret)
     return 0;
 }
 
-static int fetch_column(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_column(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     (void)ev;
-    const struct column *c = &((const struct column *)v->state)[i];
-    memcpy(values, c->values, v->steps * sizeof *values);
-    memcpy(present, c->present, v->steps * sizeof *present);
-    return memchr(present, true, v->steps * sizeof *present) != NULL;
+    const struct column *from = &((const struct column *)v->state)[i];
+    memcpy(c->values, from->values, v->steps * sizeof *c->values);
+    memcpy(c->present, from->present, v->steps * sizeof *c->present);
+    c->histograms = NULL;
+    if (from->histograms) { /* the histograms themselves stay where they are */
+        int r = column_histograms(c, v->steps);
+        if (r < 0)
+            return r;
+        memcpy(c->histograms, from->histograms, v->steps * sizeof(void *));
+    }
+    return memchr(c->present, true, v->steps * sizeof *c->present) != NULL;
 }
 
 int matrix_vector(struct eval *ev, const struct matrix *m, const struct grid *g, struct vector **ret)
@@ -233,8 +371,8 @@ int matrix_merge_equal(struct eval *ev, const struct promql_expr *place, struct 
                 continue;
             if (into->present[s])
                 return eval_fail(ev, PROMQL_EXECUTION, place, SAME_LABELSET);
-            into->present[s] = true;
-            into->values[s] = from->values[s];
+            if ((r = column_move(into, from, s, steps)) < 0)
+                return r;
         }
         m->series[at].drop_name |= m->series[i].drop_name;
     }
@@ -290,17 +428,25 @@ struct broadcast {
     struct vector *once;
 };
 
-static int fetch_broadcast(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_broadcast(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     struct vector *once = ((struct broadcast *)v->state)->once;
-    int r = once->fetch(ev, once, i, values, present);
+    int r = once->fetch(ev, once, i, c);
     if (r <= 0) {
-        memset(present, 0, v->steps * sizeof *present);
+        memset(c->present, 0, v->steps * sizeof *c->present);
         return r;
     }
-    for (size_t s = 1; s < v->steps; s++)
-        values[s] = values[0];
-    memset(present, true, v->steps * sizeof *present);
+    const struct native_histogram *h = column_histogram(c, 0);
+    if (!h)
+        c->histograms = NULL;
+    else if ((r = column_histograms(c, v->steps)) < 0)
+        return r;
+    for (size_t s = 0; s < v->steps; s++) {
+        c->values[s] = c->values[0];
+        if (h)
+            c->histograms[s] = h;
+    }
+    memset(c->present, true, v->steps * sizeof *c->present);
     return 1;
 }
 
@@ -339,12 +485,18 @@ MUST_USE static int eval_once(struct eval *ev, const struct promql_expr *e, cons
 
 /* ---- dispatch ---- */
 
-static int fetch_negated(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_negated(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     struct vector *from = v->state;
-    int r = from->fetch(ev, from, i, values, present);
-    for (size_t s = 0; r > 0 && s < v->steps; s++)
-        values[s] = -values[s];
+    int r = from->fetch(ev, from, i, c);
+    for (size_t s = 0; r > 0 && s < v->steps; s++) {
+        c->values[s] = -c->values[s];
+        if (c->present[s] && column_histogram(c, s)) {
+            int failed = histogram_scaled(c->arena, c->histograms[s], -1, &c->histograms[s]);
+            if (failed < 0)
+                return failed;
+        }
+    }
     return r;
 }
 

@@ -12,6 +12,7 @@
 #include "collector/promql/ast.h"
 #include "collector/promql/functions.h"
 #include "collector/promql/label_set.h"
+#include "lib/metric/native.h"
 
 struct grid { /* the steps: start, start + step, ... */
     int64_t start_ms, step_ms;
@@ -42,6 +43,7 @@ struct eval {
     unsigned ticks;
     struct note *warnings, *infos;
     size_t n_notes;
+    struct lifted_note *lifted;
     struct deferred *deferred;
     void *scratch; /* eval_scratch */
     size_t scratch_bytes;
@@ -53,9 +55,15 @@ struct series {
     bool drop_name; /* its metadata labels go when the query ends (delayed removal of __name__) */
 };
 struct vector;
-/* Fill values[] and present[] (grid's n each) of series i. 1: present at some step, 0: at none, negative: failed. Called once
- * per series, in ascending order. */
-typedef int (*vector_fetch)(struct eval *ev, struct vector *v, size_t i, double *values, bool *present);
+struct column {
+    double *values;
+    bool *present;
+    const struct native_histogram **histograms; /* NULL: only floats; else per step, NULL where the value is one */
+    struct arena *arena;                        /* where the histograms live */
+};
+/* Fill the column (grid's n steps) of series i; what it held before is overwritten. 1: present at some step, 0: at none,
+ * negative: failed. Called once per series, in ascending order. */
+typedef int (*vector_fetch)(struct eval *ev, struct vector *v, size_t i, struct column *c);
 struct vector {
     struct series *series;
     size_t n;
@@ -69,10 +77,6 @@ struct value {
     double *scalar; /* one per step */
     struct vector *vector;
     struct span string;
-};
-struct column {
-    double *values;
-    bool *present;
 };
 struct matrix { /* a materialised vector; series without any value are left out */
     struct series *series;
@@ -92,7 +96,24 @@ MUST_USE int vector_new(struct eval *ev, size_t n, const struct grid *g, vector_
 MUST_USE int materialise(struct eval *ev, struct vector *v, struct matrix *ret);
 /* The same columns again as a vector. */
 MUST_USE int matrix_vector(struct eval *ev, const struct matrix *m, const struct grid *g, struct vector **ret);
+/* For columns that stay: their histograms are in the query's arena. */
 MUST_USE int column_new(struct eval *ev, size_t steps, struct column *ret);
+/* For one column after the other: column_again() forgets the histograms of the one before. */
+MUST_USE int column_scratch(struct eval *ev, size_t steps, struct column *ret);
+void column_again(struct column *c);
+/* Room for histograms, all steps without one. */
+MUST_USE int column_histograms(struct column *c, size_t steps);
+/* The histogram at a step, or NULL. */
+static inline const struct native_histogram *column_histogram(const struct column *c, size_t step)
+{
+    return c->histograms ? c->histograms[step] : NULL;
+}
+/* An arena that goes with the query. */
+MUST_USE int eval_arena(struct eval *ev, struct arena **ret);
+/* Take the histograms out: 1 if floats are left, else 0. */
+int column_only_floats(struct column *c, size_t steps);
+/* One value of a column into another, the histogram as it is. -ENOMEM. */
+MUST_USE int column_move(struct column *to, const struct column *from, size_t step, size_t steps);
 /* Put together series with equal labels; at a step where two have a value: Prometheus's "same labelset" error. */
 MUST_USE int matrix_merge_equal(struct eval *ev, const struct promql_expr *place, struct matrix *m, size_t steps);
 
@@ -131,6 +152,24 @@ void eval_finish(struct eval *ev);
 int eval_warn(struct eval *ev, const struct promql_expr *place, const char *format, ...) PRINTF_LIKE(3, 4);
 int eval_info(struct eval *ev, const struct promql_expr *place, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Buckets of classic histograms that were lifted to the one below, at one step. */
+struct lifted {
+    double min_bucket, max_bucket, max_difference;
+    unsigned n;
+};
+static inline void lifted_add(struct lifted *l, double bucket, double difference)
+{
+    l->min_bucket = l->n == 0 || bucket < l->min_bucket ? bucket : l->min_bucket;
+    l->max_bucket = l->n == 0 || bucket > l->max_bucket ? bucket : l->max_bucket;
+    l->max_difference = l->n == 0 || difference > l->max_difference ? difference : l->max_difference;
+    l->n++;
+}
+/* An info for all such steps of a metric, with what they have in common; "" as the name: no name. */
+MUST_USE int eval_info_lifted(struct eval *ev, const struct promql_expr *place, struct span metric, int64_t time_ms,
+                              const struct lifted *l);
+/* Put those infos among the others. */
+MUST_USE int eval_close_notes(struct eval *ev);
+
 /* ---- select.c ---- */
 /* A selector's column, of the newest sample of the lookback at each step: its value, its time or its start time (where
  * that is known) in seconds. */
@@ -138,11 +177,17 @@ enum selector_column { SELECT_VALUE, SELECT_TIME, SELECT_START };
 MUST_USE int eval_selector(struct eval *ev, const struct promql_expr *e, const struct grid *g,
                            enum selector_column what, struct vector **ret);
 
+/* hints.c: the histograms of the columns just read (of that series and time), each with the hint that Prometheus would give
+ * it: whether the counter was reset between the sample before and this one. counts_and_sums: nobody asks for buckets, they are
+ * left out. -ENOMEM and store_read's errors. */
+MUST_USE int read_histograms(struct eval *ev, uint32_t series, int64_t min_ms, int64_t max_ms, bool counts_and_sums,
+                             struct arena *a, struct sample_columns *c, const struct native_histogram ***ret);
 /* Samples of one series, ascending, without stale markers. */
 struct raw {
     const int64_t *t_ms;
     const int64_t *start_ms; /* NULL: none known */
     const double *values;
+    const struct native_histogram **histograms; /* NULL: only floats */
     size_t n;
 };
 struct range_source;
@@ -173,6 +218,40 @@ MUST_USE int eval_set_operation(struct eval *ev, const struct promql_expr *e, co
 MUST_USE int eval_aggregate(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct vector **ret);
 /* Arithmetic; for comparisons 1 or 0. */
 double binary_operate(enum token_type op, double a, double b);
+
+/* ---- histogram.c: what operators and functions do with native histograms ---- */
+/* h times the factor, without empty buckets, in `a`. */
+MUST_USE int histogram_scaled(struct arena *a, const struct native_histogram *h, double factor,
+                              const struct native_histogram **ret);
+/* An operator whose sides are not both floats (NULL: the number). A comparison's result is the left histogram; *ret_keep false:
+ * it does not hold. HISTOGRAM_INCOMPATIBLE: there is no result, not even of `bool`, and that was told at `e`. */
+#define HISTOGRAM_INCOMPATIBLE 1
+MUST_USE int histogram_operate(struct eval *ev, const struct promql_expr *e, struct arena *a,
+                               const struct native_histogram *left_h, double left,
+                               const struct native_histogram *right_h, double right, bool *ret_keep,
+                               const struct native_histogram **ret);
+/* Interpolate; a counter that was reset in between starts from 0. -EINVAL: the two do not go together. */
+MUST_USE int histogram_between(struct eval *ev, const struct promql_expr *place, struct arena *a,
+                               const struct native_histogram *before, int64_t before_ms,
+                               const struct native_histogram *behind, int64_t behind_ms, int64_t time_ms,
+                               bool is_counter, const struct native_histogram **ret);
+/* Sums and averages of histograms, in one pass. */
+struct histogram_mean {
+    struct native_work work;
+    double n;
+    bool averages, incremental, incompatible;
+    bool reset_seen, no_reset_seen, reconciled;
+};
+/* Add one; `a` holds the work, `scratch` what is needed until the call returns. What contradicts is remembered, and told by
+ * histogram_mean_notes. */
+MUST_USE int histogram_mean_add(struct histogram_mean *m, struct arena *a, struct arena *scratch,
+                                const struct native_histogram *h);
+/* NULL: the histograms do not go together. */
+MUST_USE int histogram_mean_give(struct histogram_mean *m, const struct native_histogram **ret);
+MUST_USE int histogram_mean_notes(struct eval *ev, const struct histogram_mean *m, const struct promql_expr *place);
+/* The warnings that several places give, of the series' name. */
+MUST_USE int warn_mixed_floats(struct eval *ev, const struct promql_expr *place, const struct labels *ls);
+MUST_USE int warn_mixed_schemas(struct eval *ev, const struct promql_expr *place, const struct labels *ls);
 
 /* ---- sums (Kahan-Neumaier) and quantiles ---- */
 struct kahan {

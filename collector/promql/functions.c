@@ -23,9 +23,9 @@
     {                                                                                                                  \
         .name = #f, .returns = S, .call = call_constant                                                                \
     }
-#define NOT_YET(f)                                                                                                     \
+#define NATIVE(f)                                                                                                      \
     {                                                                                                                  \
-        .name = #f, .returns = V, .args = {V}, .n_args = 1                                                             \
+        .name = "histogram_" #f, .returns = V, .args = {V}, .n_args = 1, .call = call_native, .detail = &NATIVE_##f    \
     }
 
 const struct promql_function PROMQL_FUNCTIONS[] = {
@@ -114,11 +114,11 @@ const struct promql_function PROMQL_FUNCTIONS[] = {
     /* histograms */
     {.name = "histogram_quantile", .returns = V, .args = {S, V}, .n_args = 2, .call = call_histogram_quantile},
     {.name = "histogram_fraction", .returns = V, .args = {S, S, V}, .n_args = 3, .call = call_histogram_fraction},
-    NOT_YET(histogram_avg),
-    NOT_YET(histogram_count),
-    NOT_YET(histogram_sum),
-    NOT_YET(histogram_stddev),
-    NOT_YET(histogram_stdvar),
+    NATIVE(avg),
+    NATIVE(count),
+    NATIVE(sum),
+    NATIVE(stddev),
+    NATIVE(stdvar),
     /* experimental in Prometheus */
     {.name = "histogram_quantiles",
      .returns = V,
@@ -132,7 +132,7 @@ const struct promql_function PROMQL_FUNCTIONS[] = {
      .n_args = 3,
      .call = call_range,
      .detail = &RANGE_double_exponential_smoothing},
-    {.name = "info", .returns = V, .args = {V, V}, .n_args = 2, .variadic = 1},
+    {.name = "info", .returns = V, .args = {V, V}, .n_args = 2, .variadic = 1, .call = call_info},
     OVER(mad_over_time, mad),
     OVER(ts_of_first_over_time, ts_of_first),
     OVER(ts_of_last_over_time, ts_of_last),

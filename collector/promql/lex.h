@@ -117,6 +117,10 @@ static inline bool token_is_comparison(enum token_type t)
 {
     return t >= TOKEN_EQLC && t <= TOKEN_GTR;
 }
+static inline bool token_is_trim(enum token_type t)
+{
+    return t == TOKEN_TRIM_UPPER || t == TOKEN_TRIM_LOWER;
+}
 static inline bool token_is_set_operator(enum token_type t)
 {
     return t >= TOKEN_AND && t <= TOKEN_UNLESS;

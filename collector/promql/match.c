@@ -47,17 +47,17 @@ struct masked {
     bool keep_where_present;
 };
 
-static int fetch_masked(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_masked(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     const struct masked *m = v->state;
-    int r = m->from->fetch(ev, m->from, i, values, present);
+    int r = m->from->fetch(ev, m->from, i, c);
     if (r <= 0)
         return r;
     const bool *other = m->signature[i] == SIZE_MAX ? NULL : m->presence[m->signature[i]];
     bool any = false;
     for (size_t s = 0; s < v->steps; s++) {
-        present[s] = present[s] && (other && other[s]) == m->keep_where_present;
-        any |= present[s];
+        c->present[s] = c->present[s] && (other && other[s]) == m->keep_where_present;
+        any |= c->present[s];
     }
     return any;
 }
@@ -139,10 +139,11 @@ int eval_set_operation(struct eval *ev, const struct promql_expr *e, const struc
     label_table_init(&p.table, &ev->arena);
     if (e->binary.op != TOKEN_OR) { /* the right side only says where; the left side flows through */
         struct column scratch;
-        if ((r = column_new(ev, g->n, &scratch)) < 0)
+        if ((r = column_scratch(ev, g->n, &scratch)) < 0)
             return r;
         for (size_t i = 0; i < right->n; i++) {
-            r = right->fetch(ev, right, i, scratch.values, scratch.present);
+            column_again(&scratch);
+            r = right->fetch(ev, right, i, &scratch);
             if (r > 0)
                 r = presence_add(ev, &p, &rule, &right->series[i].labels, room, scratch.present, g->n);
             if (r < 0)
@@ -245,7 +246,7 @@ static int fail_duplicate(struct matcher_state *st, const struct labels *signatu
 static struct labels result_labels(struct matcher_state *st, const struct labels *many, const struct labels *one)
 {
     const struct matching *m = st->m;
-    bool arithmetic = !token_is_comparison(st->e->binary.op);
+    bool arithmetic = !token_is_comparison(st->e->binary.op) && !token_is_trim(st->e->binary.op);
     struct labels ls = labels_without(many, NULL, 0, arithmetic, st->room);
     if (m->card == CARD_ONE_TO_ONE)
         ls = m->on ? labels_keep(&ls, st->rule.names, st->rule.n, st->room2)
@@ -264,24 +265,65 @@ MUST_USE static int result_column(struct matcher_state *st, const struct labels 
     return gathered_column(st->ev, &st->results, &ls, drop_name, st->steps, ret);
 }
 
-/* Put one result down. many and one are the values of those sides. */
-MUST_USE static int put_result(struct matcher_state *st, struct column *out, size_t step, double many, double one)
+struct operand {
+    double value;
+    const struct native_histogram *histogram; /* NULL: the value counts */
+};
+
+static struct operand operand_at(const struct column *c, size_t step)
+{
+    return (struct operand){c->values[step], column_histogram(c, step)};
+}
+
+/* 1: the result is in *ret, 0: there is none. */
+MUST_USE static int operate(struct matcher_state *st, struct arena *a, struct operand left, struct operand right,
+                            struct operand *ret)
 {
     enum token_type op = st->e->binary.op;
-    double left = st->many_is_left ? many : one, right = st->many_is_left ? one : many;
-    double result = binary_operate(op, left, right);
-    if (token_is_comparison(op) && !st->e->binary.returns_bool) {
-        if (result == 0)
-            return 0;
-        result = left;
+    bool holds = true;
+    *ret = (struct operand){0, NULL};
+    if (left.histogram || right.histogram || token_is_trim(op)) {
+        int r = histogram_operate(st->ev, st->e, a, left.histogram, left.value, right.histogram, right.value, &holds,
+                                  &ret->histogram);
+        if (r != 0)
+            return r == HISTOGRAM_INCOMPATIBLE ? 0 : r;
+        if (st->e->binary.returns_bool)
+            *ret = (struct operand){holds, NULL};
+        return holds || st->e->binary.returns_bool;
     }
+    ret->value = binary_operate(op, left.value, right.value);
+    if (token_is_comparison(op) && !st->e->binary.returns_bool) {
+        holds = ret->value != 0;
+        ret->value = left.value;
+    }
+    return holds;
+}
+
+/* Put one result down. many and one are the values of those sides. */
+MUST_USE static int put_result(struct matcher_state *st, struct column *out, size_t step, struct operand many,
+                               struct operand one)
+{
+    struct operand result;
+    int r = operate(st, out->arena, st->many_is_left ? many : one, st->many_is_left ? one : many, &result);
+    if (r <= 0)
+        return r;
     if (out->present[step])
         return eval_fail(st->ev, PROMQL_EXECUTION, st->e,
                          st->m->card == CARD_ONE_TO_ONE
                              ? SAME_LABELSET
                              : "multiple matches for labels: grouping labels must ensure unique matches");
+    if (result.histogram && !out->histograms && (r = column_histograms(out, st->steps)) < 0)
+        return r;
+    if (result.histogram && result.histogram == many.histogram) { /* which is gone with its series */
+        struct native_histogram *copy;
+        if ((r = native_copy(out->arena, result.histogram, &copy)) < 0)
+            return r;
+        result.histogram = copy;
+    }
     out->present[step] = true;
-    out->values[step] = result;
+    out->values[step] = result.value;
+    if (out->histograms)
+        out->histograms[step] = result.histogram;
     return 0;
 }
 
@@ -335,7 +377,8 @@ MUST_USE static int match_series(struct matcher_state *st, const struct series *
                 return r;
             last = seat;
         }
-        r = put_result(st, out, s, values->values[s], seat ? one->columns[seat - 1].values[s] : fill_value);
+        r = put_result(st, out, s, operand_at(values, s),
+                       seat ? operand_at(&one->columns[seat - 1], s) : (struct operand){fill_value, NULL});
     }
     return r;
 }
@@ -359,7 +402,7 @@ MUST_USE static int fill_many_side(struct matcher_state *st, const struct matrix
                                   st->e->binary.returns_bool, &out);
             last = seat;
             if (r == 0)
-                r = put_result(st, out, s, fill_value, one->columns[seat - 1].values[s]);
+                r = put_result(st, out, s, (struct operand){fill_value, NULL}, operand_at(&one->columns[seat - 1], s));
             if (r < 0)
                 return r;
         }
@@ -384,10 +427,11 @@ int eval_vector_match(struct eval *ev, const struct promql_expr *e, const struct
     struct matrix one;
     struct column scratch;
     if ((r = materialise(ev, st.many_is_left ? right : left, &one)) < 0 || (r = meet_one_side(&st, &one)) < 0 ||
-        (r = column_new(ev, g->n, &scratch)) < 0)
+        (r = column_scratch(ev, g->n, &scratch)) < 0)
         return r;
     for (size_t i = 0; i < many->n; i++) {
-        r = many->fetch(ev, many, i, scratch.values, scratch.present);
+        column_again(&scratch);
+        r = many->fetch(ev, many, i, &scratch);
         if (r > 0)
             r = match_series(&st, &many->series[i], &scratch, &one);
         if (r < 0)

@@ -498,13 +498,12 @@ int promql_parse(struct span text, struct arena *arena, struct promql_expr **ret
     if (r == 0)
         r = check_expr(p.lexer.text, e, ret_error);
     if (r == 0)
-        r = check_supported(p.lexer.text, e, ret_error);
-    if (r == 0)
         r = find_places(&p, e);
     if (r < 0) {
         release_selectors(p.selectors);
         return r;
     }
+    mark_counts_and_sums(e, false, false);
     e->first_selector = p.selectors;
     *ret = e;
     return 0;

@@ -7,7 +7,6 @@
  *   promql_result_free(result);
  *   promql_expr_done(e);                                       // its regexes; the rest is the arena's
  *
- * The whole grammar is lexed and parsed; a function or feature not written yet is -EOPNOTSUPP "not yet: NAME" at its place.
  * Evaluation is vectorised: a value is series × steps; each series is read once per selector. Instant queries are one step.
  * Semantics: prometheus.io/docs/prometheus/latest/querying, reference/promql.md; ranges and lookback are left-open. */
 #pragma once
@@ -20,7 +19,7 @@
 struct promql_expr; /* opaque; lives in the parse's arena, its compiled regexes until promql_expr_done */
 enum promql_type { PROMQL_SCALAR, PROMQL_VECTOR, PROMQL_MATRIX, PROMQL_STRING };
 
-/* -EINVAL: syntax or type error; -EOPNOTSUPP: "not yet: NAME"; -ENOMEM. Messages follow Prometheus's wording where it is known. */
+/* -EINVAL: syntax or type error; -ENOMEM. Messages follow Prometheus's wording where it is known. */
 MUST_USE int promql_parse(struct span text, struct arena *arena, struct promql_expr **ret,
                           struct parse_error *ret_error);
 /* Release what the arena does not own. NULL is fine. */

@@ -54,6 +54,27 @@ static int by_labels(const void *a, const void *b)
     return labels_compare(&((const struct promql_series *)a)->labels, &((const struct promql_series *)b)->labels);
 }
 
+/* Copies; the steps that show the same one share it. NULL when none is there. */
+MUST_USE static int give_histograms(const struct column *c, size_t steps, struct arena *a,
+                                    const struct native_histogram ***ret)
+{
+    const struct native_histogram **out = NULL, *last = NULL;
+    struct native_histogram *copy = NULL;
+    for (size_t s = 0; s < steps; s++) {
+        if (!c->present[s] || !c->histograms[s])
+            continue;
+        if (!out && !(out = arena_array(a, steps, sizeof *out)))
+            return -ENOMEM;
+        int r = c->histograms[s] == last ? 0 : native_copy(a, c->histograms[s], &copy);
+        if (r < 0)
+            return r;
+        last = c->histograms[s];
+        out[s] = copy;
+    }
+    *ret = out;
+    return 0;
+}
+
 MUST_USE static int give_vector(struct eval *ev, const struct promql_expr *e, struct vector *v, struct arena *a,
                                 struct promql_result *ret)
 {
@@ -72,6 +93,8 @@ MUST_USE static int give_vector(struct eval *ev, const struct promql_expr *e, st
             return -ENOMEM;
         memcpy(s->values, m.columns[i].values, v->steps * sizeof *s->values);
         memcpy(s->present, m.columns[i].present, v->steps * sizeof *s->present);
+        if (m.columns[i].histograms && (r = give_histograms(&m.columns[i], v->steps, a, &s->histograms)) < 0)
+            return r;
     }
     ret->n_series = m.n;
     if (!ev->instant || !m.ordered)
@@ -131,6 +154,15 @@ MUST_USE static int give_samples(struct eval *ev, const struct promql_expr *e, c
         memcpy(values, raw.values + lo, s->n * sizeof *values);
         s->t_ms = t;
         s->values = values;
+        if (raw.histograms) {
+            bool *all = arena_array(&ev->arena, s->n, sizeof *all);
+            if (!all)
+                return -ENOMEM;
+            memset(all, true, s->n * sizeof *all);
+            struct column window = {.present = all, .histograms = raw.histograms + lo};
+            if ((r = give_histograms(&window, s->n, a, &s->histograms)) < 0)
+                return r;
+        }
         struct labels ls = src.series[i].labels;
         if (src.series[i].drop_name) {
             struct label *pairs = arena_array(&ev->arena, ls.n, sizeof *pairs);
@@ -172,6 +204,8 @@ MUST_USE static int run(struct eval *ev, const struct promql_expr *e, const stru
         return r;
     res->samples_read = ev->samples_read;
     res->samples_peak = ev->samples_peak;
+    if ((r = eval_close_notes(ev)) < 0)
+        return r;
     if (copy_notes(ev, ev->warnings, &o->arena, &res->warnings) < 0 ||
         copy_notes(ev, ev->infos, &o->arena, &res->infos) < 0)
         return -ENOMEM;

@@ -38,9 +38,12 @@ static int64_t back(int64_t time, int64_t ms)
 }
 
 struct stored { /* the series of one selector, and the samples of the one read last */
+    const struct promql_expr *e;
     struct store_series *series;
     size_t n;
     struct sample_columns columns;
+    const struct native_histogram **histograms; /* of the samples, with their hints; NULL: only floats */
+    struct arena *arena;                        /* of those, forgotten with the next series */
     int64_t min_ms, max_ms;
     uint64_t held;
     /* instant selectors */
@@ -62,8 +65,9 @@ MUST_USE static int find_series(struct eval *ev, const struct promql_expr *e, in
         return -ENOMEM;
     sample_columns_init(&s->columns);
     int r = eval_defer(ev, done_columns, &s->columns);
-    if (r < 0)
+    if (r < 0 || (r = eval_arena(ev, &s->arena)) < 0)
         return r;
+    s->e = e;
     s->min_ms = min_ms;
     s->max_ms = max_ms;
     struct store_selection selection = {
@@ -77,14 +81,25 @@ MUST_USE static int find_series(struct eval *ev, const struct promql_expr *e, in
     return 0;
 }
 
-/* Read series i; native histograms are not evaluated yet and are left out. */
+static bool sample_is_stale(const struct stored *s, size_t k)
+{
+    return s->histograms && s->histograms[k] ? native_is_stale(s->histograms[k]) : is_stale(s->columns.value[k]);
+}
+
+/* Read series i. */
 MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bool drop_stale)
 {
     int r = eval_tick(ev);
     if (r < 0)
         return r;
     struct sample_columns *c = &s->columns;
+    if (s->histograms)
+        arena_reset(s->arena);
+    s->histograms = NULL;
     r = store_read(ev->reader, s->series[i].id, s->min_ms, s->max_ms, c);
+    if (r == 0 && c->histograms && c->n)
+        r = read_histograms(ev, s->series[i].id, s->min_ms, s->max_ms, s->e->selector.counts_and_sums, s->arena, c,
+                            &s->histograms);
     if (r < 0)
         return r == -ENOMEM ? r : eval_fail(ev, PROMQL_INTERNAL, NULL, "cannot read samples: %s", strerror(-r));
     ev->samples_read += c->n;
@@ -92,19 +107,21 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
     s->held = c->n;
     if ((r = eval_hold(ev, s->held)) < 0)
         return r;
-    if (!drop_stale && !c->histograms)
+    if (!drop_stale)
         return 0;
     size_t kept = 0;
-    bool may_be_stale = c->histograms != NULL;
+    bool may_be_stale = s->histograms != NULL;
     for (size_t k = 0; k < c->n; k++) /* a stale marker is a NaN, and mostly there is none */
         may_be_stale |= isnan(c->value[k]);
     for (size_t k = 0; may_be_stale && k < c->n; k++) {
-        if ((drop_stale && is_stale(c->value[k])) || (c->histograms && c->histograms[k]))
+        if (sample_is_stale(s, k))
             continue;
         c->t_ms[kept] = c->t_ms[k];
         c->value[kept] = c->value[k];
         if (c->start_ms)
             c->start_ms[kept] = c->start_ms[k];
+        if (s->histograms)
+            s->histograms[kept] = s->histograms[k];
         kept++;
     }
     if (may_be_stale)
@@ -112,54 +129,125 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
     return 0;
 }
 
-static int fetch_instant(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+/* Sample k's histogram as the column's at a step. The steps of one sample share the copy. */
+MUST_USE static int put_histogram(struct column *col, const struct native_histogram *h, size_t s, size_t steps,
+                                  const struct native_histogram **last, struct native_histogram **copy)
+{
+    int r = col->histograms ? 0 : column_histograms(col, steps);
+    if (r < 0 || (h != *last && (r = native_copy(col->arena, h, copy)) < 0))
+        return r;
+    *last = h;
+    col->histograms[s] = *copy;
+    return 0;
+}
+
+static int fetch_instant(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     struct stored *st = v->state;
+    const struct native_histogram *last = NULL;
+    struct native_histogram *copy = NULL;
     int r = read_samples(ev, st, i, false);
     if (r < 0)
         return r;
-    const struct sample_columns *c = &st->columns;
+    const struct sample_columns *samples = &st->columns;
     size_t next = 0; /* the first sample behind the step's time */
     bool any = false;
+    c->histograms = NULL;
     for (size_t s = 0; s < v->steps; s++) {
         int64_t time = st->times[s];
-        while (next < c->n && c->t_ms[next] <= time)
+        while (next < samples->n && samples->t_ms[next] <= time)
             next++;
-        present[s] = next > 0 && c->t_ms[next - 1] > back(time, st->lookback_ms) && !is_stale(c->value[next - 1]);
+        c->present[s] =
+            next > 0 && samples->t_ms[next - 1] > back(time, st->lookback_ms) && !sample_is_stale(st, next - 1);
         if (st->what == SELECT_START)
-            present[s] = present[s] && c->start_ms && c->start_ms[next - 1] != 0;
-        if (!present[s])
+            c->present[s] = c->present[s] && samples->start_ms && samples->start_ms[next - 1] != 0;
+        if (!c->present[s])
             continue;
-        values[s] = st->what == SELECT_VALUE  ? c->value[next - 1]
-                    : st->what == SELECT_TIME ? (double)c->t_ms[next - 1] / 1000.0
-                                              : (double)c->start_ms[next - 1] / 1000.0;
+        c->values[s] = st->what == SELECT_VALUE  ? samples->value[next - 1]
+                       : st->what == SELECT_TIME ? (double)samples->t_ms[next - 1] / 1000.0
+                                                 : (double)samples->start_ms[next - 1] / 1000.0;
         any = true;
+        if (st->what == SELECT_VALUE && st->histograms && st->histograms[next - 1] &&
+            (r = put_histogram(c, st->histograms[next - 1], s, v->steps, &last, &copy)) < 0)
+            return r;
     }
     return any;
 }
 
+/* The smoothed histogram of a step: sample `next` is the first behind its time. 0: there is none. */
+MUST_USE static int smooth_histogram(struct eval *ev, const struct stored *st, const struct series *series,
+                                     struct column *c, size_t next, size_t s, size_t steps)
+{
+    const struct sample_columns *samples = &st->columns;
+    const struct native_histogram *h = st->histograms[next - 1];
+    int64_t time = st->times[s];
+    int r;
+    if (next < samples->n && samples->t_ms[next] <= time + st->lookback_ms) {
+        r = histogram_between(ev, st->e, c->arena, h, samples->t_ms[next - 1], st->histograms[next],
+                              samples->t_ms[next], time, h->hint != HISTOGRAM_GAUGE, &h);
+        if (r == -EINVAL)
+            return warn_mixed_schemas(ev, st->e, &series->labels);
+    } else {
+        struct native_histogram *copy;
+        if ((r = native_copy(c->arena, h, &copy)) == 0)
+            h = copy;
+    }
+    if (r < 0 || (!c->histograms && (r = column_histograms(c, steps)) < 0))
+        return r;
+    c->histograms[s] = h;
+    return 1;
+}
+
+/* Do floats and histograms meet within the lookback before and behind the time? */
+static bool mixes_types(const struct stored *st, int64_t time)
+{
+    bool floats = false, histograms = false;
+    for (size_t k = 0; st->histograms && k < st->columns.n; k++) {
+        int64_t t = st->columns.t_ms[k];
+        if (t <= back(time, st->lookback_ms) || t > time + st->lookback_ms)
+            continue;
+        floats |= !st->histograms[k];
+        histograms |= st->histograms[k] != NULL;
+    }
+    return floats && histograms;
+}
+
 /* The value at each step, interpolated between the neighbours of the step's time; behind the last sample it is carried on. */
-static int fetch_smoothed(struct eval *ev, struct vector *v, size_t i, double *values, bool *present)
+static int fetch_smoothed(struct eval *ev, struct vector *v, size_t i, struct column *c)
 {
     struct stored *st = v->state;
     int r = read_samples(ev, st, i, true);
     if (r < 0)
         return r;
-    const struct sample_columns *c = &st->columns;
+    const struct sample_columns *samples = &st->columns;
     size_t next = 0;
     bool any = false;
+    c->histograms = NULL;
     for (size_t s = 0; s < v->steps; s++) {
         int64_t time = st->times[s];
-        while (next < c->n && c->t_ms[next] <= time)
+        while (next < samples->n && samples->t_ms[next] <= time)
             next++;
-        present[s] = next > 0 && c->t_ms[next - 1] > back(time, st->lookback_ms);
-        if (!present[s])
+        c->present[s] = next > 0 && samples->t_ms[next - 1] > back(time, st->lookback_ms);
+        if (c->present[s] && mixes_types(st, time)) {
+            c->present[s] = false;
+            if ((r = warn_mixed_floats(ev, st->e, &v->series[i].labels)) < 0)
+                return r;
+        }
+        if (c->present[s] && st->histograms && st->histograms[next - 1]) {
+            if ((r = smooth_histogram(ev, st, &v->series[i], c, next, s, v->steps)) < 0)
+                return r;
+            c->present[s] = r > 0;
+            any |= c->present[s];
+            continue;
+        }
+        if (!c->present[s])
             continue;
         any = true;
-        values[s] = c->value[next - 1];
-        if (next < c->n && c->t_ms[next] <= time + st->lookback_ms) {
-            double part = (double)(time - c->t_ms[next - 1]) / (double)(c->t_ms[next] - c->t_ms[next - 1]);
-            values[s] += (c->value[next] - values[s]) * part;
+        c->values[s] = samples->value[next - 1];
+        if (next < samples->n && samples->t_ms[next] <= time + st->lookback_ms) {
+            double part =
+                (double)(time - samples->t_ms[next - 1]) / (double)(samples->t_ms[next] - samples->t_ms[next - 1]);
+            c->values[s] += (samples->value[next] - c->values[s]) * part;
         }
     }
     return any;
@@ -195,7 +283,7 @@ static int load_stored(struct eval *ev, struct range_source *src, size_t i, stru
     int r = read_samples(ev, st, i, true);
     const struct sample_columns *c = &st->columns;
     if (r == 0)
-        *ret = (struct raw){c->t_ms, c->start_ms, c->value, c->n};
+        *ret = (struct raw){c->t_ms, c->start_ms, c->value, st->histograms, c->n};
     return r;
 }
 
@@ -226,24 +314,47 @@ MUST_USE static int range_of_selector(struct eval *ev, const struct promql_expr 
 struct inner { /* a subquery's expression over its own steps */
     struct vector *vector;
     struct grid grid;
-    double *values;
-    bool *present;
+    struct column column;
     int64_t *t_ms;
 };
+
+/* What follows upon what in a subquery is not what followed in the series: hints of resets lose their meaning. */
+MUST_USE static int forget_hint(struct column *c, size_t s)
+{
+    enum histogram_reset_hint hint = c->histograms[s]->hint;
+    if (hint != HISTOGRAM_RESET_YES && hint != HISTOGRAM_RESET_NO)
+        return 0;
+    struct native_histogram *h = arena_alloc(c->arena, sizeof *h);
+    if (!h)
+        return -ENOMEM;
+    *h = *c->histograms[s];
+    h->hint = HISTOGRAM_RESET_UNKNOWN;
+    c->histograms[s] = h;
+    return 0;
+}
 
 static int load_subquery(struct eval *ev, struct range_source *src, size_t i, struct raw *ret)
 {
     struct inner *in = src->state;
+    struct column *c = &in->column;
     int r = eval_tick(ev);
-    if (r < 0 || (r = in->vector->fetch(ev, in->vector, i, in->values, in->present)) < 0)
+    column_again(c);
+    if (r < 0 || (r = in->vector->fetch(ev, in->vector, i, c)) < 0)
         return r;
     size_t n = 0;
-    for (size_t s = 0; r > 0 && s < in->grid.n; s++)
-        if (in->present[s]) {
-            in->t_ms[n] = grid_time(&in->grid, s);
-            in->values[n++] = in->values[s];
-        }
-    *ret = (struct raw){in->t_ms, NULL, in->values, n};
+    for (size_t s = 0; r > 0 && s < in->grid.n; s++) {
+        if (!c->present[s])
+            continue;
+        if (column_histogram(c, s) && (r = forget_hint(c, s)) < 0)
+            return r;
+        in->t_ms[n] = grid_time(&in->grid, s);
+        c->values[n] = c->values[s];
+        if (c->histograms)
+            c->histograms[n] = c->histograms[s];
+        n++;
+        r = 1;
+    }
+    *ret = (struct raw){in->t_ms, NULL, c->values, c->histograms, n};
     return 0;
 }
 
@@ -282,12 +393,12 @@ MUST_USE static int range_of_subquery(struct eval *ev, const struct promql_expr 
         return 0; /* no step falls into the window: no series */
     if ((r = eval_vector(ev, e->subquery.expr, &in->grid, &in->vector)) < 0)
         return r;
-    in->values = arena_array(&ev->arena, in->grid.n, sizeof *in->values);
-    in->present = arena_array(&ev->arena, in->grid.n, sizeof *in->present);
+    if ((r = column_scratch(ev, in->grid.n, &in->column)) < 0)
+        return r;
     in->t_ms = arena_array(&ev->arena, in->grid.n, sizeof *in->t_ms);
     src->series = in->vector->series;
     src->n = in->vector->n;
-    return in->values && in->present && in->t_ms ? 0 : -ENOMEM;
+    return in->t_ms ? 0 : -ENOMEM;
 }
 
 int eval_range(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct range_source *ret)
