@@ -131,7 +131,7 @@ int ask_store(const struct options *o)
         {"check", "DIR", 1, 1, ask_store_check},
         {"stat", "DIR", 1, 1, ask_store_stat},
         {"export", "DIR", 1, 1, ask_store_export},
-        {"import", "DIR FILE, or - for standard input", 2, 2, ask_store_import},
+        {"import", "DIR FILE, or - for standard input, or DIR prometheus URL --from TIME", 2, 3, ask_store_import},
         {"backup", "DIR TO", 2, 2, ask_store_backup},
         {"compact", "DIR", 1, 1, compact},
     };

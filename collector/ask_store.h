@@ -9,8 +9,10 @@
 int ask_store_check(const struct options *o);  /* check DIR */
 int ask_store_stat(const struct options *o);   /* stat DIR --top --json */
 int ask_store_export(const struct options *o); /* export DIR --match --from --to */
-int ask_store_import(const struct options *o); /* import DIR FILE, or - */
+int ask_store_import(const struct options *o); /* import DIR FILE, or -, or as below */
 int ask_store_backup(const struct options *o); /* backup DIR TO */
+/* import DIR prometheus URL --from --to --match */
+int ask_store_history(const struct options *o, const char *dir, const char *from);
 
 /* The selectors of --match; done is for success only. false: told. */
 struct ask_matches {

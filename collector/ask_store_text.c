@@ -129,9 +129,28 @@ static int import_text(const char *dir, const char *file, struct span text)
     return i.refused ? EXIT_FAILED : EXIT_OK;
 }
 
+static bool is_address(const char *text)
+{
+    return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+}
+
 int ask_store_import(const struct options *o)
 {
     const char *dir = options_operand(o, 1), *file = options_operand(o, 2);
+    if (options_operand_count(o) == 4) { /* with import itself */
+        if (strcmp(file, "prometheus") == 0)
+            return ask_store_history(o, dir, options_operand(o, 3));
+        fprintf(stderr, "crest-collector store import: '%s' is not 'prometheus', which is all that is asked by URL\n",
+                file);
+        return EXIT_USAGE;
+    }
+    if (strcmp(dir, "prometheus") == 0 && is_address(file))
+        return ask_store_history(o, options_text(o, "data"), file);
+    if (is_address(file)) {
+        fprintf(stderr, "crest-collector store import: for a server use import %s prometheus %s --from TIME\n", dir,
+                file);
+        return EXIT_USAGE;
+    }
     bool piped = strcmp(file, "-") == 0;
     struct stat st;
     int fd = piped ? spool(dir) : open(file, O_RDONLY | O_CLOEXEC), code = EXIT_FAILED;

@@ -112,11 +112,13 @@ static int time_out(struct transfer *t)
 {
     const struct http_response *p = &t->response;
     char limit[NUMBER_TEXT_MAX];
-    bool connecting = p->connect_us == 0 || (t->is_https && p->tls_us == 0);
+    bool sent =
+        info_us(t->easy, CURLINFO_PRETRANSFER_TIME_T) > 0; /* a connection that is used again has no times of its own */
+    bool connecting = !sent && (p->connect_us == 0 || (t->is_https && p->tls_us == 0));
     format_duration_ms(limit, connecting ? t->connect_timeout_ms : t->timeout_ms);
-    if (p->dns_us == 0)
+    if (connecting && p->dns_us == 0)
         return transfer_fail(t, -ETIMEDOUT, "the name of %s was not resolved within %s", t->host_port, limit);
-    if (p->connect_us == 0)
+    if (connecting && p->connect_us == 0)
         return transfer_fail(t, -ETIMEDOUT, "no connection to %s within %s", t->host_port, limit);
     if (connecting)
         return transfer_fail(t, -ETIMEDOUT, "no TLS handshake with %s within %s", t->host_port, limit);

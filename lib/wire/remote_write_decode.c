@@ -66,7 +66,7 @@ MUST_USE static bool count_fields(struct pb in, uint32_t a, size_t *ret_a, uint3
 }
 
 /* WriteRequest { repeated TimeSeries timeseries = 1; repeated MetricMetadata metadata = 3; } */
-MUST_USE static int decode_request_1(struct decoder *d, struct pb in)
+int decode_request_1(struct decoder *d, struct pb in)
 {
     size_t n_series = 0, n_metadata = 0;
     int r = 0;
@@ -122,7 +122,7 @@ MUST_USE static int decode_request_2(struct decoder *d, struct pb in)
     return r;
 }
 
-MUST_USE static int decompress(struct decoder *d, struct span body, struct pb *ret)
+int decoder_decompress(struct decoder *d, struct span body, struct pb *ret)
 {
     size_t n = 0;
     int r = 0;
@@ -141,24 +141,31 @@ MUST_USE static int decompress(struct decoder *d, struct span body, struct pb *r
     return 0;
 }
 
-int remote_write_decode_known(enum remote_write_protocol protocol, struct span body,
-                              const struct remote_write_known *known, struct write_request **ret,
-                              struct remote_write_report *ret_report)
+int decoder_begin(struct decoder *d, struct remote_write_report *report)
 {
-    *ret_report = (struct remote_write_report){0};
-    struct decoder d = {
+    *report = (struct remote_write_report){0};
+    *d = (struct decoder){
         .w = write_request_new(WRITE_REQUEST_BYTES_MAX),
-        .report = ret_report,
-        .known = protocol == REMOTE_WRITE_1 ? known : NULL,
+        .report = report,
         .labels.item_bytes = sizeof(struct label),
         .samples.item_bytes = sizeof(struct sample),
         .histograms.item_bytes = sizeof(struct histogram_sample),
         .exemplars.item_bytes = sizeof(struct exemplar),
     };
-    if (!d.w)
-        return -ENOMEM;
+    return d->w ? 0 : -ENOMEM;
+}
+
+int remote_write_decode_known(enum remote_write_protocol protocol, struct span body,
+                              const struct remote_write_known *known, struct write_request **ret,
+                              struct remote_write_report *ret_report)
+{
+    struct decoder d;
     struct pb in = {0};
-    int r = decompress(&d, body, &in);
+    int r = decoder_begin(&d, ret_report);
+    if (r < 0)
+        return r;
+    d.known = protocol == REMOTE_WRITE_1 ? known : NULL;
+    r = decoder_decompress(&d, body, &in);
     if (r == 0)
         r = protocol == REMOTE_WRITE_2 ? decode_request_2(&d, in) : decode_request_1(&d, in);
     if (r < 0) {

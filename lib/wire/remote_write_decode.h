@@ -23,6 +23,12 @@ struct decoder {
     size_t cap_metadata;
 };
 
+/* With an empty request, which is the caller's to free. -ENOMEM. */
+MUST_USE int decoder_begin(struct decoder *d, struct remote_write_report *report);
+/* A snappy block into the request's arena. -EBADMSG, -EFBIG, -ENOMEM. */
+MUST_USE int decoder_decompress(struct decoder *d, struct span body, struct pb *ret);
+/* WriteRequest of 1.0, and QueryResult of remote read: into d->w. */
+MUST_USE int decode_request_1(struct decoder *d, struct pb in);
 /* n zeroed items, NULL sets *ret_error: -EFBIG over the arena's limit, -ENOMEM. */
 void *decoder_alloc(struct decoder *d, size_t n, size_t item_bytes, int *ret_error);
 /* The same, not zeroed: for what is written as a whole. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -224,6 +225,7 @@ static void accept_main(void *arg)
         int client = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (client < 0)
             continue;
+        (void)!setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* head and body are two writes */
         struct connection *c = &s->connections[s->n_connections];
         if (s->n_connections < CONNECTIONS_MAX) {
             *c = (struct connection){.server = s, .fd = client};
