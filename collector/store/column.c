@@ -262,6 +262,16 @@ uint8_t *column_put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t 
     return residuals_put(p, best.layout.kind, best.r + best.first, n - best.first);
 }
 
+/* undo_delta and the integers' doubles in one pass. */
+static void integers_of_deltas(uint64_t *v, size_t n)
+{
+    uint64_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        m += v[i];
+        v[i] = bits_of((double)(int64_t)m);
+    }
+}
+
 static int get_decimals(const uint8_t **at, const uint8_t *end, unsigned mode, size_t n, uint64_t *v)
 {
     if (*at == end)
@@ -286,6 +296,10 @@ static int get_decimals(const uint8_t **at, const uint8_t *end, unsigned mode, s
     int r = residuals_get(at, end, n - first, v + first);
     if (r < 0)
         return r;
+    if (mode == MODE_DELTA && e == 0) { /* counters: most of what there is */
+        integers_of_deltas(v, n);
+        return 0;
+    }
     if (mode == MODE_DELTA)
         undo_delta(v, n);
     else if (mode == MODE_DELTA2)

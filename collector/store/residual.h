@@ -15,8 +15,10 @@
  *     the block; the base is the block's least. */
 #pragma once
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/base/macros.h"
 
@@ -28,17 +30,16 @@ struct residual_layout residual_layout_of(const uint64_t *r, size_t n);
 uint8_t *residuals_put(uint8_t *p, unsigned kind, const uint64_t *r, size_t n);
 MUST_USE int residuals_get(const uint8_t **at, const uint8_t *end, size_t n, uint64_t *r);
 
-/* Little-endian, whatever the machine; compilers turn these into one move. */
+/* Little-endian, whatever the machine; one move each: byte by byte they were half of what decoding took. */
 static inline uint64_t load64(const uint8_t *p)
 {
-    uint64_t v = 0;
-    for (int i = 7; i >= 0; i--)
-        v = v << 8 | p[i];
-    return v;
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return le64toh(v);
 }
 static inline uint8_t *put64(uint8_t *p, uint64_t v)
 {
-    for (int i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
+    v = htole64(v);
+    memcpy(p, &v, sizeof v);
     return p + 8;
 }

@@ -34,10 +34,12 @@
 
 static const struct {
     const char *name, *text;
+    const char *compared; /* with victoria-metrics, instead of the text */
 } QUERIES[] = {
-    {"rate of 4,000 series by job", "sum by (job) (rate(http_requests_total[5m]))"},
+    {"rate of 4,000 series by job", "sum by (job) (rate(http_requests_total[5m]))", NULL},
     {"quantile of 4,000 buckets by job",
-     "histogram_quantile(0.99, sum by (job, le) (rate(http_request_duration_seconds_bucket[5m])))"},
+     "histogram_quantile(0.99, sum by (job, le) (rate(http_request_duration_seconds_bucket[5m])))",
+     "sum by (job) (rate(http_request_duration_seconds_bucket[5m]))"},
 };
 #define ONE_SERIES "process_resident_memory_bytes{shard=\"shard-05008\"}"
 
@@ -199,6 +201,13 @@ static const char *times_row(size_t query, enum store_kind peer, const char *wha
     return row(query, STORE_CREST, text);
 }
 
+static const char *apart_row(size_t query, enum store_kind peer)
+{
+    char text[96];
+    snprintf(text, sizeof text, "answer's largest relative difference to %s", STORE_NAMES[peer]);
+    return row(query, STORE_CREST, text);
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -229,12 +238,18 @@ static void add_warm(struct bench *b, size_t query, enum store_kind kind, const 
     bench_add(b, row(query, kind, name), "ms", ret->warm_cpu);
 }
 
+struct answers { /* one server's to one query */
+    struct answer cold, compared;
+};
+
 static struct measured measure(struct bench *b, size_t query, enum store_kind kind, struct store_server *server,
-                               const struct range *range, struct answer *cold)
+                               const struct range *range, struct answers *ret)
 {
+    struct answer *cold = &ret->cold;
     struct measured m = {0}, cached;
     restart_pinned(server);
-    AUTO_FREE char *url = range_url(server, QUERIES[query].text, range, kind == STORE_VICTORIA ? "&nocache=1" : "");
+    const char *more = kind == STORE_VICTORIA ? "&nocache=1" : "";
+    AUTO_FREE char *url = range_url(server, QUERIES[query].text, range, more);
     ask(server, url, range, cold);
     m.cold_wall = cold->wall_ms;
     m.cold_cpu = cold->cpu_ms;
@@ -245,6 +260,11 @@ static struct measured measure(struct bench *b, size_t query, enum store_kind ki
         struct range even = {range->start_ms / STEP_MS * STEP_MS, range->end_ms / STEP_MS * STEP_MS};
         AUTO_FREE char *again = range_url(server, QUERIES[query].text, &even, "");
         add_warm(b, query, kind, server, again, &even, "warm, from its cache of results", &cached);
+    }
+    ret->compared = *cold;
+    if (QUERIES[query].compared) {
+        AUTO_FREE char *other = range_url(server, QUERIES[query].compared, range, more);
+        ask(server, other, range, &ret->compared);
     }
     (void)store_server_stop(server);
     printf("%s, %s: cold %.1f ms (CPU %.1f), warm %.1f ms (CPU %.1f)\n", QUERIES[query].name, STORE_NAMES[kind],
@@ -326,7 +346,7 @@ static void set_bounds(struct bench *b)
     static const struct {
         enum store_kind peer;
         double must, goal, apart;
-    } BOUNDS[] = {{STORE_PROMETHEUS, 0.1, NAN, 1e-9}, {STORE_VICTORIA, 0.5, 0.25, 0.1}};
+    } BOUNDS[] = {{STORE_PROMETHEUS, 0.1, NAN, 1e-9}, {STORE_VICTORIA, 0.5, 0.25, 0.02}};
     for (size_t q = 0; q < ARRAY_LEN(QUERIES); q++)
         for (size_t i = 0; i < ARRAY_LEN(BOUNDS); i++) {
             static const char *const ROWS[] = {"cold", "cold, CPU", "warm", "warm, CPU"};
@@ -337,7 +357,7 @@ static void set_bounds(struct bench *b)
                 if (!isnan(BOUNDS[i].goal))
                     bench_goal(b, times_row(q, BOUNDS[i].peer, ROWS[k]), BENCH_AT_MOST, BOUNDS[i].goal);
             }
-            bench_must(b, times_row(q, BOUNDS[i].peer, "largest relative difference"), BENCH_AT_MOST, BOUNDS[i].apart);
+            bench_must(b, apart_row(q, BOUNDS[i].peer), BENCH_AT_MOST, BOUNDS[i].apart);
         }
     bench_must(b, "one series at an instant: in the engine", BENCH_AT_MOST, 1);
     bench_must(b, "one series at an instant: CPU with its connection", BENCH_AT_MOST, 1);
@@ -345,7 +365,7 @@ static void set_bounds(struct bench *b)
 
 static void one_run(struct bench *b, uint64_t run, struct store_server *servers[STORE_KINDS], const struct range *range)
 {
-    static struct answer answers[STORE_KINDS];
+    static struct answers answers[STORE_KINDS];
     size_t steps = (size_t)((range->end_ms - range->start_ms) / STEP_MS) + 1;
     for (size_t q = 0; q < ARRAY_LEN(QUERIES); q++) {
         struct measured m[STORE_KINDS] = {0};
@@ -358,8 +378,10 @@ static void one_run(struct bench *b, uint64_t run, struct store_server *servers[
             if (!servers[peer])
                 continue;
             add_ratios(b, q, peer, &m[STORE_CREST], &m[peer]);
-            bench_add(b, times_row(q, peer, "largest relative difference"), "",
-                      apart(&answers[STORE_CREST], &answers[peer], steps));
+            const struct answers *ours = &answers[STORE_CREST], *theirs = &answers[peer];
+            double most = peer == STORE_VICTORIA ? apart(&ours->compared, &theirs->compared, steps)
+                                                 : apart(&ours->cold, &theirs->cold, steps);
+            bench_add(b, apart_row(q, peer), "", most);
         }
     }
     measure_instant(b, servers[STORE_CREST], range->end_ms);
@@ -398,13 +420,19 @@ int main(void)
                "One series: `%s`. Workload: %u series of %u samples 10 s apart; %lld s at step 15 s; one core for each "
                "server.",
                ONE_SERIES, SERIES, rounds, (long long)(range.end_ms - range.start_ms) / 1000);
-    bench_note(b, "victoria-metrics takes the sample before a window into its rates and guesses nothing at the edges, "
-                  "so its answers differ a little.");
+    bench_note(b,
+               "victoria-metrics takes the sample before a window into its rates and guesses nothing at the edges: its "
+               "answers differ a "
+               "little. Buckets that are no histogram, as this workload's, it mends downwards and not upwards, so what "
+               "is compared "
+               "with it is `%s`.",
+               QUERIES[1].compared);
     for (enum store_kind kind = STORE_PROMETHEUS; kind < STORE_KINDS; kind++)
         bench_note(b, "Peer: %s %s.", STORE_NAMES[kind],
                    store_server_have(kind) ? store_server_version(kind) : "is not installed, so it was left out");
     for (enum store_kind kind = 0; kind < STORE_KINDS; kind++)
         if (servers[kind])
             store_server_remove(servers[kind]);
+    use_cpus(&all_cpus); /* the table tells their number */
     return bench_finish(b);
 }
