@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "collector/event/event_files.h"
+#include "collector/promql/promql.h"
 #include "collector/rules/rules.h"
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
@@ -19,7 +20,7 @@
 struct storage_keys {
     const char *path, *retention, *durability;
     uint64_t retention_bytes;
-    const struct yaml_node *limits;
+    const struct yaml_node *limits, *retention_selectors;
 };
 struct file_keys {
     const char *listen, *external_url, *web_config_file, *webhook_url;
@@ -47,6 +48,7 @@ static const struct yaml_field FIELDS[] = {
 static const struct yaml_field STORAGE_FIELDS[] = {
     {"path", YAML_FIELD_TEXT, offsetof(struct storage_keys, path)},
     {"retention", YAML_FIELD_TEXT, offsetof(struct storage_keys, retention)},
+    {"retention_selectors", YAML_FIELD_NODE, offsetof(struct storage_keys, retention_selectors)},
     {"durability", YAML_FIELD_TEXT, offsetof(struct storage_keys, durability)},
     {"limits", YAML_FIELD_NODE, offsetof(struct storage_keys, limits)},
     {"retention_size", YAML_FIELD_BYTES, offsetof(struct storage_keys, retention_bytes)},
@@ -66,6 +68,7 @@ static const struct yaml_field LIMIT_FIELDS[] = {
 void collector_config_init(struct collector_config *c)
 {
     *c = (struct collector_config){.retention_ms = RETENTION_DEFAULT_MS};
+    arena_init(&c->retention_arena, CONFIG_BYTES_MAX);
 }
 
 void collector_config_done(struct collector_config *c)
@@ -74,6 +77,11 @@ void collector_config_done(struct collector_config *c)
         free(c->rule_files[i]);
     for (size_t i = 0; i < c->n_events; i++)
         free(c->events[i]);
+    for (size_t i = 0; i < c->n_retentions; i++)
+        for (size_t k = 0; k < c->retentions[i].n_matchers; k++)
+            matcher_done(&((struct matcher *)c->retentions[i].matchers)[k]);
+    free(c->retentions);
+    arena_done(&c->retention_arena);
     free(c->rule_files);
     free(c->events);
     free(c->external_url);
@@ -81,6 +89,59 @@ void collector_config_done(struct collector_config *c)
     free(c->data);
     yaml_free(c->doc);
     *c = (struct collector_config){0};
+}
+
+/* `{job="debug"}: 2d`: a series selector, and how long what it selects is kept. */
+MUST_USE static int read_retention(struct collector_config *c, const struct yaml_node *item, struct problems *problems)
+{
+    struct store_retention *rule = &c->retentions[c->n_retentions];
+    struct parse_error error;
+    struct matcher *matchers;
+    size_t n;
+    if (item->kind != YAML_SCALAR || parse_duration_ms(item->text, &rule->keep_ms) < 0) {
+        yaml_problem(c->doc, item, problems, "%s is not a duration such as 2d, or 0",
+                     item->kind == YAML_SCALAR ? item->text.ptr : yaml_kind_name(item));
+        return -EINVAL;
+    }
+    int r = promql_parse_selector(item->key, &c->retention_arena, &matchers, &n, &error);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        problem_add(problems, PROBLEM_ERROR, yaml_file(c->doc), item->key_line, item->key_column,
+                    "'%s' is not a series selector such as {job=\"debug\"}: %s", item->key.ptr, error.text);
+        return -EINVAL;
+    }
+    rule->matchers = matchers;
+    rule->n_matchers = n;
+    c->n_retentions++;
+    for (size_t i = 0; i < n; i++)
+        if (!matcher_matches_empty(&matchers[i]))
+            return 0;
+    problem_add(problems, PROBLEM_ERROR, yaml_file(c->doc), item->key_line, item->key_column,
+                "'%s' does not need any label: what all series keep is retention's to say", item->key.ptr);
+    return -EINVAL;
+}
+
+MUST_USE static int read_retentions(struct collector_config *c, const struct yaml_node *node, struct problems *problems)
+{
+    if (!node || node->kind == YAML_NULL)
+        return 0;
+    if (node->kind != YAML_MAP || node->n > STORE_RETENTIONS_MAX) {
+        yaml_problem(c->doc, node, problems,
+                     "retention_selectors is a map of series selectors to durations, at most %u of them",
+                     STORE_RETENTIONS_MAX);
+        return -EINVAL;
+    }
+    c->retentions = calloc(node->n ? node->n : 1, sizeof *c->retentions);
+    if (!c->retentions)
+        return -ENOMEM;
+    int r = 0;
+    YAML_EACH(node, item)
+    {
+        int r2 = read_retention(c, item, problems);
+        r = r < 0 ? r : r2;
+    }
+    return r;
 }
 
 MUST_USE static int read_storage(struct collector_config *c, const struct yaml_node *node, const char *file,
@@ -92,6 +153,8 @@ MUST_USE static int read_storage(struct collector_config *c, const struct yaml_n
     int r = yaml_read(c->doc, node, STORAGE_FIELDS, &keys, problems);
     if (keys.limits && yaml_read(c->doc, keys.limits, LIMIT_FIELDS, c, problems) < 0)
         r = -EINVAL;
+    int r2 = read_retentions(c, keys.retention_selectors, problems);
+    r = r < 0 ? r : r2;
     c->retention_bytes = keys.retention_bytes;
     if (keys.path && !(c->data = path_beside(file, keys.path)))
         return -ENOMEM;
@@ -263,6 +326,29 @@ static void print_limits(const struct collector_config *c, struct buf *out)
         buf_str(out, "}\n");
 }
 
+static void print_retentions(const struct collector_config *c, struct buf *out)
+{
+    char keep[NUMBER_TEXT_MAX];
+    if (c->n_retentions)
+        buf_str(out, "  retention_selectors:\n");
+    for (size_t i = 0; i < c->n_retentions; i++) {
+        const struct store_retention *rule = &c->retentions[i];
+        buf_str(out, "    '{");
+        struct buf selector;
+        buf_init(&selector, CONFIG_BYTES_MAX);
+        for (size_t k = 0; k < rule->n_matchers; k++) {
+            buf_str(&selector, k ? "," : "");
+            matcher_format(&selector, &rule->matchers[k]);
+        }
+        for (size_t k = 0; k < selector.len; k++) { /* a quote is doubled within quotes */
+            buf_str(out, selector.data[k] == '\'' ? "'" : "");
+            buf_char(out, selector.data[k]);
+        }
+        buf_done(&selector);
+        buf_printf(out, "}': %.*s\n", (int)format_duration_ms(keep, rule->keep_ms), keep);
+    }
+}
+
 int collector_config_print(const struct collector_config *c, struct buf *out)
 {
     char retention[NUMBER_TEXT_MAX];
@@ -275,6 +361,7 @@ int collector_config_print(const struct collector_config *c, struct buf *out)
     print_text(out, "  path", c->data);
     buf_printf(out, "  retention: %.*s\n", (int)format_duration_ms(retention, c->retention_ms), retention);
     buf_printf(out, "  durability: %s\n", c->durability == STORE_NORMAL ? "normal" : "full");
+    print_retentions(c, out);
     if (c->retention_bytes)
         buf_printf(out, "  retention_size: %lluB\n", (unsigned long long)c->retention_bytes);
     print_limits(c, out);
@@ -305,6 +392,9 @@ const char COLLECTOR_CONFIG_EXAMPLE[] =
     "storage:\n"
     "  path: crest-data          # relative to this file\n"
     "  retention: 30d            # 0 keeps for ever\n"
+    "  # retention_selectors:     # some series are kept shorter or longer; the first that matches counts\n"
+    "  #   '{job=\"debug\"}': 2d\n"
+    "  #   '{__name__=~\"commerce:.*\"}': 5y\n"
     "  durability: full          # a 2xx survives a power cut; normal: it survives kill -9\n"
     "  # retention_size: 50GB    # and the oldest go first above it\n"
     "  # limits: {series: 10000000, labels_per_series: 128, label_name_bytes: 1024, label_value_bytes: 65535, future: "

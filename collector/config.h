@@ -25,6 +25,9 @@ struct collector_config {
     char **rule_files, **events;
     size_t n_rule_files, n_events;
     int64_t retention_ms;
+    struct store_retention *retentions; /* storage.retention_selectors, in the file's order */
+    size_t n_retentions;
+    struct arena retention_arena; /* of their matchers */
     enum store_durability durability;
     uint64_t series_max, labels_max, label_name_bytes_max, label_value_bytes_max, retention_bytes; /* 0: not given */
     int64_t future_ms_max; /* as store_config's; 0: not given */

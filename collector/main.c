@@ -393,6 +393,13 @@ static void find_external_url(struct collector *c, uint16_t port)
     }
 }
 
+static int64_t retention_ms(const struct collector *c, const struct collector_config *config)
+{
+    return !options_given(c->options, "retention") && config->retention_given
+               ? config->retention_ms
+               : options_duration_ms(c->options, "retention");
+}
+
 MUST_USE static int open_rooms(struct collector *c)
 {
     char why[512] = "";
@@ -409,9 +416,9 @@ MUST_USE static int open_rooms(struct collector *c)
         .durability = !durability                                                   ? c->config.durability
                       : strcmp(options_text(c->options, "durability"), "full") == 0 ? STORE_FULL
                                                                                     : STORE_NORMAL,
-        .retention_ms = !options_given(c->options, "retention") && c->config.retention_given
-                            ? c->config.retention_ms
-                            : options_duration_ms(c->options, "retention"),
+        .retention_ms = retention_ms(c, &c->config),
+        .retentions = c->config.retentions,
+        .n_retentions = c->config.n_retentions,
         .retention_waits = true, /* for the windows of events */
         .series_max = c->config.series_max,
         .labels_max = (unsigned)c->config.labels_max,
@@ -425,7 +432,7 @@ MUST_USE static int open_rooms(struct collector *c)
         log_error("--retention-size is not a size such as 50GB", "value", "%s", size);
         return -EINVAL;
     }
-    c->room.retention_ms = store.retention_ms;
+    atomic_store(&c->room.retention_ms, store.retention_ms);
     c->room.admin_api = c->config.admin_api || options_flag(c->options, "enable-admin-api");
     r = store_open(&store, &c->store, why, sizeof why);
     if (r < 0) {
@@ -551,14 +558,11 @@ static void show_reloaded(struct collector *c, const struct collector_config *co
     keep_text("listen", old->listen, &shown.listen);
     keep_text("external_url", old->external_url, &external_url);
     keep_text("storage.path", old->data, &data);
-    keep_number("storage.retention", (uint64_t)old->retention_ms, (uint64_t)config->retention_ms);
     keep_number("storage.durability", old->durability, config->durability);
     keep_number("storage.limits.series", old->series_max, config->series_max);
     keep_number("admin_api", old->admin_api, config->admin_api);
     shown.external_url = old->external_url;
     shown.data = old->data;
-    shown.retention_ms = old->retention_ms;
-    shown.retention_given = old->retention_given;
     shown.durability = old->durability;
     shown.durability_given = old->durability_given;
     shown.series_max = old->series_max;
@@ -566,7 +570,7 @@ static void show_reloaded(struct collector *c, const struct collector_config *co
     show_config(c, &shown);
 }
 
-/* Rule and event files, credentials and the webhook's URL are read again; the rest needs a restart. A bad file keeps
+/* Rule and event files, retentions, credentials and the webhook's URL are read again; the rest needs a restart. A bad file keeps
  * the old set. */
 static void reload(struct collector *c)
 {
@@ -584,6 +588,10 @@ static void reload(struct collector *c)
     }
     if (r == 0)
         r = notify_set_webhook_url(c->notify, setting(c, "webhook-url", config.webhook_url));
+    if (r == 0)
+        r = store_set_retention(c->store, retention_ms(c, &config), config.retentions, config.n_retentions);
+    if (r == 0)
+        atomic_store(&c->room.retention_ms, retention_ms(c, &config));
     if (r == 0)
         show_reloaded(c, &config);
     collector_config_done(&config);

@@ -33,7 +33,7 @@ struct http_room { /* borrowed parts; must outlive the server */
     struct annotations *annotations;
     struct events *events;
     const struct options *options; /* shown by /api/v1/status/flags */
-    int64_t retention_ms;
+    _Atomic int64_t retention_ms;
     bool admin_api;              /* series may be deleted */
     int64_t started_ms;          /* by http_start */
     pthread_mutex_t config_lock; /* over config_yaml; PTHREAD_MUTEX_INITIALIZER */

@@ -44,7 +44,7 @@ void on_runtimeinfo(struct httpd_request *r, void *ctx)
     jw_key(&j, "reloadConfigSuccess");
     jw_bool(&j, atomic_load(&room->daemon.config_ok));
     key_time(&j, "lastConfigTime", atomic_load(&room->daemon.config_loaded_ms));
-    key_duration(&j, "storageRetention", room->retention_ms);
+    key_duration(&j, "storageRetention", atomic_load(&room->retention_ms));
     jw_end(&j);
     api_success_end(r, &j, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "collector/store/store_inside.h"
 #include "collector/store/store_sql.h"
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 
 #define FAN_IN 4u               /* alike extents that become one; more, when there are */
 #define SWAP_BYTES (256u << 10) /* of new extents in a transaction: commits of samples wait for it */
@@ -326,6 +327,10 @@ static int compact(struct store *s, struct merge_rule rule)
     uint64_t merged;
     int r = 0;
     pthread_mutex_lock(&s->compactor.lock);
+    if (rule.days_over)
+        r = store_bury_expired(s);
+    if (r < 0) /* no memory, or the file's error: merging does not need it */
+        log_warn("what is over by its series' retention cannot go yet", "error", "%s", strerror(-r));
     do { /* merged ones may be alike again; each round has less to do */
         merged = atomic_load_explicit(&s->counters[COUNT_MERGED_EXTENTS], memory_order_relaxed);
         r = compact_round(s, &rule);

@@ -147,37 +147,44 @@ static int add_histograms(struct store *s, struct deletion *d)
     return r;
 }
 
-/* On the writer's thread: everything that may be meant is sealed, so one number tells it from what comes later. */
-static void bury(struct store *s, void *ctx)
+int store_bury(struct store *s, struct tombstone *list, size_t n)
 {
-    struct deletion *d = ctx;
     struct tombstones *dead = NULL;
     size_t known = s->view.dead ? s->view.dead->n : 0;
-    d->error = known + d->n > STORE_TOMBSTONES_MAX ? -E2BIG : store_seal_all(s);
-    if (d->error < 0)
-        return;
-    d->error = add_histograms(s, d);
-    if (d->error < 0)
-        return;
-    for (size_t i = 0; i < d->n; i++)
-        d->list[i].last_id = s->next_extent - 1;
+    if (known + n > STORE_TOMBSTONES_MAX)
+        return -E2BIG;
     int r = s->db ? db_begin(s->db) : 0;
-    for (size_t i = 0; r == 0 && s->db && i < d->n; i++)
-        r = put_tombstone(s, &d->list[i]);
+    for (size_t i = 0; r == 0 && s->db && i < n; i++)
+        r = put_tombstone(s, &list[i]);
     if (r == 0)
-        r = tombstones_with(s->view.dead, d->list, d->n, &dead);
+        r = tombstones_with(s->view.dead, list, n, &dead);
     if (r == 0 && s->db)
         r = db_commit(s->db);
     else if (s->db)
         db_rollback(s->db);
-    d->error = r;
     if (r < 0) {
         tombstones_release(dead);
-        return;
+        return r;
     }
     set_view(s, dead, true);
     s->unsynced_us = s->unsynced_us ? s->unsynced_us : mono_us();
-    store_count(s, COUNT_DELETED_SERIES, d->series);
+    return 0;
+}
+
+/* On the writer's thread: everything that may be meant is sealed, so one number tells it from what comes later. */
+static void bury(struct store *s, void *ctx)
+{
+    struct deletion *d = ctx;
+    size_t known = s->view.dead ? s->view.dead->n : 0;
+    d->error = known + d->n > STORE_TOMBSTONES_MAX ? -E2BIG : store_seal_all(s);
+    if (d->error == 0)
+        d->error = add_histograms(s, d);
+    for (size_t i = 0; i < d->n; i++)
+        d->list[i].last_id = s->next_extent - 1;
+    if (d->error == 0)
+        d->error = store_bury(s, d->list, d->n);
+    if (d->error == 0)
+        store_count(s, COUNT_DELETED_SERIES, d->series);
 }
 
 int store_delete(struct store *s, const struct store_selection *selections, size_t n, uint64_t *ret_series)

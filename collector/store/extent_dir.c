@@ -405,6 +405,15 @@ size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_
     return n;
 }
 
+void extent_dir_lacks(struct extent_dir *dir, uint32_t group, uint32_t id, uint32_t lacks)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    struct extent_ref *ref = find(dir, group, id);
+    if (ref)
+        ref->lacks = lacks;
+    pthread_rwlock_unlock(&dir->lock);
+}
+
 void extent_dir_moved(struct extent_dir *dir, uint32_t group, uint32_t id, uint32_t part)
 {
     pthread_rwlock_wrlock(&dir->lock);

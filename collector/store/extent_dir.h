@@ -23,6 +23,7 @@ struct extent_ref {
     uint8_t level;  /* how often its samples were merged; EXTENT_LEVEL_FULL: never again */
     bool bad;       /* damaged: skipped by readers */
     uint32_t part;  /* the file that has its row, 0: head.db */
+    uint32_t lacks; /* retire.c's: of these series (their bits' hash, never 0) it has none; 0: nobody has looked */
     int64_t min_ms, max_ms;
     uint8_t *bytes; /* NULL: in the table ext */
 };
@@ -81,6 +82,8 @@ bool extent_dir_has(struct extent_dir *dir, uint32_t group, const uint32_t *ids,
 /* All at once for everyone who looks. extent_dir_reserve() was called for the n_refs. */
 void extent_dir_replace(struct extent_dir *dir, uint32_t group, const uint32_t *ids, size_t n,
                         const struct extent_ref *refs, size_t n_refs);
+/* Remember which series it lacks. */
+void extent_dir_lacks(struct extent_dir *dir, uint32_t group, uint32_t id, uint32_t lacks);
 /* Remember that it is damaged; counted once. */
 void extent_dir_mark_bad(struct extent_dir *dir, uint32_t group, uint32_t id);
 /* Ids and groups of up to max extents that end before cutoff_ms, but not those that spared(ctx, ref) wants kept. spared NULL:

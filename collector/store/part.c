@@ -8,8 +8,8 @@
  * A file with what was deleted is written anew without it: the extents that had some get new numbers, for which readers that
  * were opened before the deletion must be gone.
  *
- * A day that gets a tenth more afterwards is written anew, with the old file's rows. The retention drops a file when it has
- * dropped its last extent. */
+ * A day that gets a tenth more afterwards is written anew, with the old file's rows; so is one that lost a fourth to the
+ * retention. The retention drops a file when it has dropped its last extent. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/stat.h>
@@ -21,8 +21,9 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
-#define DAYS_MAX 4096 /* looked at in one round */
-#define LATE_SHARE 10 /* a day's file is written anew when a tenth more has come */
+#define DAYS_MAX 4096   /* looked at in one round */
+#define LATE_SHARE 10   /* a day's file is written anew when a tenth more has come */
+#define RETIRED_SHARE 4 /* and when a fourth of it is not in use any more */
 #define PAGE_BYTES 8192
 #define DELETE_AT_ONCE 32 /* rows per transaction: commits of samples wait for it */
 #define PREFIX "day-"
@@ -505,6 +506,15 @@ static int move_day(struct store *s, const struct extent_day *day, bool due)
     return r;
 }
 
+static bool has_lost_much(struct store *s, uint32_t id)
+{
+    pthread_mutex_lock(&s->parts_lock);
+    const struct part *part = id ? find_part(s, id) : NULL;
+    bool much = part && atomic_load_explicit(&part->retired_bytes, memory_order_relaxed) > part->bytes / RETIRED_SHARE;
+    pthread_mutex_unlock(&s->parts_lock);
+    return much;
+}
+
 int store_move_days(struct store *s)
 {
     int64_t before_ms;
@@ -518,7 +528,7 @@ int store_move_days(struct store *s)
     int r = 0;
     for (size_t i = 0; r == 0 && i < n && mono_us() < atomic_load(&s->compactor.until_us); i++) {
         uint64_t least = days[i].part ? days[i].part_bytes / LATE_SHARE : s->part_bytes_min;
-        bool due = days[i].hot_bytes > 0 && days[i].hot_bytes >= least;
+        bool due = (days[i].hot_bytes > 0 && days[i].hot_bytes >= least) || has_lost_much(s, days[i].part);
         bool deletions = days[i].part && atomic_load_explicit(&s->tombstones, memory_order_relaxed);
         if (due || deletions)
             r = move_day(s, &days[i], due);
@@ -539,6 +549,7 @@ void store_part_extents_gone(struct store *s, const struct extent_ref *refs, siz
         if (!part || part->extents == 0)
             continue;
         part->retired = true;
+        atomic_fetch_add_explicit(&part->retired_bytes, refs[i].n_bytes, memory_order_relaxed);
         if (--part->extents > 0)
             continue;
         db_bind_i64(s->db, SQL_PART_DELETE, 1, part->id);

@@ -17,12 +17,14 @@ int store_reader_open(struct store *s, struct store_reader **ret)
     rd->store = s;
     extent_source_init(&rd->source, s, false);
     rd->floats.group = rd->histograms.group = rd->overlap.group = NO_GROUP;
+    rd->now_ms = store_now_ms(s);
     pthread_mutex_lock(&s->view_lock);
     rd->view = s->view;
     head_hold(rd->view.active);
     if (rd->view.frozen)
         head_hold(rd->view.frozen);
     tombstones_hold(rd->view.dead);
+    retention_hold(rd->view.keep);
     rd->next = s->readers;
     if (rd->next)
         rd->next->previous = rd;
@@ -73,6 +75,7 @@ void store_reader_close(struct store_reader *rd)
     head_release(rd->view.active);
     head_release(rd->view.frozen);
     tombstones_release(rd->view.dead);
+    retention_release(rd->view.keep);
     free(rd);
 }
 
@@ -108,8 +111,25 @@ static bool has_undeleted(struct store_reader *rd, struct read_group *g, uint32_
     return found;
 }
 
+/* Samples before it are over by the series' own retention (INT64_MIN: none are), but for those that are pinned. What ends with
+ * the retention of all is there until its extents go. */
+static int64_t cutoff_of(const struct store_reader *rd, uint32_t id)
+{
+    const struct retention *keep = rd->view.keep;
+    bool own;
+    if (!keep->rules)
+        return INT64_MIN;
+    int64_t keep_ms = retention_of(keep, &rd->store->index, id, &own);
+    return own ? retention_cutoff_ms(rd->now_ms, keep_ms) : INT64_MIN;
+}
+
 bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms)
 {
+    int64_t cutoff_ms = cutoff_of(rd, id);
+    if (min_ms < cutoff_ms && !retention_pins(rd->view.keep, &rd->store->index, id, min_ms, cutoff_ms - 1))
+        min_ms = cutoff_ms;
+    if (min_ms > max_ms)
+        return false;
     if (head_has(rd->view.active, id) || (rd->view.frozen && head_has(rd->view.frozen, id)))
         return true;
     struct reader_overlap *o = &rd->overlap; /* ids come in order: neighbours ask the same */
@@ -481,6 +501,24 @@ static int read_all_histograms(struct store_reader *rd, uint32_t id, struct read
     return r == 0 ? head_read_histograms(v->active, id, v->seq, in->min_ms, in->max_ms, append_item, in) : r;
 }
 
+/* Leave out what is before the cutoff and not pinned. */
+static void hide_expired(const struct store_reader *rd, uint32_t id, int64_t cutoff_ms, struct sample_columns *c)
+{
+    const struct retention *keep = rd->view.keep;
+    size_t n = 0, end = first_at(c->t_ms, c->n, cutoff_ms);
+    for (size_t i = 0; i < c->n; i++) {
+        if (i < end && !retention_pins(keep, &rd->store->index, id, c->t_ms[i], c->t_ms[i]))
+            continue;
+        c->t_ms[n] = c->t_ms[i];
+        if (c->start_ms)
+            c->start_ms[n] = c->start_ms[i];
+        if (c->histograms)
+            c->histograms[n] = c->histograms[i];
+        c->value[n++] = c->value[i];
+    }
+    c->n = n;
+}
+
 int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, struct sample_columns *columns)
 {
     columns->n = 0;
@@ -490,6 +528,12 @@ int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max
     columns->histograms = NULL;
     arena_reset(&columns->memory);
     if (id >= rd->view.n_series || min_ms > max_ms)
+        return 0;
+    int64_t cutoff_ms = cutoff_of(rd, id);
+    bool pinned = min_ms < cutoff_ms && retention_pins(rd->view.keep, &rd->store->index, id, min_ms, cutoff_ms - 1);
+    if (min_ms < cutoff_ms && !pinned)
+        min_ms = cutoff_ms;
+    if (min_ms > max_ms)
         return 0;
     struct reading in = {columns, true, min_ms, max_ms};
     int r = read_sealed(rd, &rd->floats, id / EXTENT_SERIES_MAX, id % EXTENT_SERIES_MAX, &in);
@@ -501,6 +545,8 @@ int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max
         r = read_all_histograms(rd, id, &in);
     if (r == 0 && !in.ascending)
         r = put_in_order(columns);
+    if (r == 0 && pinned)
+        hide_expired(rd, id, cutoff_ms, columns);
     if (r < 0)
         columns->n = 0;
     return r;

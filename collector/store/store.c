@@ -83,6 +83,7 @@ static void store_free(struct store *s)
     head_release(s->view.active);
     head_release(s->view.frozen);
     tombstones_release(s->view.dead);
+    retention_release(s->view.keep);
     gathered_done(&s->seal.gathered);
     cutter_done(&s->seal.cutter);
     loaded_extent_free(&s->late);
@@ -106,7 +107,6 @@ static void store_free(struct store *s)
     pthread_rwlock_destroy(&s->read_gate);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
-    free(s->pins);
     free(s->file);
     free(s->path);
     free(s);
@@ -182,6 +182,9 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
         r = series_rows_init(&s->series_rows);
     if (r == 0)
         r = headlog_init(&s->log);
+    if (r == 0)
+        r = retention_new(config->retention_ms, config->retentions, config->n_retentions, config->retention_waits,
+                          &s->view.keep);
     if (r == 0)
         r = head_new(&s->view.active);
     if (r == 0 && config->path)

@@ -31,11 +31,19 @@
 #include "lib/metric/sample.h"
 
 struct store;
+/* Series that all matchers match are kept that long instead of the retention, be it longer; 0: for ever. */
+struct store_retention {
+    const struct matcher *matchers;
+    size_t n_matchers;
+    int64_t keep_ms;
+};
 enum store_durability { STORE_FULL, STORE_NORMAL }; /* survives a power cut / survives kill -9 */
 struct store_config {
     const char *path; /* data folder, made when missing; NULL: in memory */
     enum store_durability durability;
-    int64_t retention_ms; /* 0: for ever */
+    int64_t retention_ms;                     /* 0: for ever */
+    const struct store_retention *retentions; /* of some series; the first that matches counts. Copied */
+    size_t n_retentions;
     uint64_t
         retention_bytes;  /* of head.db's pages in use and the days' files: above, the oldest go first; 0: no bound */
     bool retention_waits; /* for the first store_set_pins: nothing is dropped before */
@@ -104,8 +112,14 @@ struct commit_hook {
     void (*committed)(void *ctx, const struct commit_info *info);
 };
 void store_set_commit_hook(struct store *s, struct commit_hook hook);
-/* Windows that outlive the retention: an extent that touches one is kept when it, or one of the 127 series stored beside it,
- * has a name with one of the prefixes (ended by NULL; the texts must live as long as the store). Replaces the pins before. */
+/* Take other retentions from now on: the retention, and those of some series (copied; the first that matches counts). What is
+ * older than its series' own retention is hidden from readers opened from now on and leaves the files with compaction, by whole
+ * days; what was dropped stays so. -E2BIG: more than STORE_RETENTIONS_MAX; -ENOMEM, -ESHUTDOWN. */
+MUST_USE int store_set_retention(struct store *s, int64_t retention_ms, const struct store_retention *retentions,
+                                 size_t n);
+/* Windows that outlive every retention: an extent that touches one is kept when it, or one of the 127 series stored beside it,
+ * has a name with one of the prefixes (ended by NULL; the texts must live as long as the store). Of those beside it the ones that
+ * another retention than its own is for may go. Replaces the pins before. */
 struct store_pin {
     int64_t start_ms, end_ms;
     const char *const *name_prefixes;

@@ -2,13 +2,14 @@
  *
  *   store.c    open, close, submit, numbers          load.c    from the files into memory at start
  *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
- *   seal.c     head -> extents, retention             compact.c small extents -> larger ones, on a thread of its own
+ *   seal.c     head -> extents                        compact.c small extents -> larger ones, on a thread of its own
  *   part.c    days that are over move into files of their own
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
  *   delete.c   deletions: tombstones, until the extents are rewritten
  *   lookup.c   finds series for decoders
  *   histogram_store.c   what is different of native histograms
+ *   retire.c   what is over leaves: by age, by size, by series
  *   watch.c    names that commits tell of
  *
  * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
@@ -26,6 +27,7 @@
 #include "collector/store/headlog.h"
 #include "collector/store/histogram_extent.h"
 #include "collector/store/histogram_log.h"
+#include "collector/store/retention.h"
 #include "collector/store/series_index.h"
 #include "collector/store/series_rows.h"
 #include "collector/store/store.h"
@@ -46,6 +48,7 @@ struct store_view {
     uint32_t seq, n_series, last_extent;
     struct tombstones *dead;  /* NULL: nothing is deleted */
     uint64_t dead_generation; /* of the deletions; not of their ends */
+    struct retention *keep;
 };
 
 /* ---- work for the writer ---- */
@@ -73,11 +76,12 @@ struct seal {
 struct part {
     uint32_t id;
     int64_t day_ms;
-    char *name;       /* in the folder */
-    uint32_t extents; /* the writer's: in use; when none is left the file goes */
-    uint64_t bytes;   /* of the file */
-    bool retired;     /* the writer's: it has rows that are not in use any more */
-    bool damaged;     /* it could not be read at start */
+    char *name;                     /* in the folder */
+    uint32_t extents;               /* the writer's: in use; when none is left the file goes */
+    uint64_t bytes;                 /* of the file */
+    bool retired;                   /* the writer's: it has rows that are not in use any more */
+    _Atomic uint64_t retired_bytes; /* of them, as far as they were dropped since the start */
+    bool damaged;                   /* it could not be read at start */
 };
 struct idle_connection {
     struct db *db;
@@ -193,8 +197,6 @@ struct store {
     struct loaded_extent late_histograms;
     uint32_t late_histograms_id;
     int64_t size_cutoff_ms; /* what is above retention_bytes goes up to here; INT64_MIN: nothing does */
-    struct store_pin *pins;
-    size_t n_pins;
     int64_t commit_newest_ms, commit_oldest_ms, commit_scraped_newest_ms;
     uint64_t commit_samples;
     struct strmap watched; /* metric name -> its number + 1 */
@@ -262,13 +264,22 @@ MUST_USE int store_seal_start(struct store *s);
 int store_seal_step(struct store *s);
 /* All of it, now. */
 MUST_USE int store_seal_all(struct store *s);
-/* Drop extents that ended before the retention, some at a time. 1: there are more. */
-int store_retire(struct store *s);
 
 /* Put it into the table, within a transaction; the writer's. */
 MUST_USE int store_put_extent(struct store *s, const struct extent_ref *ref);
 
+/* retire.c */
+/* Drop extents that ended before the retention, some at a time. 1: there are more. */
+int store_retire(struct store *s);
+/* The current retentions, held. */
+struct retention *store_hold_retention(struct store *s);
+/* The compactor's: bury what is over of series that stand beside others which are not. */
+MUST_USE int store_bury_expired(struct store *s);
+
 /* delete.c */
+/* The writer's: hide from views from now on what the tombstones say, and remember it. -E2BIG: too many; -ENOMEM, and the file's
+ * errors. */
+MUST_USE int store_bury(struct store *s, struct tombstone *list, size_t n);
 MUST_USE int store_load_tombstones(struct store *s); /* after the extents */
 /* The writer's: drop some of those that hide nothing any more. 1: there may be more. */
 int store_forget_some_tombstones(struct store *s);
@@ -348,6 +359,7 @@ struct store_reader {
         size_t n_dead;
     } floats, histograms;
     size_t loaded_bytes;
+    int64_t now_ms; /* what the retentions of series go by */
     struct reader_overlap overlap;
 };
 /* May the series have samples in the range? false is sure. */

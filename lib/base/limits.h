@@ -72,6 +72,7 @@
 #define STORE_WAL_BYTES_MAX (64u << 20)     /* readers wait for a full checkpoint when the WAL is larger */
 #define STORE_TOMBSTONES_MAX                                                                                           \
     1000000u /* deletions not cleaned up yet, by group of 128 series: 56 B each; further ones are refused */
+#define STORE_RETENTIONS_MAX 64u /* selectors with a retention of their own: each new series is tried against them */
 #define STORE_READER_BYTES_MAX                                                                                         \
     (128u << 20)             /* extents a reader keeps for neighbouring series; above, it reads them again */
 #define FAMILIES_MAX 100000u /* metric families with metadata; further ones keep their samples, not their help */

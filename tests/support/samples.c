@@ -31,20 +31,26 @@ void sample_batch_add(struct sample_batch *b, const char *series, int64_t t_ms, 
     check_ok(remote_write_add(b->encoder, &(struct labels){pairs, n}, &s, 1));
 }
 
-void sample_batch_send(struct sample_batch *b, const struct e2e_program *collector)
+int sample_batch_try(struct sample_batch *b, const struct e2e_program *collector, char **ret_answer)
 {
     static const char *const HEADERS[] = {"Content-Encoding: snappy", "Content-Type: " REMOTE_WRITE_CONTENT_TYPE,
                                           REMOTE_WRITE_VERSION_HEADER, NULL};
     struct buf body;
     char url[256];
-    AUTO_FREE char *answer = NULL;
     buf_init(&body, 64u << 20);
     check_ok(remote_write_finish(b->encoder, &body));
     snprintf(url, sizeof url, "%s/api/v1/write", e2e_url(collector));
-    int status = e2e_try("POST", url, HEADERS, buf_view(&body), &answer);
-    if (status != 204)
-        check_failed("remote write: %d %s", status, answer ? answer : "");
+    int status = e2e_try("POST", url, HEADERS, buf_view(&body), ret_answer);
     buf_done(&body);
     remote_write_encoder_free(b->encoder);
     free(b);
+    return status;
+}
+
+void sample_batch_send(struct sample_batch *b, const struct e2e_program *collector)
+{
+    AUTO_FREE char *answer = NULL;
+    int status = sample_batch_try(b, collector, &answer);
+    if (status != 204)
+        check_failed("remote write: %d %s", status, answer ? answer : "");
 }

@@ -12,3 +12,5 @@ struct sample_batch *sample_batch_new(void);
 /* Labels in the order of their names; `__name__` comes first by itself. Empty values are left out. */
 void sample_batch_add(struct sample_batch *b, const char *series, int64_t t_ms, double value);
 void sample_batch_send(struct sample_batch *b, const struct e2e_program *collector);
+/* The same, but whatever the answer is: its status, and its body for the caller to free. Frees b. */
+int sample_batch_try(struct sample_batch *b, const struct e2e_program *collector, char **ret_answer);

@@ -95,6 +95,29 @@ static void every_key_is_read_and_paths_are_beside_the_file(void **state UNUSED)
     collector_config_done(&c);
 }
 
+static void selectors_with_a_retention_of_their_own_stand_in_the_files_order(void **state UNUSED)
+{
+    struct collector_config c = load("storage:\n  retention_selectors:\n    '{job=\"debug\",a!~\"it''s\"}': 2d\n"
+                                     "    up: 0\n    '{__name__=~\"commerce:.*\"}': 5y\n");
+    static const int64_t KEEP_MS[] = {2 * 86400000ll, 0, 5 * 365 * 86400000ll};
+    struct buf text;
+    assert_int_equal(c.n_retentions, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(c.retentions[i].keep_ms, KEEP_MS[i]);
+    assert_int_equal(c.retentions[0].n_matchers, 2);
+    check_span(c.retentions[1].matchers[0].value, "up");
+    buf_init(&text, 65536);
+    check_ok(collector_config_print(&c, &text)); /* what is shown says the same */
+    check_contains(text.data, "  retention_selectors:\n    '{job=\"debug\",a!~\"it''s\"}': 2d\n");
+    struct collector_config again = load(text.data);
+    assert_int_equal(again.n_retentions, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(again.retentions[i].keep_ms, KEEP_MS[i]);
+    collector_config_done(&again);
+    buf_done(&text);
+    collector_config_done(&c);
+}
+
 static const struct bad_case {
     const char *text;
     uint32_t line, column;
@@ -111,6 +134,12 @@ static const struct bad_case {
     {"storage: {limits: {series: 0}}\n", 1, 28, "series"},
     {"storage: {limits: {samples: 1}}\n", 1, 20, "samples"},
     {"storage: {limits: {labels_per_series: 129}}\n", 1, 39, "labels_per_series"},
+    {"storage: {retention_selectors: {'{job=\"a\"}': soon}}\n", 1, 46, "soon is not a duration such as 2d, or 0"},
+    {"storage:\n  retention_selectors:\n    '{job=\"a\"}': 2d\n    '{job=~\"(\"}': 2d\n", 4, 5,
+     "not a series selector"},
+    {"storage:\n  retention_selectors:\n    up{job: 2d\n", 3, 5, "'up{job' is not a series selector"},
+    {"storage:\n  retention_selectors:\n    '{}': 2d\n", 3, 5, "does not need any label"},
+    {"storage:\n  retention_selectors: ['{job=\"a\"}']\n", 2, 24, "a map of series selectors to durations"},
     {"rule_files: rules.yml\n", 1, 13, "rule_files is a list of paths"},
     {"rule_files: [{a: b}]\n", 1, 14, "a rule file is a path"},
     {"events: sale.yml\n", 1, 9, "events is a list of paths"},
@@ -274,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_empty_file_gives_the_defaults),
         TEST(every_key_is_read_and_paths_are_beside_the_file),
+        TEST(selectors_with_a_retention_of_their_own_stand_in_the_files_order),
         TEST(errors_name_their_place_and_what_was_meant),
         TEST(all_errors_are_told_at_once),
         TEST(a_file_that_cannot_be_read_is_named),

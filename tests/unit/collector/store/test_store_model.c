@@ -40,7 +40,21 @@ static int64_t model_now(void *ctx)
 
 static void name_of(unsigned i, char text[64])
 {
-    (void)snprintf(text, 64, "m|series=%u|parity=%u", i, i % 2);
+    (void)snprintf(text, 64, "m|series=%u|parity=%u|third=%u", i, i % 2, i % 3);
+}
+
+/* A third of the series is kept shorter than the rest, a third longer; they stand side by side. */
+#define RETENTION_MS (5 * INT64_C(86400000))
+static const int64_t OWN_MS[3] = {0, 2 * INT64_C(86400000), 8 * INT64_C(86400000)};
+
+/* Below it the series' samples are hidden, INT64_MIN: none are. */
+static int64_t hidden_before(const struct twin *twin, unsigned i)
+{
+    return OWN_MS[i % 3] ? twin->now_ms - OWN_MS[i % 3] : INT64_MIN;
+}
+static int64_t gone_before(const struct twin *twin, unsigned i)
+{
+    return twin->now_ms - (OWN_MS[i % 3] ? OWN_MS[i % 3] : RETENTION_MS);
 }
 
 static size_t place(const struct twin_series *ts, int64_t t_ms)
@@ -105,19 +119,21 @@ static void compare(struct model *m, const struct twin *twin, struct store_reade
     size_t at = place(ts, min_ms), k = 0;
     for (; at < ts->n && ts->samples[at].t_ms <= max_ms; at++) {
         const struct sample *want = &ts->samples[at];
+        if (want->t_ms < hidden_before(twin, i))
+            continue;
         if (k < c.n && c.t_ms[k] == want->t_ms) {
             if (f64_bits(c.value[k]) != f64_bits(want->value) || (c.start_ms ? c.start_ms[k] : 0) != want->start_ms)
                 check_failed("op %llu: %s: %s at %lld has another value or start", (unsigned long long)m->op, what,
                              text, (long long)want->t_ms);
             k++;
-        } else if (want->t_ms >= m->twin.cutoff_ms) {
+        } else if (want->t_ms >= gone_before(&m->twin, i)) {
             check_failed("op %llu: %s: %s lacks its sample at %lld", (unsigned long long)m->op, what, text,
                          (long long)want->t_ms);
         }
     }
     if (k != c.n)
-        check_failed("op %llu: %s: %s has a sample at %lld that was never written, or twice", (unsigned long long)m->op,
-                     what, text, (long long)c.t_ms[k]);
+        check_failed("op %llu: %s: %s has a sample at %lld that was never written, twice, or over",
+                     (unsigned long long)m->op, what, text, (long long)c.t_ms[k]);
     sample_columns_done(&c);
 }
 
@@ -179,6 +195,7 @@ static void append(struct model *m)
         if (check_random_below(r, 10) == 0)
             ws->key = (struct span){NULL, 0};
         int64_t t = scrape ? m->twin.now_ms : random_time(m);
+        t = t < gone_before(&m->twin, i) ? gone_before(&m->twin, i) : t;
         for (size_t j = 0; j < run && t <= m->twin.now_ms; j++, t += STEP_MS) {
             struct sample s = {.t_ms = t, .value = random_value(r)};
             s.start_ms = check_random_below(r, 30) ? 0 : (int64_t)check_random_below(r, 1000) - 500;
@@ -347,7 +364,14 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
         m->f->config.path = NULL;
     m->twin.now_ms = 1700000000000;
     atomic_store(&m->clock_ms, m->twin.now_ms);
-    m->f->config.retention_ms = 5 * INT64_C(86400000);
+    m->f->config.retention_ms = RETENTION_MS;
+    struct matcher matchers[2];
+    struct parse_error error;
+    check_ok(matcher_init(&matchers[0], MATCH_EQUAL, SPAN("third"), SPAN("1"), &error));
+    check_ok(matcher_init(&matchers[1], MATCH_REGEX, SPAN("third"), SPAN("2|3"), &error));
+    const struct store_retention rules[] = {{&matchers[0], 1, OWN_MS[1]}, {&matchers[1], 1, OWN_MS[2]}};
+    m->f->config.retentions = rules;
+    m->f->config.n_retentions = ARRAY_LEN(rules);
     m->twin.cutoff_ms = m->twin.now_ms - m->f->config.retention_ms;
     m->f->config.now_ms = model_now;
     m->f->config.now_ctx = m;
@@ -366,6 +390,10 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     assert_true((m->merged && m->moved && m->purged) || in_memory || ops < 6000);
     close_snapshots(m);
     twin_done(&m->twin);
+    shut(m->f);
+    m->f->config.n_retentions = 0;
+    for (size_t i = 0; i < ARRAY_LEN(matchers); i++)
+        matcher_done(&matchers[i]);
 }
 
 static void the_store_agrees_with_its_twin(void **state)
