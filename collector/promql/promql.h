@@ -29,6 +29,9 @@ enum promql_type promql_expr_type(const struct promql_expr *e);
 void promql_format(const struct promql_expr *e, struct buf *out);
 /* The same over several lines where one would be longer than 100 bytes, as Prometheus's Pretty does. */
 void promql_format_pretty(const struct promql_expr *e, struct buf *out);
+/* The expression of a text with its filters opened: comparisons give 0 or 1, what unless takes away stays. Its answer has every
+ * label set that there is data for. Negative errno as promql_parse's; -EDOM: it asks for absence, so that data is never missing. */
+MUST_USE int promql_format_presence(struct span text, struct buf *out);
 /* The tree as JSON, in the form of Prometheus's /api/v1/parse_query. */
 struct json_writer;
 void promql_write_tree(const struct promql_expr *e, struct json_writer *j);

@@ -88,6 +88,44 @@ MUST_USE static int alert_annotations(struct evaluation *e, const struct rule_de
     return label_box_new(&set, ret);
 }
 
+/* The templates' function query: at the time of the evaluation, whose writes so far it sees. */
+static int ask(void *ctx, struct span expr, struct arena *arena, const struct template_sample **ret, size_t *ret_n,
+               char *why, size_t why_bytes)
+{
+    struct evaluation *e = ctx;
+    struct promql_result *result = NULL;
+    struct promql_error error;
+    evaluation_write(e);
+    int r = query_run(e->rules->config.query,
+                      &(struct query_request){.text = expr,
+                                              .start_ms = e->t_ms,
+                                              .end_ms = e->t_ms,
+                                              .timeout_ms = evaluation_timeout_ms(e),
+                                              .origin = SPAN("rules")},
+                      &result, &error);
+    if (r < 0) {
+        snprintf(why, why_bytes, "%s", error.text);
+        return r;
+    }
+    size_t n = 0;
+    bool vector = result->type == PROMQL_VECTOR || result->type == PROMQL_SCALAR;
+    struct template_sample *list = arena_array(arena, vector ? result->n_series : 0, sizeof *list);
+    r = !list ? -ENOMEM : vector ? 0 : -EINVAL;
+    for (size_t i = 0; r == 0 && i < result->n_series; i++) {
+        const struct promql_series *s = &result->series[i];
+        if (!s->present[0])
+            continue;
+        list[n].value = s->values[0];
+        r = labels_copy(arena, &s->labels, &list[n++].labels);
+    }
+    promql_result_free(result);
+    if (r < 0)
+        snprintf(why, why_bytes, "%s", r == -EINVAL ? "query result is not a vector or scalar" : strerror(-r));
+    *ret = list;
+    *ret_n = n;
+    return r;
+}
+
 MUST_USE static int make_candidate(struct evaluation *e, const struct rule_def *def, const struct promql_series *s,
                                    struct candidate *c)
 {
@@ -95,7 +133,9 @@ MUST_USE static int make_candidate(struct evaluation *e, const struct rule_def *
                                  .value = s->values[0],
                                  .external_labels = &e->rules->external_labels->labels,
                                  .external_url = e->rules->external_url,
-                                 .now_ms = e->t_ms};
+                                 .now_ms = e->t_ms,
+                                 .query = ask,
+                                 .query_ctx = e};
     c->value = s->values[0];
     int r = alert_labels(e, def, &data, &c->labels);
     return r < 0 ? r : alert_annotations(e, def, &data, &c->annotations);
@@ -180,7 +220,7 @@ static bool in_restart_grace(const struct evaluation *e, const struct active_ale
 static bool missing(struct transition *t, struct active_alert *a)
 {
     int64_t now_ms = t->e->t_ms;
-    bool keeps = a->phase != ALERT_INACTIVE && in_restart_grace(t->e, a);
+    bool keeps = a->phase != ALERT_INACTIVE && (a->held || in_restart_grace(t->e, a));
     if (!keeps && a->phase == ALERT_FIRING && t->rule->def->keep_firing_ms > 0) {
         if (a->keep_firing_since_ms == TIME_NONE) {
             a->keep_firing_since_ms = now_ms;
@@ -437,6 +477,7 @@ int alerts_evaluate(struct evaluation *e, struct rule *r, const struct promql_re
         ((struct active_alert *)value)->seen = false;
     struct transition t = {0};
     error = merge(e, r, &c);
+    keep_last_mark(e, r);
     if (error == 0)
         error = make_change(e, r, &t);
     candidates_done(&c);

@@ -56,6 +56,17 @@ static void write_out(struct evaluation *e, size_t end)
     e->written = end;
 }
 
+void evaluation_write(struct evaluation *e)
+{
+    if (e->rule > e->written)
+        write_out(e, e->rule);
+}
+
+int64_t evaluation_timeout_ms(const struct evaluation *e)
+{
+    return schedule_is_fast(&e->group->schedule) ? FAST_QUERY_MS : 0;
+}
+
 /* ---- one rule ---- */
 static void log_failure(const struct evaluation *e, const struct rule *r)
 {
@@ -72,7 +83,7 @@ MUST_USE static int run_query(struct evaluation *e, struct rule *r, struct promq
     struct query_request request = {.text = r->def->expr,
                                     .start_ms = e->sample_ms,
                                     .end_ms = e->sample_ms,
-                                    .timeout_ms = schedule_is_fast(&e->group->schedule) ? FAST_QUERY_MS : 0,
+                                    .timeout_ms = evaluation_timeout_ms(e),
                                     .origin = SPAN("rules")};
     struct promql_error error = {0};
     int failed = query_run(e->rules->config.query, &request, ret, &error);
@@ -154,6 +165,7 @@ static void evaluate_rules(struct evaluation *e)
     for (size_t i = 0; i < g->def->n_rules; i++) {
         if (g->rules[i].def->reads_from >= (int)e->written || (singly && i > 0))
             write_out(e, i);
+        e->rule = i;
         evaluate_rule(e, &g->rules[i]);
     }
     write_out(e, g->def->n_rules);

@@ -284,6 +284,44 @@ static void read_expr(struct reader *rd, const struct yaml_node *node, struct ru
     arena_done(&scratch);
 }
 
+/* The source line with that number (from 1), trimmed. */
+static struct span source_line(const struct reader *rd, uint32_t number)
+{
+    struct span rest = rd->source, line = {NULL, 0};
+    for (uint32_t i = 0; i < number; i++)
+        if (!span_cut(&rest, '\n', &line))
+            return (struct span){NULL, 0};
+    return span_trim(line);
+}
+
+/* "# crest: keep_last_state" directly above the rule. libyaml drops comments, so the line is looked up in the source. */
+static void read_comment(struct reader *rd, const struct yaml_node *node, const struct yaml_node *expr,
+                         struct rule_def *def)
+{
+    struct span line = source_line(rd, node->line - 1);
+    if (!span_starts(line, SPAN("#")))
+        return;
+    line = span_trim(span_from(line, 1));
+    if (!span_starts(line, SPAN("crest:")))
+        return;
+    line = span_trim(span_from(line, 6));
+    if (!span_equal(line, SPAN("keep_last_state"))) {
+        problem_add(rd->problems, PROBLEM_WARNING, rd->path, node->line - 1, 0,
+                    "'" SPAN_FMT "' means nothing to crest; the one comment it reads here is: # crest: keep_last_state",
+                    SPAN_ARG(line));
+        return;
+    }
+    struct buf text;
+    buf_init(&text, 4 * QUERY_TEXT_BYTES_MAX);
+    int r = promql_format_presence(expr->text, &text);
+    if (r == -EDOM)
+        problem_add(rd->problems, PROBLEM_WARNING, rd->path, node->line - 1, 0,
+                    "keep_last_state has no effect on an expression that asks for absence");
+    else if (r == 0)
+        def->presence = keep(rd, buf_view(&text));
+    buf_done(&text);
+}
+
 static void check_record(struct reader *rd, const struct yaml_node *node, const struct rule_yaml *y)
 {
     struct span name = span_str(y->record);
@@ -328,6 +366,8 @@ static void read_rule(struct reader *rd, const struct yaml_node *node, const str
         complain(rd, y.expr, "'expr' must be text");
     else
         read_expr(rd, y.expr, def, d);
+    if (def->kind == RULE_ALERT && def->query.len)
+        read_comment(rd, node, y.expr, def);
     if (rd->error)
         return;
     def->labels = make_pairs(rd, group_labels, y.labels, "label");

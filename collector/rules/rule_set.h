@@ -22,6 +22,8 @@ struct rule_def {
     struct labels annotations;                                 /* as written */
     struct template **label_templates, **annotation_templates; /* RULE_ALERT: one per pair */
     int64_t for_ms, keep_firing_ms;
+    struct span
+        presence; /* # crest: keep_last_state: the expression with its filters opened; empty: an alert that vanishes ends */
     uint32_t line; /* of the rule in its file */
     /* The last rule before this one in its group whose output it may select, -1: none. What those wrote must be visible first. */
     int reads_from;

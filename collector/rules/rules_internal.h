@@ -4,6 +4,7 @@
  *   schedule.c     when a group runs
  *   inputs.c       which commits are news for a group
  *   evaluate.c     one evaluation of a group: query each rule, write, page
+ *   keep_last.c    which alerts only lack data
  *   record.c       a recording rule's result -> samples
  *   alerts.c       an alerting rule's result -> states, samples, alerts to send
  *   output.c       samples on their way to the store, and which series went stale
@@ -42,6 +43,7 @@ struct active_alert {
     int64_t active_ms;
     int64_t fired_ms, resolved_ms, last_sent_ms, valid_until_ms, keep_firing_since_ms; /* TIME_NONE: not */
     bool seen;     /* in the result of this evaluation */
+    bool held;     /* not in it for want of data, and the rule keeps its last state (keep_last.c) */
     bool restored; /* from state.db, and in no result since */
     bool dirty;    /* differs from its row */
 };
@@ -173,6 +175,8 @@ void active_alert_free(struct active_alert *a);
 /* -errno with words in rule->last_error. */
 MUST_USE int alerts_evaluate(struct evaluation *e, struct rule *r, const struct promql_result *result);
 void alerts_hold(struct evaluation *e, struct rule *r);
+/* keep_last.c: set `held` of the alerts that the evaluation did not see. */
+void keep_last_mark(struct evaluation *e, struct rule *r);
 MUST_USE int record_evaluate(struct evaluation *e, struct rule *r, const struct promql_result *result);
 
 /* ---- evaluate.c ---- */
@@ -185,12 +189,16 @@ struct evaluation {
     struct arena kept;    /* until every change is committed */
     struct output out;
     size_t written; /* rules before this one are in the store */
+    size_t rule;    /* is evaluated now */
     struct alert_change *changes;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     size_t outstanding;
 };
 void group_evaluate(struct rules *ru, struct group *g, int64_t t_ms);
+/* Write what the rules before this one gave: the rule's templates ask for it. */
+void evaluation_write(struct evaluation *e);
+int64_t evaluation_timeout_ms(const struct evaluation *e); /* of a query; 0: the engine's */
 PRINTF_LIKE(3, 4) int rule_fail(struct rule *r, int error, const char *format, ...);
 
 /* ---- rules_view.c ---- */

@@ -108,12 +108,19 @@ bool template_truth(const struct template_value *v)
         return v->boolean;
     case TEMPLATE_INT:
         return v->integer != 0;
+    case TEMPLATE_LIST:
+        return v->list.n > 0;
+    case TEMPLATE_ARGS:
+        return v->args.n > 0;
     case TEMPLATE_FLOAT:
         return v->number != 0;
     case TEMPLATE_TEXT:
         return v->text.len > 0;
     case TEMPLATE_LABELS:
         return v->labels->n > 0;
+    case TEMPLATE_SAMPLE:
+    case TEMPLATE_TIME:
+    case TEMPLATE_DURATION: /* pointers in Go */
     case TEMPLATE_ROOT:
         break;
     }
@@ -123,9 +130,19 @@ bool template_truth(const struct template_value *v)
 const char *go_type(const struct template_value *v)
 {
     static const char *const NAMES[] = {
-        [TEMPLATE_NIL] = "<nil>",     [TEMPLATE_BOOL] = "bool",   [TEMPLATE_INT] = "int",
-        [TEMPLATE_FLOAT] = "float64", [TEMPLATE_TEXT] = "string", [TEMPLATE_LABELS] = "map[string]string",
-        [TEMPLATE_ROOT] = "struct"};
+        [TEMPLATE_NIL] = "<nil>",
+        [TEMPLATE_BOOL] = "bool",
+        [TEMPLATE_INT] = "int",
+        [TEMPLATE_FLOAT] = "float64",
+        [TEMPLATE_TEXT] = "string",
+        [TEMPLATE_LABELS] = "map[string]string",
+        [TEMPLATE_SAMPLE] = "*template.sample",
+        [TEMPLATE_LIST] = "template.queryResult",
+        [TEMPLATE_ARGS] = "map[string]interface {}",
+        [TEMPLATE_TIME] = "*time.Time",
+        [TEMPLATE_DURATION] = "*time.Duration",
+        [TEMPLATE_ROOT] = "struct",
+    };
     return NAMES[v->kind];
 }
 
@@ -138,6 +155,52 @@ static void print_map(struct buf *out, const struct labels *labels)
         buf_span(out, labels->pairs[i].name);
         buf_char(out, ':');
         buf_span(out, labels->pairs[i].value);
+    }
+    buf_char(out, ']');
+}
+
+static void print_sample(struct buf *out, const struct template_sample *s)
+{
+    buf_char(out, '{');
+    print_map(out, &s->labels);
+    buf_char(out, ' ');
+    go_float(out, s->value, 'g', -1);
+    buf_char(out, '}');
+}
+
+/* Go shows the addresses of a list's samples; they say nothing to anybody. */
+static void print_list(struct buf *out, const struct template_list *list)
+{
+    buf_char(out, '[');
+    for (size_t i = 0; i < list->n && !buf_error(out); i++) {
+        if (i)
+            buf_char(out, ' ');
+        print_sample(out, list->items[i]);
+    }
+    buf_char(out, ']');
+}
+
+/* Sorted by their keys, as fmt prints maps: arg10 stands before arg2. */
+static void print_args(struct buf *out, const struct template_args *args)
+{
+    char before[24] = "", key[24];
+    buf_str(out, "map[");
+    for (size_t i = 0; i < args->n; i++) {
+        size_t next = 0;
+        char best[24] = "";
+        for (size_t k = 0; k < args->n; k++) {
+            snprintf(key, sizeof key, "arg%zu", k);
+            if (strcmp(key, before) > 0 && (!best[0] || strcmp(key, best) < 0)) {
+                memcpy(best, key, sizeof best);
+                next = k;
+            }
+        }
+        memcpy(before, best, sizeof before);
+        buf_printf(out, "%s%s:", i ? " " : "", best);
+        if (args->items[next].kind == TEMPLATE_NIL)
+            buf_str(out, "<nil>");
+        else
+            go_value(out, &args->items[next]);
     }
     buf_char(out, ']');
 }
@@ -162,6 +225,21 @@ void go_value(struct buf *out, const struct template_value *v)
         return;
     case TEMPLATE_LABELS:
         print_map(out, v->labels);
+        return;
+    case TEMPLATE_SAMPLE:
+        print_sample(out, v->sample);
+        return;
+    case TEMPLATE_LIST:
+        print_list(out, &v->list);
+        return;
+    case TEMPLATE_ARGS:
+        print_args(out, &v->args);
+        return;
+    case TEMPLATE_TIME:
+        go_time(out, v->integer, SPAN("2006-01-02 15:04:05.999999999 -0700 MST"));
+        return;
+    case TEMPLATE_DURATION:
+        go_duration(out, v->integer);
         return;
     case TEMPLATE_ROOT:
         buf_str(out, "{}");
@@ -309,8 +387,9 @@ static void printf_text(struct buf *out, const struct verb *f, struct span s)
 static bool verb_fits(const struct verb *f, const struct template_value *v)
 {
     static const char *const LETTERS[] = {
-        [TEMPLATE_NIL] = "v",      [TEMPLATE_BOOL] = "tv",   [TEMPLATE_INT] = "dxXov", [TEMPLATE_FLOAT] = "eEfFgGv",
-        [TEMPLATE_TEXT] = "sqxXv", [TEMPLATE_LABELS] = "sv", [TEMPLATE_ROOT] = "v"};
+        [TEMPLATE_NIL] = "v",      [TEMPLATE_BOOL] = "tv",   [TEMPLATE_INT] = "dxXov",   [TEMPLATE_FLOAT] = "eEfFgGv",
+        [TEMPLATE_TEXT] = "sqxXv", [TEMPLATE_LABELS] = "sv", [TEMPLATE_SAMPLE] = "v",    [TEMPLATE_LIST] = "v",
+        [TEMPLATE_ARGS] = "v",     [TEMPLATE_TIME] = "sv",   [TEMPLATE_DURATION] = "sv", [TEMPLATE_ROOT] = "v"};
     return strchr(LETTERS[v->kind], f->letter) != NULL;
 }
 

@@ -21,3 +21,6 @@ void go_print(struct buf *out, const struct template_value *args, size_t n);
 void go_println(struct buf *out, const struct template_value *args, size_t n);
 /* fmt.Sprintf. What does not fit is shown in the text as Go does: %!d(string=x), %!s(MISSING), %!(EXTRA int=1). */
 void go_printf(struct buf *out, struct span format, const struct template_value *args, size_t n);
+/* go_time.c: time.Time's Format of milliseconds since the epoch in UTC, and time.Duration's String of nanoseconds. */
+void go_time(struct buf *out, int64_t t_ms, struct span layout);
+void go_duration(struct buf *out, int64_t ns);

@@ -1,243 +1,18 @@
-/* Reads Go's text/template language as far as rule files use it: text, actions with trim markers, comments, pipelines, variables,
- * if and with. What else the language has is refused by name (template.h). Source: pkg.go.dev/text/template. */
+/* Reads Go's text/template language: text, actions with trim markers, comments, and the nodes that actions make. Source:
+ * pkg.go.dev/text/template. */
 #include <errno.h>
 
-#include "collector/template/template_lex.h"
-#include "collector/template/template_tree.h"
+#include "collector/template/template_parser.h"
 #include "lib/base/limits.h"
 
 #define TREE_BYTES_PER_BYTE 64 /* "$a" becomes nodes of some hundred bytes; a text of only such actions stays below */
 #define TREE_BYTES_MIN 65536
 
-struct parser {
-    struct lexer lex;
-    struct template *t;
-    struct span names[VARIABLES_MAX]; /* of the variables in scope */
-    size_t slots[VARIABLES_MAX];
-    size_t n_names;
-    unsigned depth;
-    struct token closer; /* the last {{end}} or {{else}} */
-};
 struct list {
     struct template_node *first, **last;
 };
+static const char *const WORDS[] = {[NODE_IF] = "if", [NODE_WITH] = "with", [NODE_RANGE] = "range"};
 enum ended_by { ENDED_TEXT, ENDED_END, ENDED_ELSE };
-
-/* ---- operands, commands, pipelines ---- */
-static int parse_pipeline(struct parser *p, enum token_kind end, struct template_pipeline **ret);
-
-/* ".a.b" directly behind an operand. */
-MUST_USE static int parse_fields(struct parser *p, struct template_operand *o)
-{
-    size_t start = p->lex.token.start, end = start;
-    while (p->lex.token.kind == TOKEN_FIELD && !(end > start && p->lex.token.spaced)) {
-        if (p->lex.token.end == p->lex.token.start + 1)
-            return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end,
-                            "unexpected \".\" behind an operand");
-        end = p->lex.token.end;
-        int r = lex_next(&p->lex);
-        if (r < 0)
-            return r;
-    }
-    o->fields = lex_piece(&p->lex, start, end);
-    return 0;
-}
-
-static bool known_keyword(struct span word)
-{
-    static const char *const WORDS[] = {"range", "define", "template", "block", "break", "continue"};
-    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
-        if (span_equal(word, span_str(WORDS[i])))
-            return true;
-    return false;
-}
-
-MUST_USE static int read_word(struct parser *p, struct template_operand *o)
-{
-    struct span word = lex_text(&p->lex);
-    if (span_equal(word, SPAN("true")) || span_equal(word, SPAN("false"))) {
-        o->constant = template_bool(*word.ptr == 't');
-        return 0;
-    }
-    if (span_equal(word, SPAN("nil")))
-        return 0;
-    o->kind = OPERAND_FUNCTION;
-    if (!template_function_find(word, &o->function))
-        return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end, "function \"" SPAN_FMT "\" not defined",
-                        SPAN_ARG(word));
-    if (!o->function)
-        return lex_fail(&p->lex, -EOPNOTSUPP, p->lex.token.start, p->lex.token.end, "not yet: " SPAN_FMT,
-                        SPAN_ARG(word));
-    return 0;
-}
-
-MUST_USE static int find_variable(struct parser *p, size_t *ret)
-{
-    struct span name = lex_text(&p->lex);
-    for (size_t i = p->n_names; i-- > 0;)
-        if (span_equal(p->names[i], name)) {
-            *ret = p->slots[i];
-            return 0;
-        }
-    return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end, "undefined variable \"" SPAN_FMT "\"",
-                    SPAN_ARG(name));
-}
-
-MUST_USE static int parse_parenthesis(struct parser *p, struct template_operand *o)
-{
-    size_t start = p->lex.token.start;
-    if (++p->depth > TEMPLATE_DEPTH_MAX)
-        return lex_fail(&p->lex, -EINVAL, start, start + 1, "nested too deeply");
-    o->kind = OPERAND_PIPELINE;
-    int r = lex_next(&p->lex);
-    if (r == 0)
-        r = parse_pipeline(p, TOKEN_CLOSE, &o->pipeline);
-    p->depth--;
-    return r;
-}
-
-MUST_USE static int parse_operand(struct parser *p, struct template_operand *o)
-{
-    o->at = p->lex.token.start;
-    o->kind = OPERAND_CONSTANT;
-    int r = 0;
-    bool fields_follow = false;
-    switch (p->lex.token.kind) {
-    case TOKEN_NUMBER:
-        r = lex_number(&p->lex, &o->constant);
-        break;
-    case TOKEN_CHAR:
-        r = lex_char(&p->lex, &o->constant);
-        break;
-    case TOKEN_STRING:
-    case TOKEN_RAW:
-        o->constant.kind = TEMPLATE_TEXT;
-        r = lex_unquote(&p->lex, &o->constant.text);
-        break;
-    case TOKEN_WORD:
-        r = read_word(p, o);
-        break;
-    case TOKEN_VARIABLE:
-        o->kind = OPERAND_VARIABLE;
-        r = find_variable(p, &o->variable);
-        fields_follow = true;
-        break;
-    case TOKEN_FIELD:
-        o->kind = OPERAND_DOT;
-        if (p->lex.token.end > p->lex.token.start + 1)
-            return parse_fields(p, o);
-        break;
-    case TOKEN_OPEN:
-        r = parse_parenthesis(p, o);
-        fields_follow = true;
-        break;
-    default:
-        return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end,
-                        "unexpected \"" SPAN_FMT "\" in operand", SPAN_ARG(lex_text(&p->lex)));
-    }
-    if (r == 0)
-        r = lex_next(&p->lex);
-    if (r == 0 && fields_follow && p->lex.token.kind == TOKEN_FIELD && !p->lex.token.spaced)
-        r = parse_fields(p, o);
-    return r;
-}
-
-MUST_USE static int parse_command(struct parser *p, enum token_kind end, struct template_command *c)
-{
-    struct template_operand **last = &c->first;
-    while (p->lex.token.kind != TOKEN_PIPE && p->lex.token.kind != end) {
-        if (p->lex.token.kind == TOKEN_END)
-            return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end, "unclosed left parenthesis");
-        if (c->n && !p->lex.token.spaced)
-            return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end,
-                            "unexpected \"" SPAN_FMT "\" in operand", SPAN_ARG(lex_text(&p->lex)));
-        int r = 0;
-        struct template_operand *o = lex_alloc(&p->lex, sizeof *o, &r);
-        if (o)
-            r = parse_operand(p, o);
-        if (r < 0)
-            return r;
-        *last = o;
-        last = &o->next;
-        c->n++;
-    }
-    if (c->n == 0)
-        return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end, "missing value for command");
-    if (c->first->kind != OPERAND_FUNCTION && c->n > 1)
-        return lex_fail(&p->lex, -EINVAL, c->first->next->at, p->lex.token.start,
-                        "can't give argument to non-function \"" SPAN_FMT "\"",
-                        SPAN_ARG(span_trim(lex_piece(&p->lex, c->first->at, c->first->next->at))));
-    return 0;
-}
-
-/* "$x :=" or "$x =" in front of a pipeline, when it is there. The new name is in scope behind the pipeline only. */
-MUST_USE static int parse_declaration(struct parser *p, struct template_pipeline *pipe, struct span *ret_new)
-{
-    if (p->lex.token.kind != TOKEN_VARIABLE)
-        return 0;
-    struct token variable = p->lex.token;
-    size_t back = p->lex.at;
-    int r = lex_next(&p->lex);
-    if (r < 0)
-        return r;
-    enum token_kind kind = p->lex.token.kind;
-    if (kind != TOKEN_DECLARE && kind != TOKEN_ASSIGN) {
-        p->lex.token = variable;
-        p->lex.at = back;
-        return 0;
-    }
-    struct token sign = p->lex.token;
-    size_t behind = p->lex.at;
-    pipe->declares = true;
-    p->lex.token = variable;
-    if (kind == TOKEN_ASSIGN)
-        r = find_variable(p, &pipe->variable);
-    else if (p->t->n_variables == VARIABLES_MAX)
-        r = lex_fail(&p->lex, -EINVAL, variable.start, variable.end, "more than %d variables",
-                     VARIABLES_MAX - VARIABLE_FIRST_OWN);
-    else {
-        *ret_new = lex_text(&p->lex);
-        pipe->variable = p->t->n_variables++;
-    }
-    p->lex.token = sign;
-    p->lex.at = behind;
-    return r < 0 ? r : lex_next(&p->lex);
-}
-
-/* From the token that is read to `end`, which is left as the token. */
-MUST_USE static int parse_pipeline(struct parser *p, enum token_kind end, struct template_pipeline **ret)
-{
-    int r = 0;
-    struct template_pipeline *pipe = lex_alloc(&p->lex, sizeof *pipe, &r);
-    if (!pipe)
-        return r;
-    struct span new_name = {NULL, 0};
-    if (end == TOKEN_END)
-        r = parse_declaration(p, pipe, &new_name);
-    struct template_command **last = &pipe->first;
-    for (bool more = true; r == 0 && more;) {
-        struct template_command *c = lex_alloc(&p->lex, sizeof *c, &r);
-        if (c)
-            r = parse_command(p, end, c);
-        if (r < 0)
-            return r;
-        if (last != &pipe->first && c->first->kind != OPERAND_FUNCTION)
-            return lex_fail(&p->lex, -EINVAL, c->first->at, p->lex.token.start, "non executable command in a pipeline");
-        *last = c;
-        last = &c->next;
-        more = p->lex.token.kind == TOKEN_PIPE;
-        if (more)
-            r = lex_next(&p->lex);
-    }
-    if (r < 0)
-        return r;
-    if (new_name.len) {
-        p->names[p->n_names] = new_name;
-        p->slots[p->n_names++] = pipe->variable;
-    }
-    *ret = pipe;
-    return 0;
-}
 
 /* ---- nodes ---- */
 MUST_USE static int add_node(struct parser *p, struct list *to, enum node_kind kind, struct template_node **ret)
@@ -247,6 +22,7 @@ MUST_USE static int add_node(struct parser *p, struct list *to, enum node_kind k
     if (!n)
         return r;
     n->kind = kind;
+    n->at = p->lex.token.start;
     *to->last = n;
     to->last = &n->next;
     *ret = n;
@@ -296,7 +72,7 @@ static size_t skip_text_trim(const struct parser *p, size_t at, bool trims)
     return at;
 }
 
-/* {{if pipeline}} or {{with pipeline}} with what belongs to it; the keyword is the token. Leaves p behind its {{end}}, which an
+/* {{if pipeline}}, {{with pipeline}} or {{range pipeline}} with what belongs to it; the keyword is the token. Leaves p behind its {{end}}, which an
  * {{else if}} shares with the first. */
 MUST_USE static int parse_branch(struct parser *p, enum node_kind kind, struct list *to, size_t body, size_t opened)
 {
@@ -308,23 +84,25 @@ MUST_USE static int parse_branch(struct parser *p, enum node_kind kind, struct l
     if (r == 0)
         r = lex_next(&p->lex);
     if (r == 0)
-        r = parse_pipeline(p, TOKEN_END, &n->pipeline);
+        r = parse_action_pipeline(p, kind == NODE_RANGE ? 2 : 1, &n->pipeline);
     if (r < 0)
         return r;
     p->lex.at = body;
     struct list then = {.last = &n->then}, otherwise = {.last = &n->otherwise};
     size_t inner = p->n_names;
     enum ended_by by;
+    p->ranges += kind == NODE_RANGE;
     r = parse_list(p, &then, &by);
+    p->ranges -= kind == NODE_RANGE;
     p->n_names = inner;
     if (r == 0 && by == ENDED_ELSE) {
         struct span rest = lex_text(&p->lex);
-        bool chained = p->lex.token.kind == TOKEN_WORD;
-        if (chained && (span_equal(rest, SPAN("if")) || span_equal(rest, SPAN("with")))) {
+        bool chained = p->lex.token.kind == TOKEN_WORD && kind != NODE_RANGE;
+        if (chained && span_equal(rest, span_str(WORDS[kind]))) {
             bool trims;
             size_t end = find_action_end(p, p->lex.at, &trims);
             size_t behind = skip_text_trim(p, end + (trims ? 4 : 2), trims);
-            r = parse_branch(p, *rest.ptr == 'i' ? NODE_IF : NODE_WITH, &otherwise, behind, p->lex.token.start);
+            r = parse_branch(p, kind, &otherwise, behind, p->lex.token.start);
             by = ENDED_END;
         } else if (p->lex.token.kind != TOKEN_END) {
             return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end,
@@ -340,10 +118,95 @@ MUST_USE static int parse_branch(struct parser *p, enum node_kind kind, struct l
     }
     if (r == 0 && by == ENDED_TEXT)
         return lex_fail(&p->lex, -EINVAL, opened, opened + 2,
-                        "unexpected end of the template: this {{%s}} has no {{end}}", kind == NODE_IF ? "if" : "with");
+                        "unexpected end of the template: this {{%s}} has no {{end}}", WORDS[kind]);
     p->n_names = scope;
     p->depth--;
     return r;
+}
+
+MUST_USE static int parse_jump(struct parser *p, struct list *to, enum node_kind kind, size_t behind)
+{
+    const char *word = kind == NODE_BREAK ? "break" : "continue";
+    struct template_node *n = NULL;
+    if (p->ranges == 0)
+        return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end, "{{%s}} outside {{range}}", word);
+    int r = add_node(p, to, kind, &n);
+    if (r == 0)
+        r = expect_bare(p, word);
+    p->lex.at = behind;
+    return r;
+}
+
+/* Its name, a string, is the next token. */
+MUST_USE static int parse_name(struct parser *p, struct span *ret)
+{
+    int r = lex_next(&p->lex);
+    if (r < 0)
+        return r;
+    if (p->lex.token.kind != TOKEN_STRING && p->lex.token.kind != TOKEN_RAW)
+        return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end,
+                        "expected the template's name in quotes");
+    r = lex_unquote(&p->lex, ret);
+    return r < 0 ? r : lex_next(&p->lex);
+}
+
+/* The body of a define or block up to its {{end}}: outside of it no variable is seen but $. */
+MUST_USE static int parse_body(struct parser *p, struct span name, size_t opened, size_t body)
+{
+    struct parser outer = *p;
+    int r = 0;
+    if (p->depth + 1 > TEMPLATE_DEPTH_MAX)
+        return lex_fail(&p->lex, -EINVAL, opened, opened + 2, "nested too deeply");
+    struct template_define *d = lex_alloc(&p->lex, sizeof *d, &r);
+    if (!d)
+        return r;
+    *d = (struct template_define){.name = name, .next = p->t->defines};
+    struct list list = {.last = &d->first};
+    enum ended_by by = ENDED_TEXT;
+    p->n_names = 1;
+    p->ranges = 0;
+    p->depth++;
+    p->lex.at = body;
+    r = parse_list(p, &list, &by);
+    if (r == 0 && by != ENDED_END)
+        return by == ENDED_TEXT ? lex_fail(&p->lex, -EINVAL, opened, opened + 2,
+                                           "unexpected end of the template: this definition has no {{end}}")
+                                : lex_fail(&p->lex, -EINVAL, p->closer.start, p->closer.end, "unexpected {{else}}");
+    size_t behind = p->lex.at;
+    memcpy(p->names, outer.names, sizeof p->names);
+    memcpy(p->slots, outer.slots, sizeof p->slots);
+    p->n_names = outer.n_names;
+    p->ranges = outer.ranges;
+    p->depth--;
+    p->lex.at = behind;
+    if (r == 0)
+        p->t->defines = d; /* the newest of a name comes first */
+    return r;
+}
+
+MUST_USE static int parse_define(struct parser *p, size_t opened, size_t behind)
+{
+    struct span name;
+    int r = parse_name(p, &name);
+    if (r == 0 && p->lex.token.kind != TOKEN_END)
+        r = lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end, "unexpected \"" SPAN_FMT "\" in define",
+                     SPAN_ARG(lex_text(&p->lex)));
+    return r < 0 ? r : parse_body(p, name, opened, behind);
+}
+
+/* {{template "name" pipeline}}, or {{block "name" pipeline}} with its body. */
+MUST_USE static int parse_template(struct parser *p, struct list *to, size_t opened, size_t behind, bool block)
+{
+    struct template_node *n = NULL;
+    size_t scope = p->n_names;
+    int r = add_node(p, to, NODE_TEMPLATE, &n);
+    if (r == 0)
+        r = parse_name(p, &n->text);
+    if (r == 0 && (block || p->lex.token.kind != TOKEN_END))
+        r = parse_action_pipeline(p, 1, &n->pipeline);
+    p->n_names = scope;
+    p->lex.at = behind;
+    return r < 0 || !block ? r : parse_body(p, n->text, opened, behind);
 }
 
 /* One action; p->lex.at is behind "{{" and its trim marker, `behind` is where the text goes on. */
@@ -360,8 +223,9 @@ MUST_USE static int parse_action(struct parser *p, struct list *to, size_t opene
     if (r < 0)
         return r;
     struct span word = p->lex.token.kind == TOKEN_WORD ? lex_text(&p->lex) : (struct span){NULL, 0};
-    if (span_equal(word, SPAN("if")) || span_equal(word, SPAN("with")))
-        return parse_branch(p, *word.ptr == 'i' ? NODE_IF : NODE_WITH, to, behind, opened);
+    for (size_t i = NODE_IF; i <= NODE_RANGE; i++)
+        if (span_equal(word, span_str(WORDS[i])))
+            return parse_branch(p, (enum node_kind)i, to, behind, opened);
     if (span_equal(word, SPAN("end"))) {
         *ret = ENDED_END;
         p->closer = p->lex.token;
@@ -374,13 +238,20 @@ MUST_USE static int parse_action(struct parser *p, struct list *to, size_t opene
         p->closer = p->lex.token;
         return lex_next(&p->lex); /* the branch reads on */
     }
-    if (known_keyword(word))
-        return lex_fail(&p->lex, -EOPNOTSUPP, p->lex.token.start, p->lex.token.end, "not yet: " SPAN_FMT,
-                        SPAN_ARG(word));
+    if (span_equal(word, SPAN("break")) || span_equal(word, SPAN("continue")))
+        return parse_jump(p, to, *word.ptr == 'b' ? NODE_BREAK : NODE_CONTINUE, behind);
+    if (span_equal(word, SPAN("template")) || span_equal(word, SPAN("block")))
+        return parse_template(p, to, opened, behind, *word.ptr == 'b');
+    if (span_equal(word, SPAN("define"))) {
+        if (p->depth)
+            return lex_fail(&p->lex, -EINVAL, p->lex.token.start, p->lex.token.end,
+                            "{{define}} stands inside another action");
+        return parse_define(p, opened, behind);
+    }
     struct template_node *n = NULL;
     r = add_node(p, to, NODE_PRINT, &n);
     if (r == 0)
-        r = parse_pipeline(p, TOKEN_END, &n->pipeline);
+        r = parse_action_pipeline(p, 1, &n->pipeline);
     p->lex.at = behind;
     return r;
 }

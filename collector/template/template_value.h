@@ -3,7 +3,17 @@
 
 #include <stdint.h>
 
-#include "lib/metric/labels.h"
+#include "collector/template/template.h"
+
+struct template_value;
+struct template_list {
+    const struct template_sample *const *items;
+    size_t n;
+};
+struct template_args { /* of args: arg0, arg1, … */
+    const struct template_value *items;
+    size_t n;
+};
 
 enum template_kind {
     TEMPLATE_NIL,
@@ -11,17 +21,25 @@ enum template_kind {
     TEMPLATE_INT,
     TEMPLATE_FLOAT,
     TEMPLATE_TEXT,
-    TEMPLATE_LABELS, /* map[string]string: a missing key is "" */
-    TEMPLATE_ROOT    /* the dot of the whole template: .Labels .ExternalLabels .ExternalURL .Value */
+    TEMPLATE_LABELS,   /* map[string]string: a missing key is "" */
+    TEMPLATE_SAMPLE,   /* .Labels .Value */
+    TEMPLATE_LIST,     /* of samples */
+    TEMPLATE_ARGS,     /* map[string]interface {}: a missing key is nil */
+    TEMPLATE_TIME,     /* milliseconds since the epoch, UTC */
+    TEMPLATE_DURATION, /* nanoseconds */
+    TEMPLATE_ROOT      /* the dot of the whole template: .Labels .ExternalLabels .ExternalURL .Value */
 };
 struct template_value {
     enum template_kind kind;
     union {
         bool boolean;
-        int64_t integer;
+        int64_t integer; /* and of times and durations */
         double number;
         struct span text;
         const struct labels *labels;
+        const struct template_sample *sample;
+        struct template_list list;
+        struct template_args args;
     };
 };
 

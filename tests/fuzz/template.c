@@ -10,6 +10,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static struct label labels[] = {{SPAN_INIT("instance"), SPAN_INIT("shop.example.org:9483")},
                                 {SPAN_INIT("job"), SPAN_INIT("shop")}};
 
+static const struct template_sample answer[] = {{{labels, 2}, 1}, {{labels, 1}, -2.5}};
+
+static int ask(void *ctx, struct span expr, struct arena *arena, const struct template_sample **ret, size_t *ret_n,
+               char *why, size_t why_bytes)
+{
+    (void)ctx;
+    (void)arena;
+    *ret = answer;
+    *ret_n = expr.len % 3;
+    if (expr.len && *expr.ptr == '!') {
+        snprintf(why, why_bytes, "no");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int expand(const struct template *t, double value, struct buf *out)
 {
     struct labels set = {labels, 2};
@@ -17,7 +33,8 @@ static int expand(const struct template *t, double value, struct buf *out)
                                  .value = value,
                                  .external_labels = &set,
                                  .external_url = "http://a:1/b",
-                                 .now_ms = 1500000000000};
+                                 .now_ms = 1500000000000,
+                                 .query = ask};
     int r = template_expand(t, &data, out);
     if (r < 0 && !span_starts(buf_view(out), SPAN("<error expanding template: ")))
         abort();
@@ -34,8 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct parse_error error = {0};
     int r = template_parse(text, &t, &error);
     if (r < 0) {
-        if (t || error.text[0] == '\0' || error.start > n || error.end > n ||
-            (r != -EINVAL && r != -EOPNOTSUPP && r != -ENOMEM))
+        if (t || error.text[0] == '\0' || error.start > n || error.end > n || (r != -EINVAL && r != -ENOMEM))
             abort();
         return 0;
     }

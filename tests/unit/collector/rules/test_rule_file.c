@@ -153,7 +153,7 @@ static void rules_are_refused_at_their_place(void **unused)
          {"7:20: annotation 'text': undefined variable \"$lables\""}},
         {"groups:\n- name: a\n  rules:\n  - alert: x\n    expr: up\n    labels:\n      text: |\n        {{ if true "
          "}}\n        {{ range $labels }}\n",
-         {"9:12: label 'text': not yet: range"}},
+         {"9:9: label 'text': unexpected end of the template: this {{range}} has no {{end}}"}},
         /* All at once. */
         {"groups:\n- name: a\n  rules:\n  - {alert: x, expr: 'up +'}\n  - {record: y}\n  - {alert: z, expr: up, ofr: "
          "1m}\n",

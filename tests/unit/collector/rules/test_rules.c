@@ -364,6 +364,70 @@ static void a_template_that_fails_gives_its_error_and_the_alert_fires(void **unu
     bench_close(&b);
 }
 
+static void templates_ask_the_store_and_see_the_rules_before(void **unused)
+{
+    (void)unused;
+    struct bench b;
+    bench_open(&b,
+               "groups:\n- name: g\n  interval: 1m\n  rules:\n"
+               "  - {record: 'job:up:sum', expr: 'sum by (job) (up)'}\n"
+               "  - alert: Up\n    expr: up > 0\n"
+               "    labels: {all: '{{ query \"job:up:sum\" | first | value }}'}\n"
+               "    annotations:\n"
+               "      each: '{{ range query \"sort(up)\" }}{{ .Labels.i }}={{ .Value }} {{ end }}'\n"
+               "      none: '{{ with query \"nothing\" }}some{{ else }}none{{ end }}'\n"
+               "      bad: '{{ query \"up[5m]\" }}'\n",
+               false);
+    int64_t t = bench_grid(&b, 1000000000);
+    put_gauge(&b, "up{job=\"a\",i=\"1\"}", 4, t - 1000);
+    put_gauge(&b, "up{job=\"a\",i=\"2\"}", 0, t - 1000);
+    bench_step(&b, t);
+    check_told(&b, t, "0 firing {alertname=\"Up\", all=\"4\", i=\"1\", job=\"a\"} starts 0 ends 240000\n");
+    json_t *data = bench_alerts_json(&b);
+    const json_t *notes = json_object_get(json_array_get(json_object_get(data, "alerts"), 0), "annotations");
+    assert_string_equal(json_string_value(json_object_get(notes, "each")), "2=0 1=4 ");
+    assert_string_equal(json_string_value(json_object_get(notes, "none")), "none");
+    check_contains(json_string_value(json_object_get(notes, "bad")), "<error expanding template: ");
+    json_decref(data);
+    bench_close(&b);
+}
+
+/* The rule's comment line makes the difference between "well" and "no data". */
+static void with_keep_last_state_missing_data_ends_nothing(void **unused)
+{
+    (void)unused;
+    struct bench b;
+    bench_open(&b,
+               "groups:\n- name: g\n  interval: 1m\n  rules:\n"
+               "  # crest: keep_last_state\n"
+               "  - alert: Kept\n    expr: errors / total > 0.5 and on (job) total > 10 unless on (job) muted\n"
+               "    labels: {severity: page}\n"
+               "  - alert: Plain\n    expr: errors / total > 0.5\n",
+               false);
+    int64_t t = bench_grid(&b, 1000000000);
+    put_gauge(&b, "errors{job=\"a\"}", 90, t - 1000);
+    put_gauge(&b, "total{job=\"a\"}", 100, t - 1000);
+    bench_step(&b, t);
+    bench_check_query(&b, "ALERTS", t,
+                      "ALERTS{alertname=\"Kept\", alertstate=\"firing\", job=\"a\", severity=\"page\"} 1\n"
+                      "ALERTS{alertname=\"Plain\", alertstate=\"firing\", job=\"a\"} 1\n");
+    /* the sender is away: after the lookback there is no data */
+    for (int i = 1; i <= 7; i++)
+        bench_step(&b, t + i * MIN);
+    bench_check_query(&b, "ALERTS", t + 7 * MIN,
+                      "ALERTS{alertname=\"Kept\", alertstate=\"firing\", job=\"a\", severity=\"page\"} 1\n");
+    /* half of it back says nothing */
+    put_gauge(&b, "total{job=\"a\"}", 100, t + 8 * MIN - 1000);
+    bench_step(&b, t + 8 * MIN);
+    bench_check_query(&b, "count(ALERTS)", t + 8 * MIN, "{} 1\n");
+    /* all of it back, and it is well: that ends it */
+    put_gauge(&b, "errors{job=\"a\"}", 1, t + 9 * MIN - 1000);
+    put_gauge(&b, "total{job=\"a\"}", 100, t + 9 * MIN - 1000);
+    bench_step(&b, t + 9 * MIN);
+    bench_check_query(&b, "ALERTS", t + 9 * MIN, "");
+    bench_close(&b);
+}
+
 static void what_the_state_writer_refuses_is_tried_again(void **unused)
 {
     (void)unused;
@@ -656,6 +720,8 @@ int main(void)
         cmocka_unit_test(alerts_over_the_limit_are_forgotten_with_an_error),
         cmocka_unit_test(external_labels_leave_with_alerts_only),
         cmocka_unit_test(a_template_that_fails_gives_its_error_and_the_alert_fires),
+        cmocka_unit_test(templates_ask_the_store_and_see_the_rules_before),
+        cmocka_unit_test(with_keep_last_state_missing_data_ends_nothing),
         cmocka_unit_test(what_the_state_writer_refuses_is_tried_again),
         cmocka_unit_test(a_rule_that_cannot_be_evaluated_does_not_end_its_alerts),
         cmocka_unit_test(fast_groups_run_at_the_commit_of_a_live_sample),

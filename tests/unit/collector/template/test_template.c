@@ -17,6 +17,24 @@ static const struct labels SET = {LABELS, 3};
 static struct label EXTERNAL[] = {{SPAN_INIT("region"), SPAN_INIT("eu")}};
 static const struct labels EXTERNAL_SET = {EXTERNAL, 1};
 
+static struct label SHOP[] = {{SPAN_INIT("__value__"), SPAN_INIT("7")}, {SPAN_INIT("job"), SPAN_INIT("shop")}},
+                    PAY[] = {{SPAN_INIT("job"), SPAN_INIT("pay")}};
+static const struct template_sample ANSWER[] = {{{SHOP, 2}, 7}, {{PAY, 1}, 2.5}};
+
+/* "two" has two series, "none" has none, the rest is a mistake. */
+static int answer(void *ctx, struct span expr, struct arena *arena, const struct template_sample **ret, size_t *ret_n,
+                  char *why, size_t why_bytes)
+{
+    assert_ptr_equal(ctx, ANSWER);
+    assert_non_null(arena);
+    *ret = ANSWER;
+    *ret_n = span_equal(expr, SPAN("two")) ? 2 : 0;
+    if (*ret_n == 2 || span_equal(expr, SPAN("none")))
+        return 0;
+    snprintf(why, why_bytes, "1:5: parse error: unexpected end of input");
+    return -EINVAL;
+}
+
 static int expand(const char *text, double value, struct buf *out)
 {
     struct template *t = NULL;
@@ -28,7 +46,9 @@ static int expand(const char *text, double value, struct buf *out)
                                  .value = value,
                                  .external_labels = &EXTERNAL_SET,
                                  .external_url = "http://crest:9480/x",
-                                 .now_ms = 1500000000500};
+                                 .now_ms = 1500000000500,
+                                 .query = answer,
+                                 .query_ctx = (void *)(uintptr_t)ANSWER};
     r = template_expand(t, &data, out);
     template_free(t);
     return r;
@@ -100,6 +120,81 @@ static void templates_choose_by_comparison(void **unused)
         {"{{ ne 1 2 }} {{ le 2 2 }} {{ lt \"a\" \"b\" }} {{ eq true true }} {{ eq nil nil }}", 0,
          "true true true true true"},
         {"{{ if $value }}x{{ else }}zero{{ end }}", 0, "zero"},
+    };
+    check_expansions(CASES, ARRAY_LEN(CASES));
+}
+
+static void templates_ask_and_walk_over_answers(void **unused)
+{
+    (void)unused;
+    static const struct expansion CASES[] = {
+        {"{{ query \"two\" | first | value }}", 0, "7"},
+        {"{{ with query \"two\" }}{{ . | first | label \"job\" }}{{ end }}", 0, "shop"},
+        {"{{ with query \"none\" }}some{{ else }}nothing{{ end }}", 0, "nothing"},
+        {"{{ range query \"two\" }}{{ .Labels.job }}={{ .Value }} {{ end }}", 0, "shop=7 pay=2.5 "},
+        {"{{ range $i, $s := sortByLabel \"job\" (query \"two\") }}{{ $i }}{{ $s.Labels.job }}{{ $s | value }};{{ end "
+         "}}",
+         0, "0pay2.5;1shop7;"},
+        {"{{ query \"two\" | first | strvalue }}|{{ index (query \"two\") 1 | strvalue }}|", 0, "7||"},
+        {"{{ query \"two\" }} {{ query \"two\" | first }} {{ len (query \"two\") }}", 0,
+         "[{map[__value__:7 job:shop] 7} {map[job:pay] 2.5}] {map[__value__:7 job:shop] 7} 2"},
+        {"{{ range slice (query \"two\") 1 }}{{ .Value }}{{ end }}", 0, "2.5"},
+        {"{{ range query \"none\" }}x{{ else }}empty{{ end }}", 0, "empty"},
+        {"{{ if and (query \"none\") (first (query \"none\")) }}x{{ else }}short{{ end }}", 0, "short"},
+        {"{{ or 1 (first (query \"none\")) }}", 0, "1"},
+        {"{{ range $k, $v := $labels }}{{ $k }}:{{ $v }};{{ end }}", 0,
+         "__name__:up;instance:shop.example.org:9483;job:shop;"},
+        {"{{ range $labels }}{{ . }} {{ end }}", 0, "up shop.example.org:9483 shop "},
+        {"{{ range $i := 5 }}{{ if eq $i 1 }}{{ continue }}{{ end }}{{ if eq $i 3 }}{{ break }}{{ end }}{{ $i }}{{ end "
+         "}}",
+         0, "02"},
+        {"{{ $n := 0 }}{{ range $labels }}{{ $n = len . }}{{ end }}{{ $n }}", 0, "4"},
+        {"{{ range $i, $v = 2 }}{{ end }}", 0, ""},
+    };
+    check_expansions(CASES, ARRAY_LEN(CASES) - 1);
+    struct template *t = NULL;
+    struct parse_error e;
+    check_errno(template_parse(span_str(CASES[ARRAY_LEN(CASES) - 1].text), &t, &e), -EINVAL);
+    check_contains(e.text, "undefined variable \"$i\"");
+}
+
+static void templates_call_templates(void **unused)
+{
+    (void)unused;
+    static const struct expansion CASES[] = {
+        {"{{ define \"who\" }}<{{ .job }}>{{ end }}a{{ template \"who\" $labels }}b", 0, "a<shop>b"},
+        {"{{ template \"later\" }}{{ define \"later\" }}{{ . }}{{ end }}", 0, "<no value>"},
+        {"{{ block \"b\" .Labels.job }}[{{ . }}]{{ end }}{{ template \"b\" 3 }}", 0, "[shop][3]"},
+        {"{{ define \"m\" }}{{ .arg0 }}-{{ .arg1 }}-{{ .arg2 }}{{ end }}{{ template \"m\" args 1 \"x\" }}", 0,
+         "1-x-<no value>"},
+        {"{{ define \"m\" }}{{ $x := . }}{{ $x }}{{ end }}{{ $x := 1 }}{{ tmpl \"m\" 2 | printf \"%s!\" }}{{ $x }}", 0,
+         "2!1"},
+        {"{{ args 1 \"a\" }}{{ range $k, $v := args \"x\" }}{{ $k }}{{ $v }}{{ end }}", 0, "map[arg0:1 arg1:a]arg0x"},
+        {"{{ define \"d\" }}one{{ end }}{{ define \"d\" }}two{{ end }}{{ template \"d\" }}", 0, "two"},
+        {"{{ html \"<a&'\" }} {{ js \"it's\" }} {{ urlquery \"a b&\" }} {{ slice \"abcd\" 1 3 }}", 0,
+         "&lt;a&amp;&#39; it\\'s a+b%26 bc"},
+    };
+    check_expansions(CASES, ARRAY_LEN(CASES));
+}
+
+static void templates_tell_the_time(void **unused)
+{
+    (void)unused;
+    static const struct expansion CASES[] = {
+        {"{{ $value | toTime }}", 1435065584.128, "2015-06-23 13:19:44.128 +0000 UTC"},
+        {"{{ ($value | toTime).Format \"Mon, 02 Jan 2006 15:04:05 MST\" }}", 1435065584.128,
+         "Tue, 23 Jun 2015 13:19:44 UTC"},
+        {"{{ (toTime $value).Format \"3:04PM _2.1.06 Monday January 002 .000 Z07:00 -07:00\" }}", 1435065584.128,
+         "1:19PM 23.6.15 Tuesday June 174 .128 Z +00:00"},
+        {"{{ with toTime $value }}{{ .Year }}-{{ .Month }}-{{ .Day }} {{ .Hour }}:{{ .Minute }}:{{ .Second }} {{ "
+         ".Weekday }} "
+         "{{ .Unix }}{{ end }}",
+         -1, "1969-December-31 23:59:59 Wednesday -1"},
+        {"{{ (toTime 0).Add (toDuration 90) }}", 0, "1970-01-01 00:01:30 +0000 UTC"},
+        {"{{ toDuration $value }} {{ (toDuration $value).Minutes }}", 5400.5, "1h30m0.5s 90.00833333333334"},
+        {"{{ toDuration $value }} {{ toDuration 0 }} {{ toDuration -61 }} {{ toDuration 0.000000001 }}", 0.0015,
+         "1.5ms 0s -1m1s 1ns"},
+        {"{{ toDuration 90 | humanizeDuration }} {{ now | toTime }}", 0, "1m 30s 2017-07-14 02:40:00.5 +0000 UTC"},
     };
     check_expansions(CASES, ARRAY_LEN(CASES));
 }
@@ -233,6 +328,17 @@ static void templates_that_fail_say_so_in_the_text(void **unused)
         {"{{ match \"(\" \"x\" }}", "error parsing regexp"},
         {"{{ humanizeTimestamp 1e30 }}", "overflows int64"},
         {"{{ lt true false }}", "invalid type for comparison"},
+        {"{{ $value 3 }}", "can't give argument to non-function"},
+        {"{{ query \"none\" | first | value }}", "first() called on vector with no elements"},
+        {"{{ query \"bad(\" }}", "error calling query: 1:5: parse error"},
+        {"{{ template \"x\" }}", "template \"x\" not defined"},
+        {"{{ define \"x\" }}{{ template \"x\" }}{{ end }}{{ template \"x\" }}", "maximum template depth"},
+        {"{{ range 2000000 }}{{ end }}", "more than 1000000 steps"},
+        {"{{ range $value }}{{ end }}", "range can't iterate over a value of type float64"},
+        {"{{ toTime \"x\" }}", "strconv.ParseFloat"},
+        {"{{ (toTime 1).Nope }}", "can't evaluate field Nope in type *time.Time"},
+        {"{{ call $value }}", "non-function of type float64"},
+        {"{{ slice \"abc\" 2 1 }}", "invalid slice index: 2 > 1"},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         struct buf out;
@@ -253,11 +359,18 @@ static void templates_are_refused_with_their_place(void **unused)
         unsigned line, column;
         const char *says;
     } CASES[] = {
-        {"a {{ range $labels }}{{ end }}", -EOPNOTSUPP, 1, 6, "not yet: range"},
-        {"a\nb {{ define \"x\" }}", -EOPNOTSUPP, 2, 6, "not yet: define"},
-        {"{{ query \"up\" | first | value }}", -EOPNOTSUPP, 1, 4, "not yet: query"},
-        {"{{ $labels.x | strvalue }}", -EOPNOTSUPP, 1, 16, "not yet: strvalue"},
-        {"{{ template \"x\" }}", -EOPNOTSUPP, 1, 4, "not yet: template"},
+        {"a\nb {{ define \"x\" }}", -EINVAL, 2, 3, "has no {{end}}"},
+        {"{{ define x }}{{ end }}", -EINVAL, 1, 11, "expected the template's name in quotes"},
+        {"{{ if true }}{{ define \"x\" }}{{ end }}{{ end }}", -EINVAL, 1, 17, "{{define}} stands inside"},
+        {"{{ define \"x\" }}{{ $labels.job }}{{ end }}", -EINVAL, 1, 20, "undefined variable \"$labels\""},
+        {"{{ template }}", -EINVAL, 1, 13, "expected the template's name in quotes"},
+        {"{{ block \"x\" }}{{ end }}", -EINVAL, 1, 0, "missing value for command"},
+        {"{{ break }}", -EINVAL, 1, 4, "{{break}} outside {{range}}"},
+        {"{{ range $labels }}{{ continue 3 }}{{ end }}", -EINVAL, 1, 32, "unexpected \"3\" in continue"},
+        {"{{ range $labels }}", -EINVAL, 1, 1, "this {{range}} has no {{end}}"},
+        {"{{ range $a, $b }}{{ end }}", -EINVAL, 1, 0, "expected :="},
+        {"{{ $a, $b := 1 }}", -EINVAL, 1, 6, "too many declarations"},
+        {"{{ range $labels }}{{ else if true }}{{ end }}", -EINVAL, 1, 28, "unexpected \"if\" in else"},
         {"{{ humanise $value }}", -EINVAL, 1, 4, "function \"humanise\" not defined"},
         {"{{ $lables.x }}", -EINVAL, 1, 4, "undefined variable \"$lables\""},
         {"{{ $labels.x ", -EINVAL, 1, 1, "unclosed action"},
@@ -272,7 +385,6 @@ static void templates_are_refused_with_their_place(void **unused)
         {"{{ ($value }}", -EINVAL, 1, 0, "unclosed left parenthesis"},
         {"{{ $value ) }}", -EINVAL, 1, 11, "unexpected \")\""},
         {"{{ printf(\"x\") }}", -EINVAL, 1, 10, "unexpected \"(\""},
-        {"{{ $value 3 }}", -EINVAL, 1, 11, "can't give argument to non-function \"$value\""},
         {"{{ 1.2.3 }}", -EINVAL, 1, 4, "bad number syntax"},
         {"{{ \"\\q\" }}", -EINVAL, 1, 5, "unknown escape"},
         {"{{ ! }}", -EINVAL, 1, 4, "unexpected \"!\""},
@@ -323,10 +435,11 @@ static void templates_survive_random_texts(void **unused)
 {
     (void)unused;
     static const char *const PIECES[] = {
-        "{{", "}}",   "{{-",    " -}}", " ",   "$labels", "$value", ".job",     ".",  "|",
-        "(",  ")",    "if",     "else", "end", "with",    "printf", "\"%d\"",   "\"", "`",
-        "'",  "1",    "-1.5e3", ":=",   "=",   "$x",      "eq",     "humanize", "/*", "*/",
-        "\n", "text", "\\",     "0x",   "é",   "range",   "index",  "and",      "%"};
+        "{{",       "}}", "{{-",   " -}}",  " ",     "$labels",  "$value", ".job",  ".",        "|",     "(",
+        ")",        "if", "else",  "end",   "with",  "printf",   "\"%d\"", "\"",    "`",        "'",     "1",
+        "-1.5e3",   ":=", "=",     "$x",    "eq",    "humanize", "/*",     "*/",    "\n",       "text",  "\\",
+        "0x",       "é",  "range", "index", "and",   "%",        "define", "\"t\"", "template", "block", "break",
+        "continue", ",",  "$y",    "args",  "query", "first",    "or"};
     struct check_random random = check_random_new("templates_survive_random_texts");
     unsigned parsed = 0;
     for (unsigned i = 0; i < 40000 / check_slowness(); i++) {
@@ -367,6 +480,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(templates_expand_the_shapes_that_rule_files_use),
         cmocka_unit_test(templates_choose_by_comparison),
+        cmocka_unit_test(templates_ask_and_walk_over_answers),
+        cmocka_unit_test(templates_call_templates),
+        cmocka_unit_test(templates_tell_the_time),
         cmocka_unit_test(templates_print_numbers_for_people_as_prometheus_does),
         cmocka_unit_test(templates_change_texts),
         cmocka_unit_test(printf_follows_go),
