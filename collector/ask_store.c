@@ -1,11 +1,10 @@
-/* store check | compact, and what the other ways share */
+/* store compact, and what the ways share */
 #include "collector/ask_store.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
-#include "collector/store/check.h"
 #include "lib/base/number.h"
 
 int ask_store_open(const char *dir, struct store **ret)
@@ -55,52 +54,6 @@ bool ask_store_times(const struct options *o, int64_t *ret_from_ms, int64_t *ret
     *ret_from_ms = from;
     *ret_to_ms = to;
     return true;
-}
-
-/* ---- check ---- */
-static void print_time(int64_t ms)
-{
-    char text[NUMBER_TEXT_MAX];
-    (void)format_rfc3339_ms(text, ms);
-    fputs(text, stdout);
-}
-
-static void print_fault(void *ctx UNUSED, const struct store_fault *f)
-{
-    fputs(f->file, stdout);
-    if (f->table)
-        printf(" %s", f->table);
-    if (f->table && f->row)
-        printf(" row %lld", (long long)f->row);
-    printf(": %s", f->what);
-    if (f->series[0])
-        printf("; %s", f->series);
-    if (f->min_ms <= f->max_ms) {
-        fputs("; ", stdout);
-        print_time(f->min_ms);
-        fputs(" to ", stdout);
-        print_time(f->max_ms);
-    }
-    putchar('\n');
-}
-
-int ask_store_check(const struct options *o)
-{
-    char why[512] = "";
-    struct store_checked n;
-    const char *dir = options_operand(o, 1);
-    int r = store_check(dir, print_fault, NULL, &n, why, sizeof why);
-    if (r < 0) {
-        fprintf(stderr, "crest-collector store check: %s\n", why[0] ? why : strerror(-r));
-        return EXIT_FAILED;
-    }
-    if (n.unnamed)
-        printf("note: %" PRIu64 " pieces belong to series that no row names: they cannot be read\n", n.unnamed);
-    printf("%s: %" PRIu64 " bad; %" PRIu64 " files, %" PRIu64 " series, %" PRIu64 " families, %" PRIu64
-           " log records with %" PRIu64 " samples, %" PRIu64 " extents with %" PRIu64 " columns and %" PRIu64
-           " samples read\n",
-           dir, n.faults, n.files, n.series, n.families, n.records, n.log_samples, n.extents, n.columns, n.samples);
-    return n.faults ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- compact ---- */

@@ -75,11 +75,16 @@ int ask_store_export(const struct options *o)
     if (r < 0)
         return EXIT_FAILED;
     fprintf(stderr, "%" PRIu64 " samples of %" PRIu64 " series\n", e.samples, e.series);
-    if (e.stale || e.nans || e.nameless)
-        fprintf(stderr,
-                "The text has no word for: %" PRIu64 " stale markers (left out), the payload of %" PRIu64
-                " NaNs, %" PRIu64 " series without a metric name (left out).\n",
-                e.stale, e.nans, e.nameless);
+    const struct {
+        uint64_t n;
+        const char *words;
+    } LOST[] = {{e.stale, "stale markers: left out"},
+                {e.histograms, "native histograms: left out"},
+                {e.nans, "NaNs with a payload: became NaN"},
+                {e.nameless, "series without a metric name: left out"}};
+    for (size_t i = 0; i < ARRAY_LEN(LOST); i++)
+        if (LOST[i].n)
+            fprintf(stderr, "note: OpenMetrics has no word for %" PRIu64 " %s\n", LOST[i].n, LOST[i].words);
     return EXIT_OK;
 }
 
@@ -122,10 +127,10 @@ static int import_text(const char *dir, const char *file, struct span text)
         fprintf(stderr, "crest-collector store import: %s; %" PRIu64 " samples were stored before\n", i.why, i.samples);
         return EXIT_FAILED;
     }
-    printf("%" PRIu64 " samples stored\n", i.samples);
+    printf("%" PRIu64 " sample%s stored\n", i.samples, i.samples == 1 ? "" : "s");
     if (i.refused)
-        fprintf(stderr, "crest-collector store import: %" PRIu64 " samples were refused, the first: %s\n", i.refused,
-                i.why);
+        fprintf(stderr, "crest-collector store import: %" PRIu64 " sample%s refused, the first: %s\n", i.refused,
+                i.refused == 1 ? " was" : "s were", i.why);
     return i.refused ? EXIT_FAILED : EXIT_OK;
 }
 

@@ -13,9 +13,8 @@
 #include "lib/base/log.h"
 #include "lib/base/thread.h"
 
-#define BATCH_MAX 64               /* changes of one commit: bounds how long the first of them waits */
-#define WAL_BYTES_MAX (4ll << 20)  /* checkpoint above, between commits */
-#define APPLICATION_ID 0x43525354u /* "CRST" */
+#define BATCH_MAX 64              /* changes of one commit: bounds how long the first of them waits */
+#define WAL_BYTES_MAX (4ll << 20) /* checkpoint above, between commits */
 
 struct change {
     state_change fn;
@@ -224,7 +223,7 @@ MUST_USE static int open_file(struct state *st, const char *dir, char *why, size
                                  .sql = st->sql,
                                  .sql_count = st->sql_count,
                                  .migrations = STATE_MIGRATIONS,
-                                 .application_id = APPLICATION_ID};
+                                 .application_id = STATE_APPLICATION_ID};
     return db_open(path, &options, &st->db, why, why_bytes);
 }
 

@@ -37,3 +37,7 @@ typedef void (*state_done)(void *arg, int result);
 MUST_USE int state_submit(struct state *st, state_change change, void *arg, state_done done);
 MUST_USE int state_run(struct state *st, state_change change, void *arg);
 void state_stats(const struct state *st, struct metric_writer *w);
+
+/* Is the file whole: SQLite's structure of every table and index, what columns must hold, and the rooms' versions? Read only, also while
+ * a collector has it open. -EUCLEAN, or an errno of opening: why has a sentence. -ENOMEM. */
+MUST_USE int state_check(const char *path, char *why, size_t why_bytes);

@@ -1,6 +1,8 @@
 /* state_sql.h - the state writer's own statements; the rooms' follow behind them. */
 #pragma once
 
+#define STATE_APPLICATION_ID 0x43525354u /* "CRST" */
+
 enum {
     STATE_SQL_SAVEPOINT,
     STATE_SQL_RELEASE,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "collector/store/histogram_extent.h"
 #include "collector/store/series_index.h"
 
 struct check {
@@ -55,6 +56,14 @@ static int on_sample(void *ctx, uint32_t id, const struct sample *s UNUSED)
     return 0;
 }
 
+static int on_histogram(void *ctx, uint32_t id, const struct histogram_item *item UNUSED)
+{
+    struct check *c = ctx;
+    c->n.histograms++;
+    c->n.unnamed += !is_named(c, id);
+    return 0;
+}
+
 static int on_record(void *ctx, const struct store_row *row UNUSED)
 {
     ((struct check *)ctx)->n.records++;
@@ -76,19 +85,46 @@ static const char *wrong_column(struct check *c, const struct extent *x, const s
     return NULL;
 }
 
+static int count_row(void *ctx, const struct histogram_row *row UNUSED)
+{
+    ++*(size_t *)ctx;
+    return 0;
+}
+
+static const char *wrong_histograms(struct check *c, const struct extent *x, const struct histogram_series *at)
+{
+    size_t rows = 0;
+    if (histogram_extent_times(x, at, c->times) < 0)
+        return "its column of times cannot be decoded";
+    for (size_t i = 1; i < at->samples; i++)
+        if (c->times[i] <= c->times[i - 1])
+            return "its times do not ascend";
+    if (c->times[0] < x->min_ms || c->times[at->samples - 1] > x->max_ms)
+        return "its times lie outside of the extent's";
+    int r = histogram_extent_read(x, at, 0, at->samples, count_row, &rows);
+    return r < 0 || rows != at->samples ? "its native histograms cannot be decoded" : NULL;
+}
+
 static int on_extent(void *ctx, const struct store_row *row, const struct extent *x)
 {
     struct check *c = ctx;
     c->n.extents++;
     for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
         struct extent_series at;
-        uint32_t id = x->group * EXTENT_SERIES_MAX + ord;
-        if (!extent_find(x, ord, &at))
+        struct histogram_series histograms;
+        uint32_t id = extent_series_of(x->group) + ord;
+        const char *wrong;
+        if (x->histograms ? !histogram_extent_find(x, ord, &histograms) : !extent_find(x, ord, &at))
             continue;
         c->n.columns++;
-        c->n.samples += at.samples;
         c->n.unnamed += !is_named(c, id);
-        const char *wrong = wrong_column(c, x, &at);
+        if (x->histograms) {
+            c->n.histograms += histograms.samples;
+            wrong = wrong_histograms(c, x, &histograms);
+        } else {
+            c->n.samples += at.samples;
+            wrong = wrong_column(c, x, &at);
+        }
         if (wrong)
             on_fault(c, &(struct store_fault){.file = row->file,
                                               .table = "ext",
@@ -111,10 +147,13 @@ int store_check(const char *dir, void (*fault)(void *ctx, const struct store_fau
     if (c && (c->named = calloc(SERIES_LIMIT / 8, 1)) != NULL)
         r = store_files_open(dir, &c->files, why, why_bytes);
     if (r == 0) {
-        const struct store_walk walk = {c, on_series, on_family, on_sample, on_record, on_extent, on_fault};
+        const struct store_walk walk = {c,         on_series, on_family, on_sample, on_histogram,
+                                        on_record, on_extent, on_fault};
         c->fault = fault;
         c->ctx = ctx;
-        r = store_files_structure(c->files, &walk);
+        r = store_files_lists(c->files, &walk, &c->n.deletions);
+        if (r == 0)
+            r = store_files_structure(c->files, &walk);
         if (r == 0)
             r = store_files_series(c->files, &walk);
         if (r == 0)

@@ -14,7 +14,20 @@
 #define PATH_BYTES 4096
 #define NAME_BYTES_MAX (1u << 20)
 
-enum { READ_FORMAT, READ_SERIES, READ_SOME_SERIES, READ_FAMILIES, READ_LOG, READ_LIST, READ_EXTENT, READ_PARTS, READS };
+enum {
+    READ_FORMAT,
+    READ_SERIES,
+    READ_SOME_SERIES,
+    READ_FAMILIES,
+    READ_LOG,
+    READ_LIST,
+    READ_EXTENT,
+    READ_PARTS,
+    READ_HISTLOG,
+    READ_PART_ROWS,
+    READ_TOMBSTONES,
+    READS
+};
 static const char *const READ_SQL[READS] = {
     [READ_FORMAT] = "SELECT value FROM meta WHERE key = 'format'",
     [READ_SERIES] = "SELECT id, labels FROM series ORDER BY id",
@@ -24,13 +37,16 @@ static const char *const READ_SQL[READS] = {
     [READ_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",
     [READ_EXTENT] = "SELECT data FROM ext WHERE id = ?1",
     [READ_PARTS] = "SELECT file FROM part ORDER BY file",
+    [READ_HISTLOG] = "SELECT seq, data FROM histlog WHERE seq >= 0 ORDER BY seq",
+    [READ_PART_ROWS] = "SELECT id, file, day_ms FROM part ORDER BY id",
+    [READ_TOMBSTONES] = "SELECT id, grp, last_ext, ords, min_ms, max_ms FROM tombstone ORDER BY id",
 };
 
 struct store_files {
     char *dir;
     struct db *head;
     struct series_rows rows;
-    struct buf name, bytes;
+    struct buf name, bytes, told; /* told: "/NAME/" of files that cannot be opened, which is said once */
     struct store_file *list;
     size_t n_list;
 };
@@ -78,6 +94,7 @@ int store_files_open(const char *dir, struct store_files **ret, char *why, size_
         return -ENOMEM;
     buf_init(&f->name, NAME_BYTES_MAX);
     buf_init(&f->bytes, EXTENT_BYTES_MAX);
+    buf_init(&f->told, NAME_BYTES_MAX);
     f->dir = span_dup(span_str(dir));
     int r = f->dir ? series_rows_init(&f->rows) : -ENOMEM;
     if (r == 0)
@@ -116,6 +133,7 @@ void store_files_close(struct store_files *f)
     series_rows_done(&f->rows);
     buf_done(&f->name);
     buf_done(&f->bytes);
+    buf_done(&f->told);
     free(f->dir);
     free(f);
 }
@@ -184,6 +202,17 @@ static bool is_named(struct store_files *f, const char *name)
     return yes;
 }
 
+static void tell_file(struct store_files *f, const struct store_walk *walk, const char *name, const char *what)
+{
+    char key[PATH_BYTES];
+    int n = snprintf(key, sizeof key, "/%s/", name);
+    struct span wanted = span_of(key, n < PATH_BYTES ? (size_t)n : PATH_BYTES - 1);
+    if (f->told.len && span_search(buf_view(&f->told), wanted) < f->told.len)
+        return;
+    buf_span(&f->told, wanted);
+    fault_at(walk, name, NULL, 0, what);
+}
+
 /* 1: opened; 0: told, or gone rightly. */
 static int open_part(struct store_files *f, const char *name, const struct store_walk *walk, struct db **ret)
 {
@@ -194,7 +223,7 @@ static int open_part(struct store_files *f, const char *name, const struct store
     if (r == -ENOMEM)
         return r;
     if (is_named(f, name))
-        fault_at(walk, name, NULL, 0, why[0] ? why : strerror(-r));
+        tell_file(f, walk, name, why[0] ? why : strerror(-r));
     return 0;
 }
 
@@ -332,6 +361,44 @@ static int read_record(struct headlog_reader *rd, struct headlog_bases *bases, s
     return r;
 }
 
+static int read_histograms(struct histogram_log_reader *rd, struct span data, const struct store_walk *walk)
+{
+    uint32_t id;
+    struct histogram_item item;
+    int r = histogram_log_open(rd, (const uint8_t *)data.ptr, data.len);
+    while (r == 0 && (r = histogram_log_next(rd, &id, &item)) > 0)
+        r = walk->histogram ? walk->histogram(walk->ctx, id, &item) : 0;
+    return r;
+}
+
+static int walk_histograms(struct store_files *f, const struct store_walk *walk)
+{
+    struct histogram_log_reader rd;
+    histogram_log_reader_init(&rd);
+    int r = 0;
+    while (r == 0 && (r = db_step(f->head, READ_HISTLOG)) > 0) {
+        struct span data = db_blob(f->head, READ_HISTLOG, 1);
+        struct store_row row = {.file = STORE_FILE, .id = db_i64(f->head, READ_HISTLOG, 0), .bytes = data.len};
+        r = read_histograms(&rd, data, walk);
+        if (r == -EBADMSG) {
+            fault_at(walk, STORE_FILE, "histlog", row.id,
+                     "its CRC or structure is wrong: a commit's histograms are lost");
+            r = 0;
+        }
+        if (r == 0 && walk->record)
+            r = walk->record(walk->ctx, &row);
+        if (r < 0)
+            db_reset(f->head, READ_HISTLOG);
+        if (r < 0)
+            goto done;
+    }
+    if (r < 0)
+        r = step_failed(walk, STORE_FILE, "histlog", f->head, r);
+done:
+    histogram_log_reader_done(&rd);
+    return r;
+}
+
 int store_files_log(struct store_files *f, const struct store_walk *walk)
 {
     struct headlog_reader rd;
@@ -365,7 +432,40 @@ int store_files_log(struct store_files *f, const struct store_walk *walk)
 done:
     headlog_bases_done(&bases);
     headlog_reader_done(&rd);
-    return r;
+    return r < 0 ? r : walk_histograms(f, walk);
+}
+
+/* ---- days' files and deletions ---- */
+int store_files_lists(struct store_files *f, const struct store_walk *walk, uint64_t *ret_deletions)
+{
+    int r;
+    char path[PATH_BYTES];
+    struct stat st;
+    *ret_deletions = 0;
+    while ((r = db_step(f->head, READ_PART_ROWS)) > 0) {
+        int64_t id = db_i64(f->head, READ_PART_ROWS, 0), day_ms = db_i64(f->head, READ_PART_ROWS, 2);
+        AUTO_FREE char *name = span_dup(db_text(f->head, READ_PART_ROWS, 1));
+        bool fits = name && strchr(name, '/') == NULL && path_of(f, name, path) == 0;
+        if (!fits)
+            fault_at(walk, STORE_FILE, "part", id, "no day's file has such a name");
+        else if (day_ms % (24 * 3600 * INT64_C(1000)) != 0)
+            fault_at(walk, STORE_FILE, "part", id, "its day does not begin at midnight");
+        else if (stat(path, &st) < 0 && errno == ENOENT && is_named(f, name))
+            tell_file(f, walk, name, "the file is missing: its samples cannot be read");
+    }
+    if (r < 0)
+        return step_failed(walk, STORE_FILE, "part", f->head, r);
+    while ((r = db_step(f->head, READ_TOMBSTONES)) > 0) {
+        int64_t last = db_i64(f->head, READ_TOMBSTONES, 2);
+        bool good = extent_group_exists(db_i64(f->head, READ_TOMBSTONES, 1), SERIES_LIMIT) && last >= 0 &&
+                    last < UINT32_MAX && db_blob(f->head, READ_TOMBSTONES, 3).len == EXTENT_SERIES_MAX / 8 &&
+                    db_i64(f->head, READ_TOMBSTONES, 4) <= db_i64(f->head, READ_TOMBSTONES, 5);
+        ++*ret_deletions;
+        if (!good)
+            fault_at(walk, STORE_FILE, "tombstone", db_i64(f->head, READ_TOMBSTONES, 0),
+                     "no deletion can be like this: what it hid comes back");
+    }
+    return r < 0 ? step_failed(walk, STORE_FILE, "tombstone", f->head, r) : 0;
 }
 
 /* ---- extents ---- */
@@ -408,9 +508,8 @@ static const char *group_name(struct store_files *f, int64_t group)
 {
     const char *name = "";
     for (unsigned ord = 0; ord < EXTENT_SERIES_MAX && !name[0]; ord++)
-        name = group >= 0 && group < SERIES_LIMIT / EXTENT_SERIES_MAX
-                   ? store_files_name(f, (uint32_t)group * EXTENT_SERIES_MAX + ord)
-                   : "";
+        name = extent_group_exists(group, SERIES_LIMIT) ? store_files_name(f, extent_series_of((uint32_t)group) + ord)
+                                                        : "";
     return name;
 }
 
@@ -420,9 +519,14 @@ static void extent_fault(struct store_files *f, const struct store_walk *walk, c
     char what[512];
     if (!walk->fault)
         return;
-    (void)snprintf(what, sizeof what, "%.300s: up to %u series (numbers %lld to %lld) have lost a stretch of samples",
-                   reason, EXTENT_SERIES_MAX, (long long)e->group * EXTENT_SERIES_MAX,
-                   (long long)e->group * EXTENT_SERIES_MAX + EXTENT_SERIES_MAX - 1);
+    bool exists = extent_group_exists(e->group, SERIES_LIMIT);
+    uint32_t first = exists ? extent_series_of((uint32_t)e->group) : 0;
+    if (exists)
+        (void)snprintf(what, sizeof what, "%.300s: up to %u series (numbers %u to %u) have lost a stretch of %s",
+                       reason, EXTENT_SERIES_MAX, first, first + EXTENT_SERIES_MAX - 1,
+                       e->group & EXTENT_HISTOGRAMS ? "native histograms" : "samples");
+    else
+        (void)snprintf(what, sizeof what, "%.300s: no series has such a number", reason);
     walk->fault(walk->ctx, &(struct store_fault){.file = file,
                                                  .table = "ext",
                                                  .row = e->id,

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "collector/store/extent.h"
+#include "collector/store/histogram_log.h"
 #include "lib/metric/labels.h"
 #include "lib/metric/sample.h"
 
@@ -33,8 +34,9 @@ struct store_walk {
     /* Each may be NULL; a negative result ends the walk and is returned. */
     int (*series)(void *ctx, uint32_t id, const struct labels *labels, size_t bytes); /* bytes: of its key */
     int (*family)(void *ctx, const struct metadata *m);
-    int (*sample)(void *ctx, uint32_t id, const struct sample *s); /* of the log */
-    int (*record)(void *ctx, const struct store_row *row);         /* of the log, read to its end */
+    int (*sample)(void *ctx, uint32_t id, const struct sample *s);               /* of the log */
+    int (*histogram)(void *ctx, uint32_t id, const struct histogram_item *item); /* of the log */
+    int (*record)(void *ctx, const struct store_row *row);                       /* of the log, read to its end */
     int (*extent)(void *ctx, const struct store_row *row, const struct extent *x);
     void (*fault)(void *ctx, const struct store_fault *fault);
 };
@@ -46,7 +48,9 @@ void store_files_close(struct store_files *f);
 MUST_USE int store_files_structure(struct store_files *f, const struct store_walk *walk);
 MUST_USE int store_files_series(struct store_files *f, const struct store_walk *walk);
 MUST_USE int store_files_families(struct store_files *f, const struct store_walk *walk);
-MUST_USE int store_files_log(struct store_files *f, const struct store_walk *walk);
+MUST_USE int store_files_log(struct store_files *f, const struct store_walk *walk); /* histograms' too */
+/* The lists of days' files and of deletions: rows that cannot be, files that are not there. Faults only. *ret: deletions. */
+MUST_USE int store_files_lists(struct store_files *f, const struct store_walk *walk, uint64_t *ret_deletions);
 MUST_USE int store_files_extents(struct store_files *f, const struct store_walk *walk);
 /* Names and sizes of head.db (its WAL with it) and of the files that it names; the spans live as long as f. */
 struct store_file {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "collector/store/histogram_extent.h"
 #include "collector/store/series_index.h"
 #include "lib/base/hash.h"
 #include "lib/base/limits.h"
@@ -51,6 +52,22 @@ static void span_time(struct sizing *z, int64_t min_ms, int64_t max_ms)
         z->size.newest_ms = max_ms;
 }
 
+static int histograms_of(struct sizing *z, const struct extent *x)
+{
+    struct histogram_series at;
+    for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
+        if (!histogram_extent_find(x, ord, &at))
+            continue;
+        struct use *use = use_of(z, extent_series_of(x->group) + ord);
+        if (!use)
+            return -ENOMEM;
+        use->bytes += at.bytes + ENTRY_BYTES;
+        use->samples += (uint32_t)at.samples;
+        z->size.samples += at.samples;
+    }
+    return 0;
+}
+
 static int on_extent(void *ctx, const struct store_row *row, const struct extent *x)
 {
     struct sizing *z = ctx;
@@ -59,6 +76,8 @@ static int on_extent(void *ctx, const struct store_row *row, const struct extent
     z->size.extents++;
     z->size.extent_bytes += row->bytes;
     span_time(z, x->min_ms, x->max_ms);
+    if (x->histograms)
+        return histograms_of(z, x);
     for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++)
         if (extent_find(x, ord, &at))
             users[at.times]++;
@@ -87,6 +106,12 @@ static int on_sample(void *ctx, uint32_t id, const struct sample *s)
     z->size.log_samples++;
     span_time(z, s->t_ms, s->t_ms);
     return 0;
+}
+
+static int on_histogram(void *ctx, uint32_t id, const struct histogram_item *item)
+{
+    const struct sample s = {.t_ms = item->t_ms};
+    return on_sample(ctx, id, &s);
 }
 
 static int on_record(void *ctx, const struct store_row *row)
@@ -200,7 +225,7 @@ int store_size(const char *dir, struct store_size *ret, char *why, size_t why_by
 {
     struct store_files *f = NULL;
     struct sizing z = {.size = {.oldest_ms = INT64_MAX, .newest_ms = INT64_MIN}};
-    const struct store_walk walk = {&z, on_series, NULL, on_sample, on_record, on_extent, on_fault};
+    const struct store_walk walk = {&z, on_series, NULL, on_sample, on_histogram, on_record, on_extent, on_fault};
     why[0] = '\0';
     arena_init(&z.size.arena, ARENA_BYTES_MAX);
     buf_init(&z.key, 2 * LABEL_VALUE_BYTES_MAX + 2);

@@ -270,6 +270,10 @@ static int put_samples(struct exporting *x, const struct store_series *series)
     for (size_t i = 0; r == 0 && i < x->columns.n; i++) {
         char text[NUMBER_TEXT_MAX];
         double value = x->columns.value[i];
+        if (x->columns.histograms && x->columns.histograms[i]) {
+            x->e->histograms++;
+            continue;
+        }
         if (is_stale(value)) {
             x->e->stale++;
             continue;

@@ -5,7 +5,7 @@
  *
  * Families stand together, series by series, each in time order: what promtool's tsdb create-blocks-from openmetrics and our own import
  * read. A family whose samples do not fit its type, whose name two types claim, or whose bounds a reader would write differently
- * (le="1"), goes out as unknown, each metric by its own name. Left out: stale markers, series without a metric name. A
+ * (le="1"), goes out as unknown, each metric by its own name. Left out: stale markers, native histograms, series without a metric name. A
  * NaN's payload becomes NaN, start times stay behind. */
 #pragma once
 
@@ -20,7 +20,8 @@ struct text_export {
     int64_t min_ms, max_ms;
     int (*write)(void *ctx, const char *text, size_t n); /* a negative result ends it */
     void *ctx;
-    uint64_t series, samples, stale, nans, nameless; /* nans: with a payload that the text has no word for */
+    uint64_t series, samples;
+    uint64_t stale, histograms, nans, nameless; /* nans: with a payload that the text has no word for */
 };
 /* -ENOMEM, -E2BIG (a regular expression), what write returned, or the store's error. */
 MUST_USE int store_export(struct text_export *e);

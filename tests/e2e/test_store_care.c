@@ -1,10 +1,16 @@
 /* store check, stat, export, import and backup of the real programs. */
 #include "tests/support/e2e.h"
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "tests/support/query.h"
+#include "tests/support/samples.h"
 #include "tests/support/writers.h"
 
 struct wanted {
@@ -54,6 +60,48 @@ static void a_backup_made_under_writing_starts_with_all_that_was_acknowledged(vo
     e2e_stop(collector);
     writers_free(first);
     writers_free(second);
+}
+
+static void a_backup_carries_deletions_and_annotations_and_check_looks_at_all_of_it(void **state)
+{
+    (void)state;
+    char copy[512], file[600];
+    const char *const *args = E2E_ARGS("--data", e2e_path("data"), "--enable-admin-api");
+    struct e2e_program *collector = e2e_start("crest-collector", args);
+    struct sample_batch *b = sample_batch_new();
+    int64_t t_ms = unix_ms() - 5000;
+    sample_batch_add(b, "secret|job=a", t_ms, 1);
+    sample_batch_add(b, "kept|job=a", t_ms, 2);
+    sample_batch_send(b, collector);
+    free(e2e_send(collector, "POST", "/api/v1/admin/tsdb/delete_series?match[]=secret",
+                  "application/x-www-form-urlencoded", "", 204));
+    free(e2e_run("crest-collector", E2E_ARGS("mark", "deploy", "checkout", "v42", "--url", e2e_url(collector)), 0));
+    snprintf(copy, sizeof copy, "%s", e2e_path("copy"));
+    free(e2e_run("crest-collector", E2E_ARGS("store", "backup", e2e_path("data"), copy), 0)); /* while it serves */
+    e2e_stop(collector);
+    char *text = e2e_run("crest-collector", E2E_ARGS("store", "check", copy), 0);
+    check_contains(text, " 1 deletions read");
+    free(text);
+    collector = e2e_start("crest-collector", E2E_ARGS("--data", copy));
+    assert_true(isnan(query_value(collector, "secret")));
+    assert_true(query_value(collector, "kept") == 2);
+    text = e2e_get(collector, "/api/crest/v1/annotations", 200);
+    check_contains(text, "v42");
+    free(text);
+    e2e_stop(collector);
+    snprintf(file, sizeof file, "%s/state.db", copy);
+    struct stat st;
+    assert_int_equal(stat(file, &st), 0);
+    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    char noise[4096];
+    memset(noise, 0x5a, sizeof noise);
+    assert_int_equal(pwrite(fd, noise, sizeof noise, 4096), sizeof noise); /* a page of it */
+    close(fd);
+    text = e2e_run("crest-collector", E2E_ARGS("store", "check", copy), 1);
+    check_contains(text, "state.db: ");
+    check_contains(text, ": 1 bad; ");
+    free(text);
 }
 
 static void what_is_exported_is_imported_and_exported_the_same(void **state)
@@ -110,6 +158,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_backup_made_under_writing_starts_with_all_that_was_acknowledged, e2e_teardown),
+        cmocka_unit_test_teardown(a_backup_carries_deletions_and_annotations_and_check_looks_at_all_of_it,
+                                  e2e_teardown),
         cmocka_unit_test_teardown(what_is_exported_is_imported_and_exported_the_same, e2e_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* check: everything that is bad is named, with its place; what is good is counted. */
-#include "tests/unit/collector/store/store_test.h"
+#include "tests/unit/collector/store/histogram_test.h"
 
 #include "collector/store/check.h"
 #include "collector/store/crc32c.h"
@@ -225,6 +225,8 @@ static void a_days_file_that_cannot_be_read_is_named_and_the_rest_is_read(void *
     assert_int_equal(unlink(files.paths[0]), 0);
     (void)check_folder(f, &told);
     says(&told, "day-1970-01-01-");
+    says(&told, "the file is missing");
+    assert_int_equal(told.n, 1); /* said once */
     file_list_done(&files);
     open_again(f);
 }
@@ -298,6 +300,76 @@ static void cardinality_lists_the_largest_first(void **state)
     arena_done(&a);
 }
 
+static void write_histograms(struct store_fixture *f)
+{
+    struct arena a;
+    arena_init(&a, 16u << 20);
+    struct write_request *w = request_new();
+    for (unsigned k = 0; k < 50; k++)
+        request_add_histogram(w, "rpc_seconds|job=shop", HOUR_MS + k * 10000, histogram_of(&w->arena, k));
+    struct store_written written = write_now(f->s, w);
+    assert_int_equal(written.histograms, 50);
+    arena_done(&a);
+}
+
+static void native_histograms_are_read_to_their_last_bucket(void **state)
+{
+    struct store_fixture *f = *state;
+    struct told told;
+    struct store_size size;
+    char why[512] = "";
+    write_histograms(f);
+    struct store_checked n = check_folder(f, &told); /* in the log */
+    assert_int_equal(told.n, 0);
+    assert_int_equal(n.histograms, 50);
+    change(f, "UPDATE histlog SET data = CAST(x'00' || substr(data, 2) AS BLOB)");
+    (void)check_folder(f, &told);
+    says(&told, "head.db|histlog|");
+    says(&told, "a commit's histograms are lost");
+    shut(f); /* the writer has them in memory: sealed */
+    n = check_folder(f, &told);
+    assert_int_equal(told.n, 0);
+    assert_int_equal(n.histograms, 50);
+    assert_int_equal(n.unnamed, 0);
+    if (store_size(f->folder, &size, why, sizeof why) < 0)
+        check_failed("%s", why);
+    assert_int_equal(size.samples, 50);
+    assert_true(size.metrics.list[0]->bytes > 50);
+    store_size_done(&size);
+    change(f, "UPDATE ext SET data = CAST(substr(data, 1, length(data) - 1) || x'5a' AS BLOB)");
+    (void)check_folder(f, &told);
+    says(&told,
+         "numbers 0 to 127) have lost a stretch of native histograms|rpc_seconds{job=\"shop\"}|3600000..4090000");
+    open_again(f);
+}
+
+static void deletions_and_the_list_of_days_are_looked_at(void **state)
+{
+    struct store_fixture *f = *state;
+    struct told told;
+    uint64_t gone = 0;
+    write_rounds(f);
+    struct matcher m;
+    struct parse_error error;
+    check_ok(matcher_init(&m, MATCH_EQUAL, SPAN("instance"), SPAN("i150"), &error));
+    check_ok(store_delete(f->s, &(struct store_selection){.matchers = &m, .n_matchers = 1, ALL_TIME}, 1, &gone));
+    matcher_done(&m);
+    assert_int_equal(gone, 1);
+    struct store_checked n = check_folder(f, &told);
+    assert_int_equal(told.n, 0);
+    assert_int_equal(n.deletions, 1);
+    change(f, "UPDATE tombstone SET ords = x'00'");
+    (void)check_folder(f, &told);
+    says(&told, "head.db|tombstone|1|no deletion can be like this");
+    change(f, "DELETE FROM tombstone; INSERT INTO part(id, file, day_ms) VALUES(7, '../x', 0), (8, 'day-x.db', 5), "
+              "(9, 'day-1970-01-01-9.db', 0)");
+    (void)check_folder(f, &told);
+    says(&told, "head.db|part|7|no day's file has such a name");
+    says(&told, "head.db|part|8|its day does not begin at midnight");
+    says(&told, "day-1970-01-01-9.db||0|the file is missing");
+    change(f, "DELETE FROM part");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +380,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_log_records_and_series_rows_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_days_file_that_cannot_be_read_is_named_and_the_rest_is_read, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(native_histograms_are_read_to_their_last_bucket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deletions_and_the_list_of_days_are_looked_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_that_is_no_store_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes_are_told_by_metric_label_and_pair, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cardinality_lists_the_largest_first, set_up, tear_down),
