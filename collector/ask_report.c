@@ -14,7 +14,7 @@ MUST_USE static int write_from_folder(const struct options *o, const char *name,
     int r = ask_rooms_open(options_text(o, "data"), &rooms);
     struct event *e = r == 0 ? events_get(rooms.events, span_str(name)) : NULL;
     if (e) {
-        struct report_sources from = {rooms.query, rooms.events, rooms.annotations};
+        struct report_sources from = {rooms.query, rooms.events, rooms.annotations, rooms.firings};
         buf_init(html, REPORT_BYTES_MAX);
         r = report_write(&from, e, html, &error);
         if (r < 0)

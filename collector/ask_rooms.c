@@ -13,7 +13,7 @@ int ask_rooms_open(const char *dir, struct ask_rooms *rooms)
         return -ENOENT;
     }
     struct store_config config = {.path = dir}; /* no retention: a command drops nothing */
-    const struct state_room *const all[] = {&ANNOTATIONS_STATE_ROOM, &EVENTS_STATE_ROOM};
+    const struct state_room *const all[] = {&ANNOTATIONS_STATE_ROOM, &EVENTS_STATE_ROOM, &FIRINGS_STATE_ROOM};
     int r = store_open(&config, &rooms->store, why, sizeof why);
     if (r == -EWOULDBLOCK) {
         fprintf(stderr, "crest-collector: a collector has %s open: ask it with --url\n", dir);
@@ -27,6 +27,8 @@ int ask_rooms_open(const char *dir, struct ask_rooms *rooms)
         r = annotations_open(rooms->state, &rooms->annotations);
     if (r == 0)
         r = events_open(rooms->state, rooms->store, &rooms->events);
+    if (r == 0)
+        r = firings_open(rooms->state, &rooms->firings);
     if (r < 0)
         fprintf(stderr, "crest-collector: %s: %s\n", dir, why[0] ? why : strerror(-r));
     return r;
@@ -39,4 +41,5 @@ void ask_rooms_close(struct ask_rooms *rooms)
     state_close(rooms->state);
     annotations_free(rooms->annotations);
     events_free(rooms->events);
+    firings_free(rooms->firings);
 }

@@ -7,6 +7,7 @@
 
 #include "collector/event/annotations.h"
 #include "collector/event/events.h"
+#include "collector/event/firings.h"
 #include "collector/query/query.h"
 
 struct ask_rooms {
@@ -14,6 +15,7 @@ struct ask_rooms {
     struct state *state;
     struct query_engine *query;
     struct annotations *annotations;
+    struct firings *firings;
     struct events *events;
 };
 MUST_USE int ask_rooms_open(const char *dir, struct ask_rooms *rooms);

@@ -5,6 +5,7 @@
 #include "collector/config.h"
 #include "collector/event/event_files.h"
 #include "collector/event/event_live.h"
+#include "collector/event/firings.h"
 #include "collector/http/http.h"
 #include "collector/view/view.h"
 #include "lib/base/clock.h"
@@ -261,6 +262,7 @@ struct collector {
     struct live *live;
     struct view *view;
     struct annotations *annotations;
+    struct firings *firings;
     struct events *events;
     struct event_live *event_live;
     struct httpd *httpd;
@@ -324,7 +326,9 @@ MUST_USE static int load_config(struct collector *c)
 /* ---- the live stream: sources push nothing, rules say when to look ---- */
 static void on_round(void *ctx)
 {
-    live_tick(((struct collector *)ctx)->live);
+    struct collector *c = ctx;
+    firings_round(c->firings, unix_ms());
+    live_tick(c->live);
 }
 
 static void on_alerts_changed(void *ctx)
@@ -440,7 +444,7 @@ MUST_USE static int open_rooms(struct collector *c)
         return r;
     }
     const struct state_room *const rooms[] = {&RULES_STATE_ROOM, &NOTIFY_STATE_ROOM, &ANNOTATIONS_STATE_ROOM,
-                                              &EVENTS_STATE_ROOM};
+                                              &EVENTS_STATE_ROOM, &FIRINGS_STATE_ROOM};
     r = state_open(dir, rooms, ARRAY_LEN(rooms), &c->state, why, sizeof why);
     if (r < 0) {
         log_error("cannot open state.db", "path", "%s", dir, "error", "%s", why);
@@ -461,12 +465,14 @@ MUST_USE static int open_rooms(struct collector *c)
                                    .webhook_url = setting(c, "webhook-url", c->config.webhook_url),
                                    .external_url = c->external_url};
     r = notify_new(&notify, &c->notify);
+    if (r == 0)
+        r = firings_open(c->state, &c->firings);
     if (r < 0)
         return r;
     struct rules_config rules = {.query = c->query,
                                  .store = c->store,
                                  .state = c->state,
-                                 .sink = notify_sink(c->notify),
+                                 .sink = firings_sink(c->firings, notify_sink(c->notify)),
                                  .watch = {c, on_round, on_alerts_changed},
                                  .external_url = c->external_url};
     r = rules_new(&rules, &c->rules);
@@ -501,6 +507,7 @@ MUST_USE static int start(struct collector *c)
     c->room.live = c->live;
     c->room.annotations = c->annotations;
     c->room.events = c->events;
+    c->room.firings = c->firings;
     c->room.options = c->options;
     show_config(c, &c->config);
     store_set_commit_hook(c->store, (struct commit_hook){.ctx = c, .committed = on_commit});
@@ -523,8 +530,10 @@ MUST_USE static int start(struct collector *c)
         r = notify_start(c->notify);
     if (r == 0)
         r = live_start(c->live);
-    if (r == 0)
+    if (r == 0) {
+        firings_began(c->firings, store_newest_ms(c->store), unix_ms());
         r = rules_start(c->rules);
+    }
     if (r < 0) {
         log_error("cannot start", "error", "%s", strerror(-r));
         return r;
@@ -618,6 +627,7 @@ static void stop(struct collector *c)
     state_close(c->state);
     annotations_free(c->annotations);
     events_free(c->events);
+    firings_free(c->firings);
     web_config_free(c->web_config);
     free(c->room.config_yaml);
     collector_config_done(&c->config);

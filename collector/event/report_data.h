@@ -19,12 +19,16 @@ struct report_step {       /* of the checkout */
 };
 struct report_alert {
     char *name, *severity, *service;
+    char *words; /* its rule's summary; "" is none */
     int64_t start_ms, end_ms;
     bool still; /* fires at the report's end */
 };
 struct report_note {
     int64_t t_ms;
     char *kind, *text, *service;
+};
+struct report_pause {
+    int64_t start_ms, end_ms;
 };
 struct report_error {
     char *service, *what, *outcome;
@@ -54,6 +58,8 @@ struct report {
     size_t n_alerts, cap_alerts;
     struct report_note *notes;
     size_t n_notes, cap_notes;
+    struct report_pause *pauses; /* no rule was evaluated */
+    size_t n_pauses, cap_pauses;
     struct report_error *errors;
     size_t n_errors, cap_errors;
     struct report_gap *gaps;

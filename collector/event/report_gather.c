@@ -276,14 +276,28 @@ static char *label_text(const struct labels *l, const char *name)
     return span_dup(labels_get(l, span_str(name)));
 }
 
+/* ALERTS has the alert's labels and two more. */
+MUST_USE static int alert_words(const struct report *r, const struct labels *l, int64_t until_ms, char **ret)
+{
+    AUTO_FREE struct label *pairs = calloc(l->n + 1, sizeof *pairs);
+    struct labels own = {pairs, 0};
+    if (!pairs)
+        return -ENOMEM;
+    for (size_t i = 0; i < l->n; i++)
+        if (!span_equal(l->pairs[i].name, SPAN("__name__")) && !span_equal(l->pairs[i].name, SPAN("alertstate")))
+            pairs[own.n++] = l->pairs[i];
+    return firings_words(r->from->firings, &own, until_ms, ret);
+}
+
 MUST_USE static int add_alert(struct report *r, const struct labels *l, int64_t start_ms, int64_t end_ms, bool still)
 {
     if (!make_room((void **)&r->alerts, r->n_alerts, &r->cap_alerts, sizeof *r->alerts))
         return -ENOMEM;
     struct report_alert a = {
-        label_text(l, "alertname"), label_text(l, "severity"), label_text(l, "service"), start_ms, end_ms, still};
+        label_text(l, "alertname"), label_text(l, "severity"), label_text(l, "service"), NULL, start_ms, end_ms, still};
+    int x = alert_words(r, l, end_ms, &a.words);
     r->alerts[r->n_alerts++] = a;
-    return a.name && a.severity && a.service ? 0 : -ENOMEM;
+    return x < 0 ? x : a.name && a.severity && a.service ? 0 : -ENOMEM;
 }
 
 static int alerts_by_time(const void *a, const void *b)
@@ -301,10 +315,10 @@ MUST_USE static int gather_alerts(struct report *r, struct promql_error *error)
     int64_t step = (r->at_ms - r->e->starts_ms) / 10000;
     step = step < 1000 ? 1000 : (step + 999) / 1000 * 1000;
     r->alert_step_ms = step;
-    struct query_request q = {.text = SPAN("ALERTS{alertstate=\"firing\"}"),
-                              .start_ms = r->e->starts_ms,
-                              .end_ms = r->at_ms,
-                              .step_ms = step};
+    /* Steps end with the figures: what began to fire last is there, too. */
+    int64_t first_ms = r->at_ms - (r->at_ms - r->e->starts_ms) / step * step;
+    struct query_request q = {
+        .text = SPAN("ALERTS{alertstate=\"firing\"}"), .start_ms = first_ms, .end_ms = r->at_ms, .step_ms = step};
     int x = query_run(r->from->query, &q, &result, error);
     for (size_t i = 0; x == 0 && i < result->n_series; i++) {
         const struct promql_series *s = &result->series[i];
@@ -313,9 +327,8 @@ MUST_USE static int gather_alerts(struct report *r, struct promql_error *error)
             while (k < result->n_steps && s->present[k])
                 k++;
             if (k > from)
-                x = add_alert(r, &s->labels, r->e->starts_ms + (int64_t)from * step,
-                              k == result->n_steps ? r->at_ms : r->e->starts_ms + (int64_t)k * step,
-                              k == result->n_steps);
+                x = add_alert(r, &s->labels, first_ms + (int64_t)from * step,
+                              k == result->n_steps ? r->at_ms : first_ms + (int64_t)k * step, k == result->n_steps);
             else
                 k++;
         }
@@ -324,6 +337,13 @@ MUST_USE static int gather_alerts(struct report *r, struct promql_error *error)
     if (r->n_alerts)
         qsort(r->alerts, r->n_alerts, sizeof *r->alerts, alerts_by_time);
     return x;
+}
+
+static void take_pause(void *ctx, int64_t from_ms, int64_t to_ms)
+{
+    struct report *r = ctx;
+    if (make_room((void **)&r->pauses, r->n_pauses, &r->cap_pauses, sizeof *r->pauses))
+        r->pauses[r->n_pauses++] = (struct report_pause){from_ms, to_ms};
 }
 
 static void take_note(void *ctx, const struct annotation *n)
@@ -478,6 +498,8 @@ int report_gather(struct report *r, struct promql_error *error)
         x = gather_alerts(r, error);
     if (x == 0)
         x = gather_gaps(r, error);
+    if (x == 0)
+        x = firings_pauses(r->from->firings, r->e->starts_ms, r->at_ms, take_pause, r);
     return x < 0 ? x : annotations_each(r->from->annotations, r->e->starts_ms, r->at_ms, 0, take_note, r);
 }
 
@@ -492,6 +514,7 @@ void report_done(struct report *r)
         free(r->alerts[i].name);
         free(r->alerts[i].severity);
         free(r->alerts[i].service);
+        free(r->alerts[i].words);
     }
     for (size_t i = 0; i < r->n_notes; i++) {
         free(r->notes[i].kind);
@@ -507,7 +530,7 @@ void report_done(struct report *r)
         free(r->gaps[i].target);
     for (size_t i = 0; i < r->n_queries; i++)
         free(r->queries[i]);
-    void *lists[] = {r->totals, r->steps, r->alerts, r->notes, r->errors, r->gaps, r->queries};
+    void *lists[] = {r->totals, r->steps, r->alerts, r->notes, r->pauses, r->errors, r->gaps, r->queries};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         free(lists[i]);
 }

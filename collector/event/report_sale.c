@@ -106,6 +106,20 @@ static void totals_table(struct report *r, struct buf *out)
                 "here.</p>\n");
 }
 
+#define MARK_LABEL_BYTES 40
+
+/* As much of it as stands over a line. */
+static void mark_label(char label[MARK_LABEL_BYTES], const char *words)
+{
+    const size_t most = MARK_LABEL_BYTES - sizeof "…";
+    size_t n = strnlen(words, MARK_LABEL_BYTES);
+    bool cut = n > most;
+    n = cut ? most : n;
+    while (cut && n && ((unsigned char)words[n] & 0xc0) == 0x80) /* letters stay whole */
+        n--;
+    snprintf(label, MARK_LABEL_BYTES, "%.*s%s", (int)n, words, cut ? "…" : "");
+}
+
 /* Plan and last event hold for their minute; the actual rate is that of its cell. */
 MUST_USE static int market_chart(struct report *r, size_t market, enum curve_value value, struct buf *out)
 {
@@ -117,7 +131,7 @@ MUST_USE static int market_chart(struct report *r, size_t market, enum curve_val
     AUTO_FREE double *actual = calloc(cells + 1, sizeof *actual), *plan = calloc(points + 1, sizeof *plan),
                      *last = calloc(points + 1, sizeof *last);
     AUTO_FREE struct chart_mark *marks = calloc(r->n_alerts + r->n_notes + 1, sizeof *marks);
-    AUTO_FREE char(*labels)[24] = calloc(r->n_alerts + r->n_notes + 1, sizeof *labels);
+    AUTO_FREE char(*labels)[MARK_LABEL_BYTES] = calloc(r->n_alerts + r->n_notes + 1, sizeof *labels);
     char title[256];
     struct chart *c = NULL;
     if (!actual || !plan || !last || !marks || !labels)
@@ -131,14 +145,17 @@ MUST_USE static int market_chart(struct report *r, size_t market, enum curve_val
     }
     size_t n_marks = 0;
     for (size_t i = 0; i < r->n_alerts; i++, n_marks++) {
-        snprintf(labels[n_marks], sizeof labels[0], "%.22s", r->alerts[i].name);
-        marks[n_marks] = (struct chart_mark){r->alerts[i].start_ms, r->alerts[i].end_ms, labels[n_marks], true};
+        const struct report_alert *a = &r->alerts[i];
+        const char *words = a->words[0] ? a->words : a->name;
+        mark_label(labels[n_marks], words);
+        marks[n_marks] = (struct chart_mark){a->start_ms, a->end_ms, labels[n_marks], words, true};
     }
     for (size_t i = 0; i < r->n_notes; i++) {
         if (r->notes[i].t_ms < e->starts_ms) /* before doors open: in the time-line only */
             continue;
-        snprintf(labels[n_marks], sizeof labels[0], "%.22s", r->notes[i].kind ? r->notes[i].kind : "");
-        marks[n_marks] = (struct chart_mark){r->notes[i].t_ms, r->notes[i].t_ms, labels[n_marks], false};
+        const struct report_note *n = &r->notes[i];
+        mark_label(labels[n_marks], n->kind ? n->kind : "");
+        marks[n_marks] = (struct chart_mark){n->t_ms, n->t_ms, labels[n_marks], n->text, false};
         n_marks++;
     }
     snprintf(title, sizeof title, "%s per minute, %.60s", value == CURVE_ORDERS ? "Orders" : "Revenue",

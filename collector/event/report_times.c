@@ -17,7 +17,9 @@ static void alert_row(const struct report *r, struct buf *out, const struct repo
     report_text(out, a->service);
     buf_str(out, "</td><td><strong>");
     report_text(out, a->name);
-    buf_str(out, "</strong></td></tr>\n");
+    buf_str(out, "</strong> ");
+    report_text(out, a->words);
+    buf_str(out, "</td></tr>\n");
 }
 
 static void note_row(const struct report *r, struct buf *out, const struct report_note *n)
@@ -33,10 +35,28 @@ static void note_row(const struct report *r, struct buf *out, const struct repor
     buf_str(out, "</td></tr>\n");
 }
 
+/* What nobody looked at cannot have fired. */
+static void pauses(const struct report *r, struct buf *out)
+{
+    if (r->n_pauses == 0)
+        return;
+    buf_str(out, "<p class=\"note\">Rules were not evaluated");
+    for (size_t i = 0; i < r->n_pauses && i < REPORT_ROWS_MAX; i++) {
+        buf_str(out, i == 0 ? " from " : i + 1 == r->n_pauses ? " and from " : ", from ");
+        report_when(r, out, r->pauses[i].start_ms);
+        buf_str(out, " to ");
+        report_when(r, out, r->pauses[i].end_ms);
+    }
+    if (r->n_pauses > REPORT_ROWS_MAX)
+        buf_printf(out, " and %zu times more", r->n_pauses - REPORT_ROWS_MAX);
+    buf_str(out, ": the collector was down or behind. What began and ended in between fired no alert.</p>\n");
+}
+
 void report_timeline(struct report *r, struct buf *out)
 {
     buf_str(out, "<h2>Time-line</h2>\n");
     size_t query = report_query(r, "ALERTS{alertstate=\"firing\"}   # every %" PRId64 " s", r->alert_step_ms / 1000);
+    pauses(r, out);
     if (r->n_alerts + r->n_notes == 0) {
         buf_str(out, "<p>No alert fired");
         report_source(out, query);

@@ -152,7 +152,7 @@ static void work_report(struct httpd_request *r, struct http_room *room)
 {
     struct span name = httpd_segment(r, "name");
     struct event *e = events_get(room->events, name);
-    struct report_sources from = {room->query, room->events, room->annotations};
+    struct report_sources from = {room->query, room->events, room->annotations, room->firings};
     struct promql_error error = {0};
     struct buf html;
     buf_init(&html, REPORT_BYTES_MAX);

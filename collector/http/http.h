@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "collector/event/annotations.h"
+#include "collector/event/firings.h"
 #include "collector/event/events.h"
 #include "collector/live/live.h"
 #include "collector/notify/notify.h"
@@ -31,6 +32,7 @@ struct http_room { /* borrowed parts; must outlive the server */
     struct state *state;
     struct live *live;
     struct annotations *annotations;
+    struct firings *firings;
     struct events *events;
     const struct options *options; /* shown by /api/v1/status/flags */
     _Atomic int64_t retention_ms;

@@ -41,8 +41,12 @@
 #define DELIVERY_INFLIGHT_MAX 16u         /* requests at once to a receiver */
 
 /* ---- events and annotations ---- */
-#define ANNOTATIONS_MAX 100000u                       /* a deploy every minute for two months; the oldest make room */
-#define EVENTS_MAX 1000u                              /* imported events: a new name is refused above */
+#define ANNOTATIONS_MAX 100000u /* a deploy every minute for two months; the oldest make room */
+#define FIRINGS_MAX 50000u      /* firings whose words are kept for reports; the oldest make room */
+#define FIRING_WORDS_MAX 2000u  /* bytes of them; the rest is cut off */
+#define PAUSES_MAX 10000u       /* stretches without an evaluation that are kept; the oldest make room */
+#define FIRINGS_PAUSE_MS 5000   /* rules that are late by less than that are no pause */
+#define EVENTS_MAX 1000u        /* imported events: a new name is refused above */
 #define EVENT_LENGTH_MAX_MS (31ll * 24 * 3600 * 1000) /* a month of sale */
 #define EVENT_MARKETS_MAX 64u
 #define EVENT_CHANNELS_MAX 32u

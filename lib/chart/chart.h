@@ -36,7 +36,8 @@ struct chart_line {
 };
 struct chart_mark {           /* a vertical line with a short label on top, or a bar when it lasts */
     int64_t start_ms, end_ms; /* equal: a moment */
-    const char *label;
+    const char *label;        /* short: it stands over the line where there is room */
+    const char *words;        /* the table has them; NULL: the label */
     bool alert;
 };
 struct chart_spec {
@@ -69,7 +70,8 @@ struct chart {
 MUST_USE int chart_draw(const struct chart_spec *spec, struct chart **ret);
 void chart_free(struct chart *c); /* NULL is fine */
 void chart_svg(const struct chart *c, struct buf *out);
-/* <table> with at most rows_max rows: the lines' means over equal parts of the time. */
+/* <table> with at most rows_max rows: the lines' means over equal parts of the time, and the words of the marks that begin in
+ * each. */
 void chart_table(const struct chart_spec *spec, size_t rows_max, struct buf *out);
 
 /* 1, 2 or 5 times a power of ten: the distance of at most `ticks` ticks over `range`. */

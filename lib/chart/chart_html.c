@@ -110,6 +110,23 @@ static double mean(const struct chart_line *l, int64_t from_ms, int64_t to_ms)
     return n ? sum / (double)n : NAN;
 }
 
+static void mark_words(const struct chart_spec *spec, int64_t from_ms, int64_t to_ms, struct buf *out)
+{
+    bool any = false;
+    buf_str(out, "<td class=\"what\">");
+    for (size_t i = 0; i < spec->n_marks; i++) {
+        const struct chart_mark *m = &spec->marks[i];
+        bool begins = m->start_ms >= from_ms && m->start_ms < to_ms;
+        bool earlier = from_ms == spec->start_ms && m->start_ms < from_ms && m->end_ms >= from_ms;
+        if (!begins && !earlier)
+            continue;
+        buf_str(out, any ? "; " : "");
+        html_text(out, span_str(m->words ? m->words : m->label));
+        any = true;
+    }
+    buf_str(out, "</td>");
+}
+
 void chart_table(const struct chart_spec *spec, size_t rows_max, struct buf *out)
 {
     int64_t every = chart_time_step_ms(spec->end_ms - spec->start_ms, (unsigned)(rows_max ? rows_max : 1));
@@ -124,6 +141,7 @@ void chart_table(const struct chart_spec *spec, size_t rows_max, struct buf *out
         html_text(out, span_str(spec->lines[i].name));
         buf_str(out, "</th>");
     }
+    buf_str(out, spec->n_marks ? "<th scope=\"col\">marks</th>" : "");
     buf_str(out, "</tr></thead>\n<tbody>\n");
     for (int64_t t = spec->start_ms; t < spec->end_ms; t += every) {
         char clock[TZ_TEXT_MAX];
@@ -136,6 +154,8 @@ void chart_table(const struct chart_spec *spec, size_t rows_max, struct buf *out
             else
                 buf_printf(out, "<td>%.*f</td>", fabs(v) >= 100 ? 0 : fabs(v) >= 1 ? 1 : 3, v);
         }
+        if (spec->n_marks)
+            mark_words(spec, t, t + every, out);
         buf_str(out, "</tr>\n");
     }
     buf_str(out, "</tbody></table>\n");

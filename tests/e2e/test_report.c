@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "tests/support/buyer.h"
 #include "tests/support/query.h"
@@ -233,11 +234,75 @@ static void with_little_to_tell_it_says_just_that(void **state UNUSED)
     e2e_stop(c);
 }
 
+static bool is_recorded(void *ctx)
+{
+    return query_value(ctx, "count(seen) or vector(0)") == 1;
+}
+static bool is_firing(void *ctx)
+{
+    return query_value(ctx, "count(ALERTS{alertstate=\"firing\"}) or vector(0)") == 1;
+}
+static bool is_long_after(void *ctx)
+{
+    return unix_ms() > *(const int64_t *)ctx;
+}
+static void say(const struct e2e_program *c, const char *series, double value)
+{
+    struct sample_batch *b = sample_batch_new();
+    sample_batch_add(b, series, unix_ms(), value);
+    sample_batch_send(b, c);
+}
+
+static void alerts_are_told_in_words_and_so_is_the_time_in_which_none_could_fire(void **state UNUSED)
+{
+    AUTO_FREE char *rules =
+        strdup(e2e_write("rules.yml", "groups:\n"
+                                      "- name: r\n"
+                                      "  interval: 1s\n"
+                                      "  rules:\n"
+                                      "  - {record: seen, expr: waiting}\n"
+                                      "  - alert: Stuck\n"
+                                      "    expr: waiting > 1\n"
+                                      "    labels: {severity: page, service: shop}\n"
+                                      "    annotations: {summary: 'the gateway <x> takes {{ $value }} s'}\n"));
+    AUTO_FREE char *data = strdup(e2e_path("data"));
+    struct e2e_program *c = e2e_start("crest-collector", E2E_ARGS("--data", data, "--rule-file", rules));
+    int64_t starts_ms = (unix_ms() - 60000) / 1000 * 1000;
+    say(c, "waiting", 7);
+    e2e_wait(30000, is_recorded, c);
+    e2e_wait(30000, is_firing, c);
+    AUTO_FREE char *event = write_event(starts_ms, "10m", "plan: plan.csv\n");
+    e2e_write("plan.csv", "minute,market,orders\n+0,de,8\n");
+    char *html = report_of(c, event);
+    check_contains(html, "<strong>Stuck</strong> the gateway &lt;x&gt; takes 7 s</td>");
+    check_contains(html, "<td class=\"what\">the gateway &lt;x&gt; takes 7 s</td>"); /* the chart's table */
+    check_contains(html, ">the gateway &lt;x&gt; takes 7 s</text>");                 /* the chart's mark */
+    assert_null(strstr(html, "Rules were not evaluated"));
+    free(html);
+
+    e2e_kill(c);
+    int64_t later_ms = unix_ms() + FIRINGS_PAUSE_MS + 1000;
+    e2e_wait(60000, is_long_after, &later_ms);
+    c = e2e_start("crest-collector", E2E_ARGS("--data", data, "--rule-file", rules));
+    say(c, "waiting", 7);
+    e2e_wait(30000, is_firing, c);
+    html = report_of(c, event);
+    check_contains(html, "Rules were not evaluated from ");
+    check_contains(html, "<strong>Stuck</strong> the gateway &lt;x&gt; takes 7 s</td>");
+    free(html);
+    e2e_stop(c);
+    html = e2e_run("crest-collector", E2E_ARGS("report", "sale", "-o", "-", "--data", data), 0);
+    check_contains(html, "Rules were not evaluated from ");
+    check_contains(html, "the gateway &lt;x&gt; takes 7 s</td>");
+    free(html);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(its_figures_are_the_ledger_s_to_the_cent_over_a_kill_and_a_restart, e2e_teardown),
         cmocka_unit_test_teardown(with_little_to_tell_it_says_just_that, e2e_teardown),
+        cmocka_unit_test_teardown(alerts_are_told_in_words_and_so_is_the_time_in_which_none_could_fire, e2e_teardown),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

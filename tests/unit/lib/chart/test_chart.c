@@ -50,7 +50,9 @@ static void a_gap_is_never_joined_over_and_labels_are_escaped(void **state)
     double values[] = {1, 2, NAN, 4, 5}, none[] = {NAN, NAN};
     struct chart_line lines[] = {{"<actual> & \x01", CHART_ACTUAL, values, 5, 0, 60000},
                                  {"plan", CHART_PLAN, none, 2, 0, 60000}};
-    struct chart_mark marks[] = {{60000, 120000, "a\"b", true}, {900000, 900000, "outside", false}};
+    struct chart_mark marks[] = {{60000, 120000, "a\"b", NULL, true},
+                                 {900000, 900000, "outside", NULL, false},
+                                 {70000, 70000, "v…", "v42 < v43, whole", false}};
     struct chart_spec spec = {.title = "T",
                               .start_ms = 0,
                               .end_ms = 300000,
@@ -58,7 +60,7 @@ static void a_gap_is_never_joined_over_and_labels_are_escaped(void **state)
                               .lines = lines,
                               .n_lines = 2,
                               .marks = marks,
-                              .n_marks = 2};
+                              .n_marks = 3};
     char *one = draw(&spec, false), *two = draw(&spec, false), *table = draw(&spec, true);
     assert_string_equal(one, two);
     assert_int_equal(count(one, "class=\"c-actual\""), 3); /* two pieces and the legend */
@@ -70,6 +72,10 @@ static void a_gap_is_never_joined_over_and_labels_are_escaped(void **state)
     assert_null(strstr(one, "nan"));
     check_contains(table, "<th scope=\"row\">00:02</th><td>\xe2\x80\x93</td>");
     check_contains(table, "<th scope=\"row\">00:03</th><td>4.0</td>");
+    check_contains(table,
+                   "<td class=\"what\">a&quot;b; v42 &lt; v43, whole</td>"); /* also where the chart had no room */
+    assert_int_equal(count(table, "<td class=\"what\"></td>"), 4);
+    assert_null(strstr(table, "outside"));
     free(one);
     free(two);
     free(table);
