@@ -177,7 +177,7 @@ MUST_USE static int read_info(struct info_join *j, struct sample_columns *c, uin
         if (next == 0 || j->times[step] - c->t_ms[next - 1] >= ev->lookback_ms)
             continue;
         if (c->histograms && c->histograms[next - 1]) {
-            if (native_is_stale(c->histograms[next - 1]))
+            if (native_histogram_is_stale(c->histograms[next - 1]))
                 continue;
             return eval_fail(ev, PROMQL_EXECUTION, j->call, "info sample should be float");
         }

@@ -38,7 +38,7 @@ MUST_USE static int hint_of(struct arena *temporary, const struct native_histogr
     int r = 0;
     *ret = now->hint == HISTOGRAM_GAUGE ? HISTOGRAM_GAUGE : HISTOGRAM_RESET_UNKNOWN;
     if (*ret == HISTOGRAM_GAUGE || !before || before->hint == HISTOGRAM_GAUGE || now->hint == HISTOGRAM_RESET_YES ||
-        native_is_stale(before) || native_is_stale(now) || !same_layout(now, before))
+        native_histogram_is_stale(before) || native_histogram_is_stale(now) || !same_layout(now, before))
         return 0;
     r = fell(temporary, now, before, &reset);
     if (r == 0 && !reset)
@@ -91,11 +91,11 @@ int read_histograms(struct eval *ev, uint32_t series, int64_t min_ms, int64_t ma
         if (r < 0 || !counts_and_sums)
             continue;
         bool reset = false;
-        if (copies[i].hint == HISTOGRAM_RESET_UNKNOWN && read_before && !native_is_stale(h)) {
+        if (copies[i].hint == HISTOGRAM_RESET_UNKNOWN && read_before && !native_histogram_is_stale(h)) {
             r = fell(&temporary, h, read_before, &reset);
             copies[i].hint = reset ? HISTOGRAM_RESET_YES : HISTOGRAM_RESET_NO;
         }
-        if (!native_is_stale(h))
+        if (!native_histogram_is_stale(h))
             read_before = h;
         copies[i] = (struct native_histogram){
             .schema = h->schema, .is_float = true, .hint = copies[i].hint, .count = h->count, .sum = h->sum};

@@ -83,7 +83,8 @@ MUST_USE static int find_series(struct eval *ev, const struct promql_expr *e, in
 
 static bool sample_is_stale(const struct stored *s, size_t k)
 {
-    return s->histograms && s->histograms[k] ? native_is_stale(s->histograms[k]) : is_stale(s->columns.value[k]);
+    return s->histograms && s->histograms[k] ? native_histogram_is_stale(s->histograms[k])
+                                             : is_stale(s->columns.value[k]);
 }
 
 /* Read series i. */

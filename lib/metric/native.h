@@ -11,16 +11,11 @@
  * what rounding takes away (Kahan-Neumaier) beside each number. Nothing here changes its input. */
 #pragma once
 
-#include "lib/metric/sample.h"
+#include "lib/metric/native_histogram.h"
 
 static inline bool native_is_custom(const struct native_histogram *h)
 {
     return h->schema == HISTOGRAM_CUSTOM_SCHEMA;
-}
-/* A stale marker among histograms: only the sum counts. */
-static inline bool native_is_stale(const struct native_histogram *h)
-{
-    return is_stale(h->sum);
 }
 /* The upper bound of bucket `index`; a custom bound below the first is -Inf, above the last +Inf. */
 double native_bound(const struct native_histogram *h, int64_t index);

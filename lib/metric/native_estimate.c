@@ -4,7 +4,8 @@
 
 #include "lib/metric/native.h"
 
-/* Observations in the zero bucket of a histogram without any on one side lie on the other. */
+/* Observations in a bucket around zero, of a histogram without any on one side, lie on the other. Fractions do so with custom
+ * buckets, too, as Prometheus has it: the first one starts at 0 then. */
 static void narrow_zero(const struct native_histogram *h, struct native_bucket *b)
 {
     if (h->n_negative == 0 && h->n_positive > 0)
@@ -91,7 +92,7 @@ static double rank_of(const struct native_histogram *h, const struct native_buck
     double rank = 0;
     for (size_t i = 0; i < n; i++) {
         struct native_bucket b = list[i];
-        if (!native_is_custom(h) && b.lower <= 0 && b.upper >= 0)
+        if (b.lower <= 0 && b.upper >= 0)
             narrow_zero(h, &b);
         if (b.lower >= v)
             return fmin(rank, all);
