@@ -9,6 +9,7 @@
 struct pending_write {
     struct httpd_request *request;
     struct http_room *room;
+    enum remote_write_protocol protocol;
     struct remote_write_report report;
 };
 
@@ -19,24 +20,41 @@ static void written_header(struct httpd_request *r, const char *name, uint64_t n
     httpd_reply_header(r, name, text);
 }
 
+/* On every answer: a sender that gets none of them takes the receiver for one of 1.0. */
+static void written_headers(struct httpd_request *r, uint64_t samples, uint64_t histograms, uint64_t exemplars)
+{
+    written_header(r, "X-Prometheus-Remote-Write-Samples-Written", samples);
+    written_header(r, "X-Prometheus-Remote-Write-Histograms-Written", histograms);
+    written_header(r, "X-Prometheus-Remote-Write-Exemplars-Written", exemplars);
+}
+
+/* Exemplars that were left out fail a request of 2.0 only: senders of 1.0 know no such thing, and Prometheus tells them nothing. */
+static uint64_t refused_of(const struct pending_write *p, const struct store_written *w)
+{
+    uint64_t refused = p->report.rejected_samples + p->report.rejected_series;
+    for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
+        if (i != STORE_REFUSED_EXEMPLAR)
+            refused += w->refused[i];
+    if (p->protocol == REMOTE_WRITE_2)
+        refused += p->report.rejected_exemplars + w->refused[STORE_REFUSED_EXEMPLAR];
+    return refused;
+}
+
 static void on_written(void *ctx, const struct store_written *w)
 {
     AUTO_FREE struct pending_write *p = ctx;
     struct httpd_request *r = p->request;
-    uint64_t refused = p->report.rejected_samples + p->report.rejected_series;
-    for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
-        refused += w->refused[i];
-    written_header(r, "X-Prometheus-Remote-Write-Samples-Written", w->samples);
-    written_header(r, "X-Prometheus-Remote-Write-Histograms-Written", w->histograms);
-    written_header(r, "X-Prometheus-Remote-Write-Exemplars-Written", w->exemplars);
+    uint64_t refused = refused_of(p, w);
+    written_headers(r, w->samples, w->histograms, w->exemplars);
     if (w->error) {
         atomic_fetch_add_explicit(&p->room->writes_refused_failed, 1, memory_order_relaxed);
         httpd_reply_header(r, "Retry-After", "1");
         httpd_reply_text(r, 503, "nothing was stored: %s\n", w->why);
     } else if (refused) {
+        const char *why = p->report.why[0] ? p->report.why : w->why;
         atomic_fetch_add_explicit(&p->room->writes_refused_bad, 1, memory_order_relaxed);
         httpd_reply_text(r, 400, "%llu refused, the rest was stored: %s\n", (unsigned long long)refused,
-                         p->report.why[0] ? p->report.why : w->why);
+                         why[0] ? why : "an exemplar's labels break the rules");
     } else {
         httpd_reply_empty(r, 204);
     }
@@ -49,17 +67,20 @@ void on_write(struct httpd_request *r, void *ctx)
     struct write_request *request = NULL;
     if (remote_write_protocol_of(httpd_header(r, "Content-Type"), httpd_header(r, "Content-Encoding"), &protocol) < 0) {
         atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
+        written_headers(r, 0, 0, 0);
         httpd_reply_text(r, 415,
                          "remote write needs Content-Type: application/x-protobuf and Content-Encoding: snappy\n");
         return;
     }
     struct pending_write *p = calloc(1, sizeof *p);
     if (!p) {
+        written_headers(r, 0, 0, 0);
         httpd_reply_text(r, 503, "out of memory\n");
         return;
     }
     p->request = r;
     p->room = room;
+    p->protocol = protocol;
     struct store_lookup lookup;
     store_lookup_begin(&lookup, room->store);
     int e = remote_write_decode_known(protocol, httpd_body(r), &(struct remote_write_known){store_lookup_find, &lookup},
@@ -67,10 +88,8 @@ void on_write(struct httpd_request *r, void *ctx)
     store_lookup_end(&lookup);
     if (e < 0) {
         atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
-        if (e == -EOPNOTSUPP)
-            httpd_reply_text(r, 415,
-                             "this remote write protocol is not supported: send prometheus.WriteRequest (1.0)\n");
-        else if (e == -EFBIG)
+        written_headers(r, 0, 0, 0);
+        if (e == -EFBIG)
             httpd_reply_text(r, 413, "the decoded body is larger than %u bytes\n", BODY_BYTES_MAX);
         else if (e == -ENOMEM)
             httpd_reply_text(r, 503, "out of memory\n");
@@ -86,6 +105,7 @@ void on_write(struct httpd_request *r, void *ctx)
     if (e < 0) {
         atomic_fetch_add_explicit(&room->writes_refused_busy, 1, memory_order_relaxed);
         write_request_free(request);
+        written_headers(r, 0, 0, 0);
         httpd_reply_header(r, "Retry-After", "1");
         httpd_reply_text(r, 503, e == -EAGAIN ? "the write queue is full, try again\n" : "the collector is stopping\n");
         free(p);

@@ -158,14 +158,18 @@ int store_bury(struct store *s, struct tombstone *list, size_t n)
         r = put_tombstone(s, &list[i]);
     if (r == 0)
         r = tombstones_with(s->view.dead, list, n, &dead);
+    if (r == 0)
+        r = store_delete_exemplars(s, list, n);
     if (r == 0 && s->db)
         r = db_commit(s->db);
     else if (s->db)
         db_rollback(s->db);
     if (r < 0) {
+        exemplars_undo(s->exemplars);
         tombstones_release(dead);
         return r;
     }
+    exemplars_keep(s->exemplars);
     set_view(s, dead, true);
     s->unsynced_us = s->unsynced_us ? s->unsynced_us : mono_us();
     return 0;

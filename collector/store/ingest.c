@@ -49,8 +49,9 @@ static const char *over_limits(const struct store_config *c, const struct labels
     return NULL;
 }
 
-/* 0 and the id, or a refusal (positive, enum + 1), or -ENOMEM. */
-static int resolve(struct store *s, const struct write_series *ws, uint32_t *ret_id, const char **ret_detail)
+/* 0 and the id, or a refusal (positive, enum + 1), or -ENOMEM. known: only a series that is there already. */
+static int resolve(struct store *s, const struct write_series *ws, bool known, uint32_t *ret_id,
+                   const char **ret_detail)
 {
     struct series_index *ix = &s->index;
     uint64_t hash = 0;
@@ -75,6 +76,10 @@ static int resolve(struct store *s, const struct write_series *ws, uint32_t *ret
         hash = series_index_hash(ix, key);
         if (series_index_find(ix, key, hash, ret_id))
             return 0;
+    }
+    if (known) {
+        *ret_detail = "its series has no samples";
+        return STORE_REFUSED_EXEMPLAR + 1;
     }
     why = over_limits(&s->config, &ws->labels);
     if (why) {
@@ -188,12 +193,45 @@ static int need_series(struct store *s, struct job *job, const struct write_seri
     const char *detail = NULL;
     if (*ret_series)
         return 1;
-    int r = resolve(s, ws, ret_id, &detail);
+    int r = resolve(s, ws, false, ret_id, &detail);
     if (r > 0)
         store_refuse(s, job, ws, (enum store_refusal)(r - 1), left, detail);
     if (r == 0)
         *ret_series = series_index_at(&s->index, *ret_id);
     return r < 0 ? r : r == 0;
+}
+
+/* An exemplar without a time is about the sample that it came with. */
+static int64_t exemplar_time(const struct write_series *ws, const struct exemplar *x)
+{
+    return x->has_time        ? x->t_ms
+           : ws->n_histograms ? ws->histograms[ws->n_histograms - 1].t_ms
+           : ws->n_samples    ? ws->samples[ws->n_samples - 1].t_ms
+                              : x->t_ms;
+}
+
+static int ingest_exemplars(struct store *s, struct job *job, const struct write_series *ws, int64_t latest_ms)
+{
+    static const char *const WHY[] = {
+        [EXEMPLAR_OUT_OF_ORDER] = "out of order", [EXEMPLAR_TOO_LONG] = "its labels have more than 128 characters"};
+    uint32_t id = 0;
+    const char *detail = NULL;
+    int r = resolve(s, ws, true, &id, &detail);
+    if (r > 0)
+        store_refuse(s, job, ws, STORE_REFUSED_EXEMPLAR, ws->n_exemplars, detail);
+    for (size_t i = 0; r == 0 && i < ws->n_exemplars; i++) {
+        const struct exemplar *x = &ws->exemplars[i];
+        int64_t t_ms = exemplar_time(ws, x);
+        int answer = t_ms > latest_ms ? 0 : exemplars_append(s->exemplars, id, x, t_ms);
+        if (answer < 0)
+            return answer;
+        if (t_ms > latest_ms || answer >= EXEMPLAR_OUT_OF_ORDER)
+            store_refuse(s, job, ws, STORE_REFUSED_EXEMPLAR, 1,
+                         t_ms > latest_ms ? "too far in the future" : WHY[answer]);
+        else
+            job->written.exemplars++;
+    }
+    return r < 0 ? r : 0;
 }
 
 static int ingest_series(struct store *s, struct job *job, const struct write_series *ws, int64_t latest_ms)
@@ -219,6 +257,8 @@ static int ingest_series(struct store *s, struct job *job, const struct write_se
         if (r > 0 && accept_histogram(s, job, ws, id, series, &ws->histograms[i]) < 0)
             r = -ENOMEM;
     }
+    if (r >= 0 && ws->n_exemplars)
+        r = ingest_exemplars(s, job, ws, latest_ms);
     return r < 0 ? r : 0;
 }
 

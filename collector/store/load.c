@@ -289,6 +289,10 @@ int store_load(struct store *s, char *why, size_t why_bytes)
         r = load_series(s, dead, &n_dead);
     }
     if (r == 0) {
+        what = "exemplars";
+        r = store_load_exemplars(s);
+    }
+    if (r == 0) {
         what = "metadata";
         r = load_families(s);
     }

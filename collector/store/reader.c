@@ -552,15 +552,8 @@ int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max
     return r;
 }
 
-/* ---- metadata and exemplars ---- */
+/* ---- metadata ---- */
 int store_metadata(struct store_reader *rd, struct span name, struct arena *arena, struct metadata **ret, size_t *ret_n)
 {
     return families_list(&rd->store->families, name, arena, ret, ret_n);
-}
-
-int store_exemplars(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
-                    struct store_exemplars **ret, size_t *ret_n)
-{
-    (void)rd, (void)selection, (void)arena, (void)ret, (void)ret_n;
-    return -EOPNOTSUPP;
 }

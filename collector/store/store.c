@@ -40,6 +40,10 @@ static struct store *store_new(const struct store_config *config)
         s->config.label_value_bytes_max = LABEL_VALUE_BYTES_MAX;
     if (s->config.seal_interval_ms <= 0)
         s->config.seal_interval_ms = SEAL_INTERVAL_MS;
+    if (exemplars_new(STORE_EXEMPLARS_MAX, STORE_SERIES_EXEMPLARS_MAX, &s->exemplars) < 0) {
+        free(s);
+        return NULL;
+    }
     s->lock_fd = -1;
     s->next_extent = 1;
     s->fold_from = UINT32_MAX;
@@ -90,6 +94,7 @@ static void store_free(struct store *s)
     loaded_extent_free(&s->late_histograms);
     headlog_done(&s->log);
     histogram_log_done(&s->histlog);
+    exemplars_free(s->exemplars);
     free(s->packed);
     headlog_bases_done(&s->log_bases);
     buf_done(&s->key);
@@ -367,6 +372,8 @@ static const struct {
 } COUNTERS[] = {
     {COUNT_SAMPLES, "crest_store_samples_total", "Samples kept, equal duplicates included.", 1},
     {COUNT_HISTOGRAMS, "crest_store_histograms_total", "Native histograms kept, equal duplicates included.", 1},
+    {COUNT_EXEMPLARS, "crest_store_exemplars_total", "Exemplars kept, equal duplicates included.", 1},
+    {COUNT_BAD_EXEMPLARS, "crest_store_damaged_exemplars_total", "Rows of exemplars found damaged at start.", 1},
     {COUNT_DUPLICATES, "crest_store_duplicate_samples_total", "Samples that were there already with the same value.",
      1},
     {COUNT_COMMITS, "crest_store_commits_total", "Commits of the writer.", 1},
@@ -431,6 +438,7 @@ void store_stats(const struct store *s, struct metric_writer *w)
     gauge(w, "crest_store_extent_bytes", "Their size.", (double)extents.bytes);
     gauge(w, "crest_store_damaged_extents", "Extents found damaged since the start; they are skipped.",
           (double)extents.bad);
+    gauge(w, "crest_store_exemplars", "Exemplars there are.", (double)exemplars_count(s->exemplars));
     gauge(w, "crest_store_tombstones", "Deletions not removed from the files yet, by group of 128 series.",
           load(&s->tombstones));
     gauge(w, "crest_store_over_size_bytes",

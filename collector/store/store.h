@@ -13,11 +13,11 @@
  *
  * One writer thread owns head and hot file. It commits as soon as it is idle, taking everything queued meanwhile (no timer);
  * callbacks run on it after the commit, must be short and must not wait for the store (store_write, store_seal). Readers may
- * be on any thread, each reader on one at a time. A backend may answer -EOPNOTSUPP for native histograms and exemplars: such
- * items are refused and counted, the rest of the request is kept.
+ * be on any thread, each reader on one at a time.
  *
  * Rules of writing: any time stamp is legal; order does not matter; a sample with a known (series, time) and equal bits is
- * silently accepted; with another value it is refused ("duplicate timestamp, different value"). Start times are not compared.
+ * silently accepted; with another value, or a float where a native histogram is, it is refused ("duplicate timestamp, different
+ * value"). Start times are not compared. An exemplar must not be older than its series' newest, and its series must have samples.
  * A known sample in a damaged extent, or under more than 64 extents over one instant, may not be recognised: then both are
  * kept and readers give the one that came first. A commit is visible to readers opened after its callback. */
 #pragma once
@@ -184,7 +184,8 @@ MUST_USE int store_label_values(struct store_reader *rd, struct span name, const
 /* Metadata of one metric family, or of all with an empty name; in the arena, sorted by name. */
 MUST_USE int store_metadata(struct store_reader *rd, struct span name, struct arena *arena, struct metadata **ret,
                             size_t *ret_n);
-/* Exemplars of the matching series in time order; -EOPNOTSUPP. */
+/* Exemplars of the matching series that are in the selection's times, in order of time; series without any are left out. They belong to no
+ * view: those that are committed now. The newest 128 of a series and 65,536 of all are kept. -E2BIG and -ENOMEM as store_select(). */
 struct store_exemplars {
     struct labels series;
     struct exemplar *exemplars;

@@ -10,6 +10,7 @@
  *   lookup.c   finds series for decoders
  *   histogram_store.c   what is different of native histograms
  *   retire.c   what is over leaves: by age, by size, by series
+ *   exemplar_store.c    exemplars: the table, start, deletion, reading
  *   watch.c    names that commits tell of
  *
  * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
@@ -20,6 +21,7 @@
 #include <stdatomic.h>
 
 #include "collector/store/cut.h"
+#include "collector/store/exemplars.h"
 #include "collector/store/extent.h"
 #include "collector/store/extent_dir.h"
 #include "collector/store/families.h"
@@ -118,6 +120,8 @@ struct loaded_extent {
 enum store_counter {
     COUNT_SAMPLES,
     COUNT_HISTOGRAMS,
+    COUNT_EXEMPLARS,
+    COUNT_BAD_EXEMPLARS,
     COUNT_DUPLICATES,
     COUNT_REQUESTS,
     COUNT_COMMITS,
@@ -180,11 +184,12 @@ struct store {
     struct headlog_writer log;
     struct headlog_bases log_bases; /* of the records since the last seal began */
     struct histogram_log histlog;
-    uint8_t *packed;         /* scratch of one histogram; NULL: there was none */
-    struct buf key;          /* scratch of one series key */
-    struct series_walk walk; /* of series that came by their keys */
-    uint32_t seq;            /* of the commit being made */
-    int64_t log_seq;         /* last row of headlog */
+    struct exemplars *exemplars; /* has a lock of its own */
+    uint8_t *packed;             /* scratch of one histogram; NULL: there was none */
+    struct buf key;              /* scratch of one series key */
+    struct series_walk walk;     /* of series that came by their keys */
+    uint32_t seq;                /* of the commit being made */
+    int64_t log_seq;             /* last row of headlog */
     struct series_rows series_rows;
     uint32_t saved_series; /* ids below are in the table series */
     uint32_t fold_from;    /* blocks from this id on may be in several rows; UINT32_MAX: none is */
@@ -242,6 +247,12 @@ MUST_USE int store_load_histograms(struct store *s); /* the log's, after headlog
 MUST_USE int store_gather_head_histograms(struct store *s, uint32_t group, struct gathered *g);
 MUST_USE int store_gather_histograms(struct gathered *g, const struct loaded_extent *part, const struct extent_ref *ref,
                                      unsigned ord, const struct tombstone *dead, size_t n_dead, size_t *dropped);
+
+/* exemplar_store.c */
+MUST_USE int store_save_exemplars(struct store *s); /* within a transaction */
+MUST_USE int store_load_exemplars(struct store *s); /* after the series */
+/* Within a transaction of the writer: those of what was deleted. exemplars_keep() after its commit, or exemplars_undo(). */
+MUST_USE int store_delete_exemplars(struct store *s, const struct tombstone *dead, size_t n);
 
 /* watch.c: does somebody watch the new series' name? */
 void store_watch_series(struct store *s, struct series *series);

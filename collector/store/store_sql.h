@@ -22,6 +22,7 @@ static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
     "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
     "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes, level);"
+    "CREATE TABLE exemplar(id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
     "CREATE TABLE part(id INTEGER PRIMARY KEY, file TEXT NOT NULL, day_ms INTEGER NOT NULL) STRICT;",
     "CREATE TABLE tombstone(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, last_ext INTEGER NOT NULL, ords BLOB NOT "
     "NULL,"
@@ -61,6 +62,9 @@ enum store_statement {
     SQL_TOMB_PUT,
     SQL_TOMB_ALL,
     SQL_TOMB_DELETE,
+    SQL_EXEMPLAR_PUT,
+    SQL_EXEMPLAR_ALL,
+    SQL_EXEMPLAR_DELETE,
     SQL_PROBE_PUT,
     SQL_PROBE_DELETE,
     SQL_FREE_PAGES,
@@ -92,6 +96,9 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_TOMB_PUT] = "INSERT INTO tombstone(grp, last_ext, ords, min_ms, max_ms) VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_TOMB_ALL] = "SELECT id, grp, last_ext, ords, min_ms, max_ms FROM tombstone ORDER BY id",
     [SQL_TOMB_DELETE] = "DELETE FROM tombstone WHERE id = ?1",
+    [SQL_EXEMPLAR_PUT] = "INSERT INTO exemplar(id, data) VALUES(?1, ?2)",
+    [SQL_EXEMPLAR_ALL] = "SELECT id, data FROM exemplar ORDER BY id",
+    [SQL_EXEMPLAR_DELETE] = "DELETE FROM exemplar WHERE id = ?1",
     /* Is there room again? A page's worth and its way out of the file; the log is the place that must have it. */
     [SQL_PROBE_PUT] = "INSERT INTO headlog(seq, data) VALUES(-1, zeroblob(65536))",
     [SQL_PROBE_DELETE] = "DELETE FROM headlog WHERE seq = -1",

@@ -42,6 +42,11 @@ int u32map_put(struct u32map *m, uint32_t key, uint32_t value)
     return 0;
 }
 
+void u32map_set(struct u32map *m, uint32_t key, uint32_t value)
+{
+    slot_of(m, key)->value = value;
+}
+
 bool u32map_get(const struct u32map *m, uint32_t key, uint32_t *ret)
 {
     if (m->used == 0)

@@ -27,4 +27,6 @@ static inline size_t u32_hash(uint32_t key)
 }
 MUST_USE int u32map_put(struct u32map *m, uint32_t key, uint32_t value);
 bool u32map_get(const struct u32map *m, uint32_t key, uint32_t *ret);
+/* Another value for a key that is there: cannot fail. */
+void u32map_set(struct u32map *m, uint32_t key, uint32_t value);
 void u32map_done(struct u32map *m);

@@ -90,7 +90,8 @@ static int save_samples(struct store *s)
 
 static int save_news(struct store *s)
 {
-    bool news = s->commit_samples || s->families.unsaved || s->saved_series < s->index.n;
+    bool news =
+        s->commit_samples || exemplars_changed(s->exemplars) || s->families.unsaved || s->saved_series < s->index.n;
     if (!s->db || !news)
         return 0;
     int r = db_begin(s->db);
@@ -100,6 +101,8 @@ static int save_news(struct store *s)
         r = save_families(s);
     if (r == 0)
         r = save_samples(s);
+    if (r == 0)
+        r = store_save_exemplars(s);
     if (r == 0)
         return db_commit(s->db);
     db_rollback(s->db);
@@ -155,6 +158,10 @@ static void publish(struct store *s)
         if (s->unsynced_us == 0)
             s->unsynced_us = mono_us();
     }
+    if (exemplars_changed(s->exemplars)) {
+        exemplars_keep(s->exemplars);
+        s->unsynced_us = s->unsynced_us ? s->unsynced_us : mono_us();
+    }
     if (s->saved_series < s->index.n && s->saved_series % SERIES_ROW_IDS != 0 && !s->series_damaged &&
         series_block_start(s->saved_series) < s->fold_from)
         s->fold_from = series_block_start(s->saved_series); /* a block in more than one row */
@@ -182,6 +189,7 @@ static void answer(struct store *s, struct job *job, int error, const char *why)
         atomic_fetch_add_explicit(&s->refused[i], w->refused[i], memory_order_relaxed);
     store_count(s, COUNT_SAMPLES, w->samples);
     store_count(s, COUNT_HISTOGRAMS, w->histograms);
+    store_count(s, COUNT_EXEMPLARS, w->exemplars);
     atomic_fetch_sub_explicit(&s->queued_bytes, job->request_bytes, memory_order_relaxed);
     write_request_free(job->request);
     if (job->done)
@@ -224,6 +232,7 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
         taken = n;
     if (r < 0) {
         head_undo(s->view.active);
+        exemplars_undo(s->exemplars);
         headlog_bases_forget(&s->log_bases);
         store_count(s, COUNT_COMMIT_FAILURES, 1);
         if (r != -ENOMEM)
