@@ -3,7 +3,9 @@
 #include <errno.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/limits.h"
 #include "loadgen/engine/worker.h"
+#include "loadgen/hurl/json_text.h"
 
 int user_new(struct worker *w, struct user **ret)
 {
@@ -15,6 +17,7 @@ int user_new(struct worker *w, struct user **ret)
     arena_init(&u->scratch, STEP_BYTES_MAX);
     cookie_jar_init(&u->jar);
     request_init(&u->request);
+    buf_init(&u->redirects, BODY_BYTES_MAX);
     *ret = u;
     return 0;
 }
@@ -26,6 +29,7 @@ void user_free(struct user *u)
     conn_close(u->conn);
     cookie_jar_done(&u->jar);
     request_done(&u->request);
+    buf_done(&u->redirects);
     arena_done(&u->keep);
     arena_done(&u->scratch);
     free(u->scope.values);
@@ -225,6 +229,7 @@ static void send_step(struct user *u, int64_t now_us)
         return;
     }
     u->hops = 0;
+    buf_clear(&u->redirects);
     int r = request_build(&u->request, &u->scope, e, &u->jar, c, unix_ms(), &why);
     if (r < 0) {
         fail_build(u, r, &why, now_us);
@@ -389,6 +394,9 @@ static bool follow(struct user *u, const struct conn_response *response, struct 
         fail_build(u, code, &r->why, response->done_us);
         return true;
     }
+    buf_str(&u->redirects, u->hops > 1 ? ",\"" : "[\"");
+    json_text_escape(&u->redirects, buf_view(&u->request.url));
+    buf_char(&u->redirects, '"');
     send_out(u, response->done_us);
     return true;
 }
@@ -405,6 +413,10 @@ static void verify(struct user *u, const struct conn_response *response, struct 
         .duration_us = response->done_us - response->sent_us,
         .ip = span_str(response->ip),
     };
+    if (u->hops) {
+        buf_char(&u->redirects, ']');
+        x.redirects = buf_view(&u->redirects);
+    }
     int code = hurl_verify(&u->scope, e, &x, &r->why);
     hurl_exchange_done(&x);
     if (code == 0 && !e->has_response && response->status >= 400 && !u->worker->config->functional) {

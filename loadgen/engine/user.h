@@ -34,6 +34,7 @@ struct user {
     struct arena keep, scratch;
     struct cookie_jar jar;
     struct request request;
+    struct buf redirects; /* of the step: the list of URLs that they led to, not yet closed */
     size_t entry;
     bool failed;   /* only @always steps are left */
     bool retrying; /* the timer is for another try of the step */

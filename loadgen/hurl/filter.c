@@ -1,12 +1,16 @@
 #include <errno.h>
+#include <iconv.h>
 #include <math.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/match/regex.h"
 #include "lib/wire/url.h"
 #include "loadgen/hurl/base64.h"
+#include "loadgen/hurl/date.h"
 #include "loadgen/hurl/eval.h"
+#include "loadgen/hurl/html.h"
 #include "loadgen/hurl/json_text.h"
 
 #define REGEX_GROUPS_MAX 16u
@@ -191,31 +195,6 @@ MUST_USE static int filter_query_param(struct filtering *x)
     return 0;
 }
 
-static void html_escape(struct buf *out, struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        switch (text.ptr[i]) {
-        case '&':
-            buf_str(out, "&amp;");
-            break;
-        case '<':
-            buf_str(out, "&lt;");
-            break;
-        case '>':
-            buf_str(out, "&gt;");
-            break;
-        case '"':
-            buf_str(out, "&quot;");
-            break;
-        case '\'':
-            buf_str(out, "&#x27;");
-            break;
-        default:
-            buf_char(out, text.ptr[i]);
-        }
-    }
-}
-
 /* Text in, text out. */
 MUST_USE static int filter_recode(struct filtering *x)
 {
@@ -233,6 +212,9 @@ MUST_USE static int filter_recode(struct filtering *x)
         break;
     case HURL_FILTER_HTML_ESCAPE:
         html_escape(&out, x->v->text);
+        break;
+    case HURL_FILTER_HTML_UNESCAPE:
+        html_unescape(&out, x->v->text);
         break;
     case HURL_FILTER_BASE64_ENCODE:
         base64_encode(&out, x->v->text, false);
@@ -270,6 +252,84 @@ MUST_USE static int filter_utf8(struct filtering *x)
     if (!encode && !span_is_utf8(x->v->text))
         return eval_fail(x->why, HURL_FAILED_PROTOCOL, x->f->at, "these bytes are not UTF-8");
     x->v->kind = encode ? HURL_VALUE_BYTES : HURL_VALUE_TEXT;
+    return 0;
+}
+
+/* Bytes in a character set that iconv knows. */
+MUST_USE static int filter_decode(struct filtering *x)
+{
+    struct span name;
+    if (x->v->kind != HURL_VALUE_BYTES)
+        return wrong_kind(x, "bytes");
+    EVAL_TRY(eval_text(x->s, &x->f->args[0].text, &name, x->why));
+    AUTO_FREE char *from = span_dup(name);
+    if (!from)
+        return -ENOMEM;
+    iconv_t set = iconv_open("UTF-8", from);
+    if (set == (iconv_t)-1)
+        return eval_fail(x->why, HURL_FAILED_RUN, x->f->args[0].at, "no character set is called '%s'", from);
+    struct buf out;
+    buf_init(&out, BODY_BYTES_MAX);
+    char *in = (char *)(uintptr_t)x->v->text.ptr; /* iconv does not write there */
+    size_t left = x->v->text.len, got = 0;
+    while (left && got != (size_t)-1) {
+        size_t room = 4 * left < 4096 ? 4096 : 4 * left, before = room;
+        char *to = buf_reserve(&out, room);
+        got = to ? iconv(set, &in, &left, &to, &room) : (size_t)-1;
+        if (to)
+            buf_grew(&out, before - room);
+    }
+    (void)iconv_close(set);
+    if (left && buf_error(&out) == 0) {
+        buf_done(&out);
+        return eval_fail(x->why, HURL_FAILED_PROTOCOL, x->f->at, "these bytes are not %s", from);
+    }
+    return give_text(x, &out);
+}
+
+/* One of `redirects`: they are their targets' URLs already. */
+MUST_USE static int filter_location(struct filtering *x)
+{
+    return x->v->kind == HURL_VALUE_TEXT ? 0 : wrong_kind(x, "a redirect");
+}
+
+/* ---- dates ---- */
+
+MUST_USE static int filter_to_date(struct filtering *x)
+{
+    struct span format;
+    int64_t us;
+    if (x->v->kind != HURL_VALUE_TEXT)
+        return wrong_kind(x, "a text");
+    EVAL_TRY(eval_text(x->s, &x->f->args[0].text, &format, x->why));
+    if (hurl_date_parse(x->v->text, format, &us) < 0)
+        return wrong_kind(x, "a date of that format");
+    *x->v = hurl_value_date(us);
+    return 0;
+}
+
+MUST_USE static int filter_date_format(struct filtering *x)
+{
+    struct span format;
+    if (x->v->kind != HURL_VALUE_DATE)
+        return wrong_kind(x, "a date");
+    EVAL_TRY(eval_text(x->s, &x->f->args[0].text, &format, x->why));
+    struct buf out;
+    buf_init(&out, BODY_BYTES_MAX);
+    if (hurl_date_format(format, x->v->integer, &out) < 0) {
+        buf_done(&out);
+        return eval_fail(x->why, HURL_FAILED_RUN, x->f->args[0].at, "'" SPAN_FMT "' is no format of dates",
+                         SPAN_ARG(format));
+    }
+    return give_text(x, &out);
+}
+
+MUST_USE static int filter_days(struct filtering *x)
+{
+    if (x->v->kind != HURL_VALUE_DATE)
+        return wrong_kind(x, "a date");
+    int64_t days = (x->v->integer / 1000 - unix_ms()) / 86400000;
+    *x->v = hurl_value_int(x->f->def->kind == HURL_FILTER_DAYS_AFTER_NOW ? days : -days);
     return 0;
 }
 
@@ -364,13 +424,19 @@ static int (*const FILTERS[])(struct filtering *) = {
     [HURL_FILTER_URL_DECODE] = filter_recode,
     [HURL_FILTER_URL_QUERY_PARAM] = filter_query_param,
     [HURL_FILTER_HTML_ESCAPE] = filter_recode,
+    [HURL_FILTER_HTML_UNESCAPE] = filter_recode,
+    [HURL_FILTER_TO_DATE] = filter_to_date,
+    [HURL_FILTER_DATE_FORMAT] = filter_date_format,
+    [HURL_FILTER_DAYS_AFTER_NOW] = filter_days,
+    [HURL_FILTER_DAYS_BEFORE_NOW] = filter_days,
+    [HURL_FILTER_DECODE] = filter_decode,
     [HURL_FILTER_BASE64_ENCODE] = filter_recode,
     [HURL_FILTER_BASE64_DECODE] = filter_base64_decode,
     [HURL_FILTER_BASE64_URL_ENCODE] = filter_recode,
     [HURL_FILTER_BASE64_URL_DECODE] = filter_base64_decode,
     [HURL_FILTER_UTF8_ENCODE] = filter_utf8,
     [HURL_FILTER_UTF8_DECODE] = filter_utf8,
-    [HURL_FILTER_LOCATION] = NULL,
+    [HURL_FILTER_LOCATION] = filter_location,
 };
 
 int eval_filters(struct hurl_scope *s, const struct hurl_filter *filters, size_t n, struct hurl_value *value,

@@ -29,13 +29,16 @@ static bool equal(const struct hurl_value *a, const struct hurl_value *b)
         return false;
     if (a->kind == HURL_VALUE_BOOL)
         return a->boolean == b->boolean;
+    if (a->kind == HURL_VALUE_DATE)
+        return a->integer == b->integer;
     return a->kind == HURL_VALUE_NULL || span_equal(a->text, b->text);
 }
 
 static enum verdict compare(enum hurl_predicate_kind kind, const struct hurl_value *a, const struct hurl_value *b)
 {
     int order;
-    if (a->kind == HURL_VALUE_INT && b->kind == HURL_VALUE_INT) {
+    bool dates = a->kind == HURL_VALUE_DATE && b->kind == HURL_VALUE_DATE;
+    if (dates || (a->kind == HURL_VALUE_INT && b->kind == HURL_VALUE_INT)) {
         order = (a->integer > b->integer) - (a->integer < b->integer);
     } else if (is_number(a) && is_number(b)) {
         if (a->number != a->number || b->number != b->number)
@@ -138,6 +141,8 @@ static enum verdict kind_predicate(enum hurl_predicate_kind kind, const struct h
         return v->kind == HURL_VALUE_LIST;
     case HURL_IS_OBJECT:
         return v->kind == HURL_VALUE_OBJECT;
+    case HURL_IS_DATE:
+        return v->kind == HURL_VALUE_DATE;
     case HURL_IS_ISO_DATE:
         return text ? (enum verdict)(parse_rfc3339_ms(v->text, &ms) == 0) : MISMATCH;
     case HURL_IS_UUID:

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <gnutls/crypto.h>
 
 #include "lib/base/limits.h"
 #include "lib/match/regex.h"
@@ -9,6 +10,7 @@
 #include "loadgen/hurl/set_cookie.h"
 
 #define REGEX_GROUPS_MAX 16u
+#define DIGEST_BYTES_MAX 64u
 
 void hurl_exchange_done(struct hurl_exchange *x)
 {
@@ -211,6 +213,19 @@ MUST_USE static int cookie_value(struct hurl_exchange *x, struct span path, stru
 
 /* ---- all queries ---- */
 
+MUST_USE static int digest_value(struct hurl_scope *s, gnutls_digest_algorithm_t algorithm, struct span bytes,
+                                 struct hurl_value *ret)
+{
+    char digest[DIGEST_BYTES_MAX];
+    bool ok = true;
+    int n = (int)gnutls_hash_get_len(algorithm);
+    if (n <= 0 || n > (int)sizeof digest || gnutls_hash_fast(algorithm, bytes.ptr, bytes.len, digest) < 0)
+        return -EOPNOTSUPP;
+    *ret =
+        (struct hurl_value){.kind = HURL_VALUE_BYTES, .text = arena_span(s->scratch, span_of(digest, (size_t)n), &ok)};
+    return ok ? 0 : -ENOMEM;
+}
+
 static struct span version_text(int version)
 {
     return version == 10 ? SPAN("1.0") : version == 20 ? SPAN("2") : version == 30 ? SPAN("3") : SPAN("1.1");
@@ -260,6 +275,13 @@ MUST_USE static int query_value(struct hurl_scope *s, const struct hurl_query *q
     case HURL_QUERY_BYTES:
         *ret = (struct hurl_value){.kind = HURL_VALUE_BYTES, .text = x->body};
         return 0;
+    case HURL_QUERY_REDIRECTS:
+        *ret = (struct hurl_value){.kind = HURL_VALUE_LIST, .text = x->redirects.len ? x->redirects : SPAN("[]")};
+        return 0;
+    case HURL_QUERY_SHA256:
+        return digest_value(s, GNUTLS_DIG_SHA256, x->body, ret);
+    case HURL_QUERY_MD5:
+        return digest_value(s, GNUTLS_DIG_MD5, x->body, ret);
     case HURL_QUERY_HEADER:
         EVAL_TRY(eval_text(s, &q->arg.text, &text, why));
         return header_value(s, x, text, ret);

@@ -4,7 +4,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
-#include "lib/base/number.h"
 #include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/json_text.h"
 
@@ -44,15 +43,6 @@ MUST_USE static int new_uuid(struct hurl_scope *s, struct hurl_value *ret)
     return 0;
 }
 
-MUST_USE static int new_date(struct hurl_scope *s, struct hurl_value *ret)
-{
-    char text[NUMBER_TEXT_MAX];
-    size_t n = format_rfc3339_ms(text, unix_ms());
-    bool ok = true;
-    *ret = hurl_value_text(arena_span(s->scratch, span_of(text, n), &ok));
-    return ok ? 0 : -ENOMEM;
-}
-
 MUST_USE static int get_env(const struct hurl_expr *e, struct hurl_value *ret, struct hurl_failure *why)
 {
     const char *text = getenv(e->name.ptr); /* kept spans are NUL-terminated */
@@ -75,7 +65,7 @@ int eval_expr(struct hurl_scope *s, const struct hurl_expr *e, struct hurl_value
         EVAL_TRY(new_uuid(s, &v));
         break;
     case HURL_NEW_DATE:
-        EVAL_TRY(new_date(s, &v));
+        v = hurl_value_date(unix_ms() * 1000);
         break;
     case HURL_GET_ENV:
         EVAL_TRY(get_env(e, &v, why));

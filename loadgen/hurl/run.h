@@ -30,6 +30,7 @@ struct hurl_exchange {
     struct span body;    /* decoded */
     int64_t duration_us;
     struct span ip;
+    struct span redirects; /* JSON list of the URLs that redirects led to, in order; empty: none */
     /* filled when first asked for */
     struct span json_root;
     int json_state; /* 0: not looked at; 1: good; -1: not JSON */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "lib/base/number.h"
+#include "loadgen/hurl/date.h"
 #include "loadgen/hurl/json_text.h"
 
 #define DESCRIBE_BYTES_MAX 80u
@@ -49,6 +50,11 @@ int hurl_value_to_json(const struct hurl_value *v, struct buf *out)
         json_text_escape(out, v->text);
         buf_char(out, '"');
         return 0;
+    case HURL_VALUE_DATE:
+        buf_char(out, '"');
+        int r = hurl_value_print(v, out);
+        buf_char(out, '"');
+        return r;
     case HURL_VALUE_LIST:
     case HURL_VALUE_OBJECT:
     case HURL_VALUE_NODES:
@@ -94,6 +100,8 @@ int hurl_value_print(const struct hurl_value *v, struct buf *out)
     case HURL_VALUE_TEXT:
         buf_span(out, v->text);
         return 0;
+    case HURL_VALUE_DATE:
+        return hurl_date_format(SPAN("%Y-%m-%dT%H:%M:%S%.6fZ"), v->integer, out);
     default:
         return -EINVAL;
     }
@@ -116,7 +124,7 @@ void hurl_value_describe(const struct hurl_value *v, struct buf *out)
         [HURL_VALUE_NONE] = "nothing",           [HURL_VALUE_NULL] = "null",    [HURL_VALUE_BOOL] = "boolean ",
         [HURL_VALUE_INT] = "integer ",           [HURL_VALUE_FLOAT] = "float ", [HURL_VALUE_TEXT] = "text ",
         [HURL_VALUE_BYTES] = "bytes of length ", [HURL_VALUE_LIST] = "list ",   [HURL_VALUE_OBJECT] = "object ",
-        [HURL_VALUE_NODES] = "nodes ",
+        [HURL_VALUE_NODES] = "nodes ",           [HURL_VALUE_DATE] = "date ",
     };
     buf_str(out, NAMES[v->kind]);
     struct span text = v->text;
@@ -130,6 +138,7 @@ void hurl_value_describe(const struct hurl_value *v, struct buf *out)
     case HURL_VALUE_BOOL:
     case HURL_VALUE_INT:
     case HURL_VALUE_FLOAT:
+    case HURL_VALUE_DATE:
         if (hurl_value_print(v, out) < 0)
             buf_char(out, '?');
         break;

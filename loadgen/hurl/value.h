@@ -23,6 +23,7 @@ enum hurl_value_kind {
     HURL_VALUE_BYTES,
     HURL_VALUE_LIST,   /* text is a JSON array */
     HURL_VALUE_OBJECT, /* text is a JSON object */
+    HURL_VALUE_DATE,   /* integer: microseconds since the epoch */
     HURL_VALUE_NODES   /* of XPath: text is a JSON array of their texts; exists when it is not empty */
 };
 struct hurl_value {
@@ -44,6 +45,10 @@ static inline struct hurl_value hurl_value_int(int64_t v)
 static inline struct hurl_value hurl_value_float(double v)
 {
     return (struct hurl_value){.kind = HURL_VALUE_FLOAT, .number = v};
+}
+static inline struct hurl_value hurl_value_date(int64_t us)
+{
+    return (struct hurl_value){.kind = HURL_VALUE_DATE, .integer = us};
 }
 static inline struct hurl_value hurl_value_bool(bool v)
 {

@@ -152,7 +152,8 @@ static void a_journey_runs_with_cookies_captures_forms_and_redirects(void **stat
         "HTTP 200\n[Captures]\nid: jsonpath \"$.id\"\n[Asserts]\njsonpath \"$.state\" == \"open\"\n"
         "# @step pay\nPOST {{base}}/pay/{{id}}\n[Options]\nlocation: true\n[BasicAuth]\nann: secret\n[Form]\ncard: "
         "4242 4242\n"
-        "csrf: {{token}}\nHTTP 200\n[Asserts]\nbody == \"thanks\"\nurl endsWith \"/thanks\"\nduration < 5000\n",
+        "csrf: {{token}}\nHTTP 200\n[Asserts]\nbody == \"thanks\"\nurl endsWith \"/thanks\"\nduration < 5000\n"
+        "redirects count == 2\nredirects last location == \"{{base}}/thanks\"\n",
         s->port);
     rig_once(&rig);
     rig_run(&rig, NULL);

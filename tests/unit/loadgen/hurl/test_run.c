@@ -73,7 +73,8 @@ static struct hurl_exchange exchange_of(const char *body)
                                   .headers = span_str(HEADERS),
                                   .body = span_str(body),
                                   .duration_us = 12345,
-                                  .ip = SPAN("127.0.0.1")};
+                                  .ip = SPAN("127.0.0.1"),
+                                  .redirects = SPAN("[\"http://localhost/a\",\"http://localhost/x\"]")};
 }
 
 /* Runs one assert line; 0 when it holds. */
@@ -190,6 +191,27 @@ static void asserts_hold_and_fail_as_hurls_do(void **state)
         {"jsonpath \"$.id\" == {{unset}}", false, false, HURL_FAILED_RUN},
         {"jsonpath \"$.x\" exists", false, true, HURL_FAILED_PROTOCOL},
         {"xpath \"string(//input[@name='csrf']/@value)\" == \"t0k&n\"", true, true, 0},
+        {"sha256 == hex,a5bfa341ed2813940bce9f0fb46ef0120711ead0bfa120ba22d16817dda665ae;", true, true, 0},
+        {"md5 == hex,8adea213a0ce31a4cd70774aa528c7f8;", true, true, 0},
+        {"md5 toHex == \"8adea213a0ce31a4cd70774aa528c7f8\"", true, true, 0},
+        {"sha256 == hex,00;", false, true, HURL_FAILED_ASSERT},
+        {"redirects count == 2", true, false, 0},
+        {"redirects nth 0 location == \"http://localhost/a\"", true, false, 0},
+        {"redirects last location endsWith \"/x\"", true, false, 0},
+        {"jsonpath \"$.when\" toDate \"%Y-%m-%dT%H:%M:%SZ\" isDate", true, false, 0},
+        {"jsonpath \"$.when\" not isDate", true, false, 0},
+        {"jsonpath \"$.when\" toDate \"%+\" format \"%A %e %B\" == \"Friday 27 November\"", true, false, 0},
+        {"jsonpath \"$.when\" toDate \"%+\" dateFormat \"%s\" toInt == 1795737600", true, false, 0},
+        {"jsonpath \"$.when\" toDate \"%d.%m.%Y\" isDate", false, false, HURL_FAILED_PROTOCOL},
+        {"jsonpath \"$.when\" toDate \"%+\" format \"%Q\" == \"\"", false, false, HURL_FAILED_RUN},
+        {"jsonpath \"$.when\" toDate \"%+\" toString == \"2026-11-27T00:00:00.000000Z\"", true, false, 0},
+        {"cookie \"theme[Expires]\" toDate \"%a, %d %b %Y %H:%M:%S GMT\" daysBeforeNow > 1900", true, false, 0},
+        {"cookie \"theme[Expires]\" toDate \"%a, %d %b %Y %H:%M:%S GMT\" daysAfterNow < 0", true, false, 0},
+        {"jsonpath \"$.b64\" base64Decode decode \"UTF-16LE\" startsWith \"敨\"", false, false, HURL_FAILED_PROTOCOL},
+        {"jsonpath \"$.b64\" base64Decode decode \"ISO-8859-1\" == \"hello\"", true, false, 0},
+        {"jsonpath \"$.b64\" base64Decode decode \"no-such\" == \"\"", false, false, HURL_FAILED_RUN},
+        {"jsonpath \"$.b64\" decode \"utf-8\" == \"\"", false, false, HURL_FAILED_PROTOCOL},
+        {"regex /value='([^']+)'/ htmlUnescape == \"t0k&n\"", true, true, 0},
         {"xpath \"//li\" count == 2", true, true, 0},
         {"xpath \"//li\" nth 1 == \"two\"", true, true, 0},
         {"xpath \"count(//li)\" == 2", true, true, 0},

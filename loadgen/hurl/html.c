@@ -1,0 +1,121 @@
+#include "loadgen/hurl/html.h"
+
+#include <libxml/HTMLparser.h>
+
+#define ENTITY_BYTES_MAX 32u /* the longest name has 8 */
+
+void html_escape(struct buf *out, struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.ptr[i]) {
+        case '&':
+            buf_str(out, "&amp;");
+            break;
+        case '<':
+            buf_str(out, "&lt;");
+            break;
+        case '>':
+            buf_str(out, "&gt;");
+            break;
+        case '"':
+            buf_str(out, "&quot;");
+            break;
+        case '\'':
+            buf_str(out, "&#x27;");
+            break;
+        default:
+            buf_char(out, text.ptr[i]);
+        }
+    }
+}
+
+/* The HTML standard's replacements of the numbers 0x80 to 0x9f; 0: none. */
+static const uint16_t WINDOWS_1252[] = {0x20ac, 0,      0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+                                        0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0,      0x017d, 0,
+                                        0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                        0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0,      0x017e, 0x0178};
+
+static void put_character(struct buf *out, uint32_t c)
+{
+    if (c >= 0x80 && c <= 0x9f && WINDOWS_1252[c - 0x80])
+        c = WINDOWS_1252[c - 0x80];
+    if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        c = 0xfffd;
+    if (c < 0x80) {
+        buf_char(out, (char)c);
+    } else if (c < 0x800) {
+        buf_char(out, (char)(0xc0 | c >> 6));
+        buf_char(out, (char)(0x80 | (c & 0x3f)));
+    } else if (c < 0x10000) {
+        buf_char(out, (char)(0xe0 | c >> 12));
+        buf_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
+        buf_char(out, (char)(0x80 | (c & 0x3f)));
+    } else {
+        buf_char(out, (char)(0xf0 | c >> 18));
+        buf_char(out, (char)(0x80 | (c >> 12 & 0x3f)));
+        buf_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
+        buf_char(out, (char)(0x80 | (c & 0x3f)));
+    }
+}
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 16;
+}
+
+/* What stands between & and ; — false: no number. */
+static bool number_of(struct span name, uint32_t *ret)
+{
+    bool hex = name.len > 1 && (name.ptr[1] | 0x20) == 'x';
+    struct span digits = span_from(name, hex ? 2 : 1);
+    uint32_t v = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        int d = digit_of(digits.ptr[i]);
+        if (d >= (hex ? 16 : 10))
+            return false;
+        v = v > 0x10ffff ? v : v * (hex ? 16 : 10) + (uint32_t)d;
+    }
+    *ret = v;
+    return digits.len > 0;
+}
+
+static bool entity_of(struct span name, uint32_t *ret)
+{
+    char text[ENTITY_BYTES_MAX];
+    if (name.len == 0 || name.len >= sizeof text)
+        return false;
+    if (name.ptr[0] == '#')
+        return number_of(name, ret);
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    const htmlEntityDesc *known = htmlEntityLookup((const xmlChar *)text);
+    if (known)
+        *ret = known->value;
+    else if (strcmp(text, "apos") == 0) /* XML's, and HTML 5's */
+        *ret = '\'';
+    return known || strcmp(text, "apos") == 0;
+}
+
+void html_unescape(struct buf *out, struct span text)
+{
+    while (text.len) {
+        size_t n = span_find(text, '&');
+        buf_span(out, span_of(text.ptr, n));
+        text = span_from(text, n);
+        if (text.len == 0)
+            break;
+        struct span name = span_from(text, 1);
+        name.len = span_find(name, ';');
+        uint32_t c;
+        if (name.len + 1 < text.len && entity_of(name, &c)) {
+            put_character(out, c);
+            text = span_from(text, name.len + 2);
+        } else {
+            buf_char(out, '&');
+            text = span_from(text, 1);
+        }
+    }
+}
