@@ -5,14 +5,52 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "collector/store/store_sql.h"
+#include "lib/base/file.h"
 #include "lib/base/number.h"
 
-int ask_store_open(const char *dir, struct store **ret)
+/* An attempt that was cut off at once may have left the lock's file. */
+static bool holds_nothing(const char *dir)
+{
+    AUTO_FREE char *pattern = NULL;
+    struct file_list files;
+    if (asprintf(&pattern, "%s/*", dir) < 0) {
+        pattern = NULL;
+        return false;
+    }
+    if (file_glob(pattern, &files) < 0)
+        return false;
+    bool nothing = true;
+    for (size_t i = 0; i < files.n; i++)
+        nothing = nothing && strcmp(strrchr(files.paths[i], '/') + 1, STORE_LOCK_FILE) == 0;
+    file_list_done(&files);
+    return nothing;
+}
+
+/* A typing error must not make a new store. */
+static const char *no_folder(const char *dir, bool may_be_new)
+{
+    AUTO_FREE char *file = NULL;
+    struct stat st;
+    if (stat(dir, &st) < 0)
+        return strerror(errno);
+    if (!S_ISDIR(st.st_mode))
+        return "it is a file";
+    if (asprintf(&file, "%s/" STORE_FILE, dir) < 0) {
+        file = NULL;
+        return strerror(ENOMEM);
+    }
+    if (stat(file, &st) == 0 || (may_be_new && holds_nothing(dir)))
+        return NULL;
+    return "there is no " STORE_FILE " in it";
+}
+
+int ask_store_open(const char *dir, bool may_be_new, struct store **ret)
 {
     char why[512] = "";
-    struct stat st;
-    if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) { /* a typing error must not make a new store */
-        fprintf(stderr, "crest-collector: %s is no data folder\n", dir);
+    const char *wrong = no_folder(dir, may_be_new);
+    if (wrong) {
+        fprintf(stderr, "crest-collector: %s is no data folder: %s\n", dir, wrong);
         return -ENOENT;
     }
     struct store_config config = {.path = dir, .series_max = UINT64_MAX};
@@ -61,7 +99,7 @@ static int compact(const struct options *o)
 {
     struct store *s;
     const char *dir = options_operand(o, 1);
-    int r = ask_store_open(dir, &s);
+    int r = ask_store_open(dir, false, &s);
     if (r < 0)
         return EXIT_FAILED;
     r = store_seal(s);

@@ -23,7 +23,7 @@ struct ask_matches {
 bool ask_store_matches(const struct options *o, struct ask_matches *ret);
 void ask_store_matches_done(struct ask_matches *m);
 
-/* A stopped collector's store: no retention. Says on stderr what is wrong. */
-MUST_USE int ask_store_open(const char *dir, struct store **ret);
+/* A stopped collector's store: no retention. may_be_new: an empty folder becomes one. Says on stderr what is wrong. */
+MUST_USE int ask_store_open(const char *dir, bool may_be_new, struct store **ret);
 /* --from and --to as RFC 3339 or seconds since the epoch; not given: all time. false: told. */
 bool ask_store_times(const struct options *o, int64_t *ret_from_ms, int64_t *ret_to_ms);

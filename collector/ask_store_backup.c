@@ -42,9 +42,9 @@ int ask_store_backup(const struct options *o)
                 why[0] ? why : strerror(-r));
         return EXIT_FAILED;
     }
-    printf("%s: %" PRIu64 " files of samples, %" PRIu64 " bytes\n", to, b.files, b.bytes);
+    printf("%s: %" PRIu64 " file%s of samples, %" PRIu64 " bytes\n", to, b.files, b.files == 1 ? "" : "s", b.bytes);
     if (b.missing)
-        fprintf(stderr, "crest-collector store backup: %" PRIu64 " files of days are missing in %s: see store check\n",
-                b.missing, dir);
+        fprintf(stderr, "crest-collector store backup: %" PRIu64 " file%s of days missing in %s: see store check\n",
+                b.missing, b.missing == 1 ? " is" : "s are", dir);
     return b.missing ? EXIT_FAILED : EXIT_OK;
 }

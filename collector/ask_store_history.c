@@ -11,6 +11,7 @@
 #include "lib/wire/http_client.h"
 #include "lib/wire/url.h"
 
+#define RETENTION_DEFAULT_MS (30 * 86400 * INT64_C(1000)) /* main.c's */
 #define TELL_EVERY_US 5000000
 #define TELL_TERMINAL_US 500000
 
@@ -49,6 +50,10 @@ static int summary(const struct history *h, const char *dir)
         printf(" and %" PRIu64 " native histograms", h->histograms);
     printf(" of %" PRIu64 " series stored, %zu of %zu metric names, %" PRIu64 " requests\n", h->series,
            h->names_done - h->skipped_names, h->names, h->requests);
+    if (h->samples + h->histograms && h->from_ms < unix_ms() - RETENTION_DEFAULT_MS)
+        fprintf(stderr,
+                "note: a collector drops what is older than its --retention (30d unless it is told otherwise, 0 is for "
+                "ever): start it with one that reaches back as far\n");
     if (!h->by_remote_read)
         fprintf(stderr, "note: this server answers no remote read; a range query does not show stale markers\n");
     if (h->skipped_histograms)
@@ -75,7 +80,7 @@ static int run(struct history *h, const char *dir)
     h->tell = tell;
     h->ctx = &t;
     h->dir = dir;
-    int r = ask_store_open(dir, &h->store);
+    int r = ask_store_open(dir, true, &h->store);
     if (r < 0)
         return EXIT_FAILED;
     r = history_import(h, why, sizeof why);

@@ -16,6 +16,8 @@ static double bytes_per_sample(const struct store_size *size)
 
 static void print_shares(const char *title, const struct store_shares *shares, size_t top, bool has_values)
 {
+    if (shares->n == 0)
+        return;
     printf("\n%12s %12s %14s%s  %s\n", "bytes", "series", "samples", has_values ? "       values" : "", title);
     for (size_t i = 0; i < shares->n && i < top; i++) {
         const struct store_share *s = shares->list[i];

@@ -62,7 +62,7 @@ int ask_store_export(const struct options *o)
         return EXIT_USAGE;
     e.selections = matches.list;
     e.n_selections = matches.n;
-    int r = ask_store_open(options_operand(o, 1), &e.store);
+    int r = ask_store_open(options_operand(o, 1), false, &e.store);
     if (r == 0) {
         r = store_export(&e);
         if (r == 0 && fflush(stdout) != 0)
@@ -114,7 +114,7 @@ static int import_text(const char *dir, const char *file, struct span text)
 {
     struct parse_error error = {0};
     struct text_import i = {.text = text};
-    int r = ask_store_open(dir, &i.store);
+    int r = ask_store_open(dir, true, &i.store);
     if (r < 0)
         return EXIT_FAILED;
     r = store_import(&i, &error);

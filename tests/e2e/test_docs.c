@@ -1,5 +1,6 @@
 /* What README and docs tell people to type or to write into a file is done here, word for word but for ports and folders. */
 #include "tests/support/e2e.h"
+#include "tests/support/samples.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -174,6 +175,28 @@ static void a_prometheus_feeds_us_with_the_two_lines(void **state)
     e2e_stop(collector);
 }
 
+/* Any server of Prometheus's API will do: ours. */
+static void the_past_comes_in_as_the_page_says(void **state)
+{
+    (void)state;
+    char sh[1024], script[1200];
+    struct e2e_program *theirs =
+        e2e_start("crest-collector", E2E_ARGS("--data", e2e_path("theirs"), "--retention", "0"));
+    struct sample_batch *b = sample_batch_new();
+    int64_t t_ms = INT64_C(1764288000000); /* 2025-11-28 */
+    sample_batch_add(b, "up|instance=a", t_ms, 1);
+    sample_batch_add(b, "orders_total|job=shop", t_ms, 12);
+    sample_batch_add(b, "orders_total|job=other", t_ms, 13);
+    sample_batch_add(b, "orders_total|job=shop", t_ms + 30 * INT64_C(86400000), 14); /* after --to */
+    sample_batch_send(b, theirs);
+    block_with("docs/care.md", "sh", "import crest-data prometheus", sh, sizeof sh);
+    replace(sh, sizeof sh, "http://127.0.0.1:9090", e2e_url(theirs));
+    snprintf(script, sizeof script, "%s\ncrest-collector store export crest-data", sh);
+    expect_script(script, "crest-data: 2 samples of 2 series stored");
+    expect_script("crest-collector store export crest-data", "orders_total{job=\"shop\"} 12 1764288000\n");
+    e2e_stop(theirs);
+}
+
 static void the_demos_configuration_is_valid(void **state)
 {
     (void)state;
@@ -304,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(watch_your_own_service_works_as_the_readme_says, e2e_teardown),
         cmocka_unit_test_teardown(a_prometheus_feeds_us_with_the_two_lines, e2e_teardown),
+        cmocka_unit_test_teardown(the_past_comes_in_as_the_page_says, e2e_teardown),
         cmocka_unit_test_teardown(the_demos_configuration_is_valid, e2e_teardown),
         cmocka_unit_test_teardown(debians_promtool_takes_the_shipped_rules, e2e_teardown),
         cmocka_unit_test_teardown(the_web_config_of_the_docs_lets_its_user_in, e2e_teardown),

@@ -152,6 +152,18 @@ static void what_is_exported_is_imported_and_exported_the_same(void **state)
     free(e2e_run("crest-collector", E2E_ARGS("store", "import", to, e2e_write("bad.txt", "sold_total 1\n# EOF\n")), 2));
     free(e2e_run("crest-collector", E2E_ARGS("store", "check", e2e_path("nothing")), 1));
     free(e2e_run("crest-collector", E2E_ARGS("store", "wash", to), 2));
+
+    /* a folder of something else stays as it is, whatever is asked of it */
+    char other[512], head[600];
+    snprintf(other, sizeof other, "%s", e2e_path("other"));
+    snprintf(head, sizeof head, "%s/head.db", other);
+    assert_int_equal(mkdir(other, 0700), 0);
+    free(e2e_run("crest-collector", E2E_ARGS("store", "export", other), 1));
+    free(e2e_run("crest-collector", E2E_ARGS("store", "compact", other), 1));
+    assert_int_equal(access(head, F_OK), -1);
+    e2e_write("other/letter.txt", "Dear reader");
+    free(e2e_run("crest-collector", E2E_ARGS("store", "import", other, page), 1));
+    assert_int_equal(access(head, F_OK), -1);
 }
 
 int main(void)
