@@ -203,6 +203,11 @@ unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit t
 e2e: $(BINARIES) $(DEMO) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
 	@$(run_tests) --verbose $(filter $(OUT)/tests/e2e/%,$^)
 
+SHARED ?= $(or $(CREST_SHARED),../shared)
+.PHONY: conformance
+conformance: $(BINARIES) $(OUT)/tests/unit/collector/promql/test_conformance ## Prometheus's PromQL scripts against the engine, and over HTTP
+	@tests/run/conformance.sh $(OUT) $(SHARED)
+
 .PHONY: screens
 screens: ## write docs/screens/: every view of the page, light and dark, at three widths
 	@[ -e node_modules/playwright-core ] || { echo "playwright-core is missing. Run: make test-deps" >&2; exit 1; }
