@@ -127,10 +127,52 @@ static size_t words_of(uint32_t n_series)
     return ((size_t)n_series + 63) / 64;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The series of few postings, or of one; 0: too many for that. What an alert or a panel selects costs so what it selects, not what the store
+ * holds. The lock is held. */
+static int list_few(const struct store_reader *rd, const struct label_values *lv, const uint32_t *values, size_t n,
+                    struct id_list *ret)
+{
+    size_t total = 0, kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct posting *po = label_values_find(lv, values[i]);
+        total += po ? po->n : 0;
+    }
+    if (n > 1 && total > words_of(rd->view.n_series) / 8)
+        return 0;
+    uint32_t *ids = malloc((total ? total : 1) * sizeof *ids);
+    if (!ids)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct posting *po = label_values_find(lv, values[i]);
+        const uint32_t *from = po ? posting_ids(po) : NULL;
+        for (uint32_t k = 0; po && k < po->n && from[k] < rd->view.n_series; k++) /* ascending */
+            ids[kept++] = from[k];
+    }
+    size_t unique = n > 1 ? 0 : kept;
+    if (n > 1 && kept) /* a value may be named twice */
+        qsort(ids, kept, sizeof *ids, by_id);
+    for (size_t i = 0; n > 1 && i < kept; i++)
+        if (unique == 0 || ids[unique - 1] != ids[i])
+            ids[unique++] = ids[i];
+    *ret = (struct id_list){ids, unique};
+    return 1;
+}
+
 /* Series whose value of the label is one of `values`. */
 static int list_by_values(struct store_reader *rd, uint32_t name, const uint32_t *values, size_t n, struct id_list *ret)
 {
     struct series_index *ix = &rd->store->index;
+    pthread_rwlock_rdlock(&ix->lock);
+    int r = list_few(rd, postings_of(&ix->postings, name), values, n, ret);
+    pthread_rwlock_unlock(&ix->lock);
+    if (r != 0)
+        return r < 0 ? r : 0;
     size_t words = words_of(rd->view.n_series);
     uint64_t *bits = calloc(words ? words : 1, sizeof *bits);
     if (!bits)
@@ -143,7 +185,7 @@ static int list_by_values(struct store_reader *rd, uint32_t name, const uint32_t
             mark(bits, po, rd->view.n_series);
     }
     pthread_rwlock_unlock(&ix->lock);
-    int r = list_marked(bits, words, ret);
+    r = list_marked(bits, words, ret);
     free(bits);
     return r;
 }

@@ -325,6 +325,48 @@ static void matchers_select_as_prometheus_does(void **state)
     select_all_ways(f->s);
 }
 
+/* Few of many are listed without a look at the others: in order, and once where a value is named twice. */
+static void a_few_of_many_series_are_selected_in_order(void **state)
+{
+    struct store_fixture *f = *state;
+    for (unsigned i = 0; i < 3000; i += 100) {
+        struct write_request *w = request_new();
+        for (unsigned k = i; k < i + 100; k++) {
+            char text[64];
+            (void)snprintf(text, sizeof text, "m|id=%u|half=%u", k, k / 1500);
+            request_add(w, text, 1, 1);
+        }
+        assert_int_equal(write_now(f->s, w).samples, 100);
+    }
+    static const struct {
+        const char *matchers;
+        unsigned want[4];
+        size_t n, first;
+    } CASES[] = {{"id=1700", {1700}, 1, 0},
+                 {"id=~1700|3|3|900|nowhere", {3, 900, 1700}, 3, 0},
+                 {"id=~nowhere|elsewhere", {0}, 0, 0},
+                 {"id=~1700|3;half=1", {1700}, 1, 0},
+                 {"half=1", {1500, 1501}, 1500, 2},
+                 {"half=~1|0", {0, 1}, 3000, 2}};
+    struct store_reader *rd;
+    check_ok(store_reader_open(f->s, &rd));
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct arena a;
+        struct store_series *series;
+        size_t n;
+        char id[16];
+        arena_init(&a, 8u << 20);
+        check_ok(select_text(rd, CASES[i].matchers, 0, &a, &series, &n));
+        assert_int_equal(n, CASES[i].n);
+        for (size_t k = 0; k < (CASES[i].first ? CASES[i].first : n); k++) {
+            (void)snprintf(id, sizeof id, "%u", CASES[i].want[k]);
+            check_span(labels_get(&series[k].labels, SPAN("id")), id);
+        }
+        arena_done(&a);
+    }
+    store_reader_close(rd);
+}
+
 static void a_selection_is_cut_one_behind_its_limit(void **state)
 {
     struct store_fixture *f = *state;
@@ -902,6 +944,7 @@ int main(void)
         TEST(label_sets_are_one_series_with_and_without_a_key),
         TEST(a_reader_sees_what_it_saw_when_it_was_opened),
         TEST(matchers_select_as_prometheus_does),
+        TEST(a_few_of_many_series_are_selected_in_order),
         TEST(a_selection_is_cut_one_behind_its_limit),
         TEST(series_of_other_times_are_left_out_once_sealed),
         TEST(label_names_and_values_follow_the_selections),
