@@ -55,9 +55,9 @@ static void add_event(const struct app *app, struct buf *out)
     add_clean(out, words);
     double so_far = plan_sum(app, "total", "now"), at = plan_sum(app, "on_pace_for", "at");
     if (!isnan(so_far))
-        buf_printf(out, "; %s orders so far, plan %s", words_count(now, round(so_far)),
-                   words_count(plan, round(plan_sum(app, "total", "plan"))));
-    if (!isnan(so_far) && !isnan(at))
+        buf_printf(out, plan_is_over(app) ? "; %s orders in all, plan %s" : "; %s orders so far, plan %s",
+                   words_count(now, round(so_far)), words_count(plan, round(plan_sum(app, "total", "plan"))));
+    if (!isnan(so_far) && !isnan(at) && !plan_is_over(app))
         buf_printf(out, ", on pace for %s", words_count(pace, round(at)));
     buf_char(out, '\n');
 }

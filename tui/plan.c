@@ -134,6 +134,13 @@ int64_t plan_edge_ms(const struct app *app, int64_t to_ms, unsigned seconds)
     return ahead_ms > to_ms ? ahead_ms : to_ms;
 }
 
+bool plan_is_over(const struct app *app)
+{
+    const json_t *row = plan_event(app);
+    int64_t ends_ms = row_time(row, "ends");
+    return row && ends_ms > 0 && app_shown_ms(app) >= ends_ms;
+}
+
 double plan_sum(const struct app *app, const char *object, const char *part)
 {
     double sum = NAN;

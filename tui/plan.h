@@ -16,6 +16,8 @@ struct plan_line {
 };
 /* The event that is shown, NULL: there is none. */
 json_t *plan_event(const struct app *app);
+/* It has ended at the moment that is shown: its figures are final, nothing is on pace for anything. */
+bool plan_is_over(const struct app *app);
 /* Notes what the newest frame's event row says of this minute. */
 void plan_track(struct app *app);
 void plan_tick(struct app *app);

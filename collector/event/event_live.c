@@ -215,7 +215,7 @@ static void market_json(const struct event_live *v, struct json_writer *j, size_
                  curve_sum(last, value, 0, until));
         jw_end(j);
     }
-    if (since > 0 && v->counted) {
+    if (since > 0 && v->counted && !over) { /* then the totals are what it came to */
         jw_key(j, "on_pace_for");
         jw_object(j);
         pace_json(v, j, market, CURVE_ORDERS, now_ms);

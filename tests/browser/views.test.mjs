@@ -115,6 +115,11 @@ if (await ready()) {
         assert.match((await card.innerText()).replaceAll('\u202f', ''), new RegExp(`On pace for ${Math.round(pace.at)} orders \\(${Math.round(pace.low)} to ${Math.round(pace.high)}; plan ${Math.round(pace.plan)}, 83 %\\)`));
         fake.set({event: {bf: (t) => ({...EVENT(t), phase: 'warm-up', starts: t + 200_000})}});
         await page.locator('.countdown', {hasText: /Doors open in\s*3 min/}).waitFor();
+        /* The end: what it came to, and no forecast, whatever an older collector still says. */
+        fake.set({event: {bf: (t) => ({...EVENT(t), starts: t - 7_260_000, ends: t - 60_000, countdown_ms: 0, phase: 'over'})}});
+        await page.locator('.card .figure-name', {hasText: 'Orders in all'}).first().waitFor();
+        assert.equal(await page.locator('.pace:visible').count(), 0);
+        assert.match(await page.locator('.countdown').innerText(), /Ended\s+1 min/);
     }));
 
     test('plan and last event are lines that reach beyond now, and the crosshair reads them there', () => withPage({}, async ({page, fake, open}) => {

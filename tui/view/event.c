@@ -124,17 +124,25 @@ static void draw_so_far(const struct app *app, struct cells *c, struct box cell,
         return; /* the plan is of the market */
     cell_number(c, cell, "", row_in(json_object_get(event_market(app, r->row), "total"), "orders", "now"), STYLE_PLAIN);
 }
-/* "101 (96-106) 72 %": where the market's orders will end, four times in five between the two; and of the plan. */
+/* "101 (96-106) 72 %": where the market's orders will end, four times in five between the two; and of the plan. Without the interval
+ * where the column is narrow; when the event is over, what the market came to. */
 static void draw_pace(const struct app *app, struct cells *c, struct box cell, const struct row *r)
 {
     const json_t *pace = json_object_get(json_object_get(event_market(app, r->row), "on_pace_for"), "orders");
     char at[WORDS_MAX], low[WORDS_MAX], high[WORDS_MAX], share[WORDS_MAX], text[4 * WORDS_MAX + 16];
     double v = row_number(pace, "at"), of = row_number(pace, "plan"), most = row_number(pace, "high");
+    if (plan_is_over(app)) {
+        const json_t *total = json_object_get(event_market(app, r->row), "total");
+        v = most = row_in(total, "orders", "now");
+        of = row_in(total, "orders", "plan");
+    }
     if (isnan(v))
         return;
     snprintf(text, sizeof text, "%s (%s-%s) %s", words_count(at, round(v)),
              words_count(low, round(row_number(pace, "low"))), words_count(high, round(most)),
              of > 0 ? words_ratio(share, v / of) : "");
+    if (plan_is_over(app) || cells_text_width(text) > cell.w)
+        snprintf(text, sizeof text, "%s %s", at, of > 0 ? share : "");
     cells_text_right(c, cell.x, cell.y, cell.w, most < of ? STYLE_WARN : STYLE_PLAIN, text);
 }
 
@@ -148,19 +156,22 @@ static const struct column COLUMNS[] = {
     {"orders/min over time", 0, false, 1, draw_orders_line},
 };
 #define EVENT_CHANNEL 1
+#define EVENT_PACE 7
+#define WIDE 100 /* columns from which the interval of a pace has room */
+#define PACE_NARROW_WIDTH 11
 static const struct column EVENT_COLUMNS[] = {
     {"market", 8, false, 0, draw_market},
-    {"channel", 8, false, 6, draw_channel},
+    {"channel", 7, false, 7, draw_channel},
     {"service", 10, false, 8, draw_market_service},
     {"orders/min", 10, true, 0, draw_orders},
-    {"plan", 7, true, 2, draw_orders_plan},
-    {"last", 7, true, 3, draw_orders_last},
-    {"so far", 7, true, 5, draw_so_far},
+    {"plan", 6, true, 2, draw_orders_plan},
+    {"last", 6, true, 4, draw_orders_last},
+    {"so far", 7, true, 6, draw_so_far},
     {"on pace for", 24, true, 1, draw_pace},
     {"revenue/min", 11, true, 0, draw_revenue},
+    {"plan", 7, true, 3, draw_revenue_plan},
     {"", 4, false, 0, draw_currency},
-    {"plan", 8, true, 7, draw_revenue_plan},
-    {"orders/min over time", 0, false, 4, draw_orders_line},
+    {"orders/min over time", 0, false, 5, draw_orders_line},
 };
 
 static bool same_market(const json_t *a, const json_t *b)
@@ -243,16 +254,25 @@ static size_t countdown_pieces(const struct app *app, bool brief, struct piece p
            last = plan_sum(app, "total", "last"), pace = plan_sum(app, "on_pace_for", "at"),
            whole = plan_sum(app, "on_pace_for", "plan");
     size_t n = 0;
+    bool over = plan_is_over(app);
+    if (over) {
+        pace = now;
+        whole = plan;
+    }
     screen_event_words(app, words, sizeof words);
     pieces[n].style = STYLE_BOLD;
     snprintf(pieces[n++].text, sizeof pieces->text, "%s", words);
     if (!isnan(now) && !isnan(plan)) {
         pieces[n].style = STYLE_PLAIN;
-        snprintf(pieces[n++].text, sizeof pieces->text, brief ? "%s of %s orders" : "%s orders so far, plan %s",
+        snprintf(pieces[n++].text, sizeof pieces->text,
+                 brief  ? "%s of %s orders"
+                 : over ? "%s orders in all, plan %s"
+                        : "%s orders so far, plan %s",
                  words_count(a, round(now)), words_count(b, round(plan)));
     } else if (!isnan(now)) {
         pieces[n].style = STYLE_PLAIN;
-        snprintf(pieces[n++].text, sizeof pieces->text, "%s orders so far", words_count(a, round(now)));
+        snprintf(pieces[n++].text, sizeof pieces->text, over ? "%s orders in all" : "%s orders so far",
+                 words_count(a, round(now)));
     }
     if (!isnan(last) && !brief) {
         pieces[n].style = STYLE_LAST;
@@ -261,8 +281,8 @@ static size_t countdown_pieces(const struct app *app, bool brief, struct piece p
     if (!isnan(pace) && whole > 0) {
         pieces[n].style = pace < .95 * whole ? STYLE_WARN : STYLE_OK;
         words_ratio(share, pace / whole);
-        if (brief)
-            snprintf(pieces[n++].text, sizeof pieces->text, "pace %s", share);
+        if (brief || over)
+            snprintf(pieces[n++].text, sizeof pieces->text, over ? "final %s" : "pace %s", share);
         else
             snprintf(pieces[n++].text, sizeof pieces->text, "on pace for %s of %s (%s)", words_count(a, round(pace)),
                      words_count(b, round(whole)), share);
@@ -395,6 +415,10 @@ void view_event(struct app *app, struct cells *c, struct box box)
     memcpy(columns, EVENT_COLUMNS, sizeof columns);
     if (has_parts)
         columns[EVENT_CHANNEL].drop = 0; /* else parts and whole look alike */
+    if (plan_is_over(app))
+        columns[EVENT_PACE].title = "final";
+    if (plan_is_over(app) || box.w < WIDE)
+        columns[EVENT_PACE].width = PACE_NARROW_WIDTH;
     if (has_event)
         draw_countdown(app, c, take_lines(&rest, 1));
     if (box.h >= 14) {

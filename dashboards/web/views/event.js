@@ -146,7 +146,10 @@ export function open(main) {
             show(card.children[4], Boolean(sofar?.revenue));
             setFigure(card.children[3], sofar?.orders?.now, sofar?.orders?.plan, sofar?.orders?.last, number);
             setFigure(card.children[4], sofar?.revenue?.now, sofar?.revenue?.plan, sofar?.revenue?.last, (x) => money(x, one.currency));
-            const pace = one.event?.on_pace_for;
+            const over = event?.ends <= store.now();
+            setText(card.children[3].firstChild, over ? 'Orders in all' : 'Orders so far');
+            setText(card.children[4].firstChild, over ? 'Revenue in all' : 'Revenue so far');
+            const pace = over ? null : one.event?.on_pace_for;
             const words = [paceWords(pace?.orders, (x) => `${number(x)}`, 'orders'), paceWords(pace?.revenue, number, one.currency)].filter(Boolean);
             setText(card.children[5], words.length ? `On pace for ${words.join('; ')}` : '');
             show(card.children[5], words.length > 0);

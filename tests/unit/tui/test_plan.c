@@ -1,5 +1,6 @@
 /* The plan and the last event beside the graphs: asked from the collector, or as the stream named them. */
 #include "tests/support/check.h"
+#include "tui/plain.h"
 #include "tui/plan.h"
 #include "tui/screen.h"
 
@@ -210,9 +211,75 @@ static void a_market_of_several_channels_is_compared_as_a_whole(void **state)
     app_free(app);
 }
 
+/* One market with orders, money and their plan; the event ends at 1795806000000. */
+static struct app *sale_at(const char *t)
+{
+    struct app *app = open_app(NULL);
+    char frame[1024];
+    snprintf(
+        frame, sizeof frame,
+        "{\"t\":%s,\"sections\":{\"event\":{\"sale\":{\"name\":\"sale\",\"starts\":1795802400000,\"ends\":"
+        "1795806000000,\"phase\":\"rush\",\"markets\":{\"de\":{\"currency\":\"EUR\",\"orders\":{\"plan\":77,\"last\":"
+        "66},\"revenue\":{\"plan\":7654},\"total\":{\"orders\":{\"now\":50,\"plan\":60}},\"on_pace_for\":{\"orders\":{"
+        "\"at\":90,\"low\":80,\"high\":99,\"plan\":120}}}}}},\"markets\":{\"s/de/web/EUR\":{\"service\":\"s\","
+        "\"market\":\"de\",\"channel\":\"web\",\"currency\":\"EUR\",\"orders_per_minute\":40,"
+        "\"revenue_per_minute\":3210}}}}",
+        t);
+    app_frame(app, &(struct sse_event){"snapshot", span_str(frame), "a-1"}, 1000);
+    return app;
+}
+static char *screen_of(struct app *app, int width)
+{
+    struct cells c;
+    struct buf b;
+    check_ok(cells_init(&c, width, 40));
+    screen_draw(app, &c);
+    buf_init(&b, 100000);
+    cells_save(&c, &b);
+    cells_done(&c);
+    return buf_take(&b, NULL);
+}
+
+static void the_plan_of_the_revenue_stands_beside_it_at_every_width(void **state)
+{
+    (void)state;
+    struct app *app = sale_at("1795802460000");
+    static const int WIDTHS[] = {80, 120, 200};
+    for (size_t i = 0; i < ARRAY_LEN(WIDTHS); i++) {
+        char *screen = screen_of(app, WIDTHS[i]);
+        check_line(screen, "de  ", "3,210   7,654 EUR", NULL);
+        check_line(screen, "de  ", WIDTHS[i] == 80 ? " 90 75 %" : " 90 (80-99) 75 %", NULL);
+        free(screen);
+    }
+    app_free(app);
+}
+
+static void when_the_event_is_over_its_figures_are_final_and_on_pace_for_nothing(void **state)
+{
+    (void)state;
+    struct app *app = sale_at("1795806060000");
+    static const int WIDTHS[] = {80, 120, 200};
+    for (size_t i = 0; i < ARRAY_LEN(WIDTHS); i++) {
+        char *screen = screen_of(app, WIDTHS[i]);
+        check_line(screen, "sale: over for 1 min 0 s", "50 orders in all, plan 60", "pace");
+        check_line(screen, "sale: over for 1 min 0 s", "final 83 %", NULL);
+        check_line(screen, "market ", "final", "pace");
+        check_line(screen, "de  ", " 50 83 %", "90");
+        free(screen);
+    }
+    struct buf lines;
+    buf_init(&lines, 100000);
+    plain_state(app, &lines);
+    check_contains(lines.data, "50 orders in all, plan 60\n");
+    buf_done(&lines);
+    app_free(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_plan_of_the_revenue_stands_beside_it_at_every_width),
+        cmocka_unit_test(when_the_event_is_over_its_figures_are_final_and_on_pace_for_nothing),
         cmocka_unit_test(curves_are_asked_for_and_added_up_over_markets),
         cmocka_unit_test(a_market_of_several_channels_is_compared_as_a_whole),
         cmocka_unit_test(graphs_reach_ahead_while_doors_are_about_to_open),
