@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "collector/store/headlog.h"
+#include "collector/store/log_slots.h"
 #include "collector/store/series_key.h"
 #include "collector/store/series_rows.h"
 #include "collector/store/store_sql.h"
@@ -33,7 +34,9 @@ static const char *const READ_SQL[READS] = {
     [READ_SERIES] = "SELECT id, labels FROM series ORDER BY id",
     [READ_SOME_SERIES] = "SELECT id, labels FROM series WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
     [READ_FAMILIES] = "SELECT name, type, unit, help FROM family ORDER BY name",
-    [READ_LOG] = "SELECT seq, data FROM headlog WHERE seq >= 0 ORDER BY seq",
+    [READ_LOG] =
+        "SELECT slot, data FROM headlog WHERE slot > 0 AND seq > (SELECT value FROM meta WHERE key = 'log_trimmed') "
+        "ORDER BY seq",
     [READ_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",
     [READ_EXTENT] = "SELECT data FROM ext WHERE id = ?1",
     [READ_PARTS] = "SELECT file FROM part ORDER BY file",
@@ -399,29 +402,60 @@ done:
     return r;
 }
 
-int store_files_log(struct store_files *f, const struct store_walk *walk)
-{
+struct log_check {
+    const struct store_walk *walk;
     struct headlog_reader rd;
     struct headlog_bases bases;
-    headlog_bases_init(&bases);
-    int r = headlog_reader_init(&rd);
-    while (r == 0 && (r = db_step(f->head, READ_LOG)) > 0) {
-        struct span data = db_blob(f->head, READ_LOG, 1);
-        struct store_row row = {.file = STORE_FILE, .id = db_i64(f->head, READ_LOG, 0), .bytes = data.len};
+    struct store_row row;
+};
+
+static void damaged_record(struct log_check *c)
+{
+    fault_at(c->walk, STORE_FILE, "headlog", c->row.id, "its CRC or structure is wrong: a commit's samples are lost");
+    headlog_bases_forget(&c->bases);
+}
+
+static int read_slot(struct log_check *c, struct span slot)
+{
+    struct span record;
+    int64_t seq;
+    bool any = false;
+    int r = 0, found;
+    while (r == 0 && (found = log_frame_next(&slot, &seq, &record)) != 0) {
         uint64_t lost = 0;
         char what[128];
-        r = read_record(&rd, &bases, data, walk, &lost);
+        any = true;
+        if (found < 0) {
+            damaged_record(c);
+            continue;
+        }
+        r = read_record(&c->rd, &c->bases, record, c->walk, &lost);
         if (r == -EBADMSG) {
-            fault_at(walk, STORE_FILE, "headlog", row.id, "its CRC or structure is wrong: a commit's samples are lost");
-            headlog_bases_forget(&bases);
+            damaged_record(c);
             r = 0;
         } else if (r == 0 && lost) {
             (void)snprintf(what, sizeof what, "%llu samples in it are told by a damaged record's",
                            (unsigned long long)lost);
-            fault_at(walk, STORE_FILE, "headlog", row.id, what);
+            fault_at(c->walk, STORE_FILE, "headlog", c->row.id, what);
         }
-        if (r == 0 && walk->record)
-            r = walk->record(walk->ctx, &row);
+        c->row.bytes = record.len;
+        if (r == 0 && c->walk->record)
+            r = c->walk->record(c->walk->ctx, &c->row);
+    }
+    if (r == 0 && !any) /* a slot in use has a record at least */
+        damaged_record(c);
+    return r;
+}
+
+int store_files_log(struct store_files *f, const struct store_walk *walk)
+{
+    struct log_check c = {.walk = walk};
+    headlog_bases_init(&c.bases);
+    int r = headlog_reader_init(&c.rd);
+    while (r == 0 && (r = db_step(f->head, READ_LOG)) > 0) {
+        struct span data = db_blob(f->head, READ_LOG, 1);
+        c.row = (struct store_row){.file = STORE_FILE, .id = db_i64(f->head, READ_LOG, 0)};
+        r = read_slot(&c, data);
         if (r < 0)
             db_reset(f->head, READ_LOG);
         if (r < 0)
@@ -430,8 +464,8 @@ int store_files_log(struct store_files *f, const struct store_walk *walk)
     if (r < 0)
         r = step_failed(walk, STORE_FILE, "headlog", f->head, r);
 done:
-    headlog_bases_done(&bases);
-    headlog_reader_done(&rd);
+    headlog_bases_done(&c.bases);
+    headlog_reader_done(&c.rd);
     return r < 0 ? r : walk_histograms(f, walk);
 }
 

@@ -24,7 +24,7 @@ enum { VALUE_SAME, VALUE_INTEGER, VALUE_BITS, VALUE_STEP };
 #define VALUE_SHIFT 4
 #define START_FLAG 0x40
 #define BASE_FLAG 0x80
-#define STEPS_BITS 4
+#define STEPS_BITS 6
 #define STEPS_MASK ((1u << STEPS_BITS) - 1)
 static_assert(HEADLOG_STEPS <= STEPS_MASK, "the count must fit its bits");
 
@@ -47,7 +47,7 @@ void headlog_bases_forget(struct headlog_bases *b)
 {
     if (++b->age >> (32 - STEPS_BITS) == 0)
         return;
-    b->age = 1; /* once in 2^28 times */
+    b->age = 1; /* once in 2^26 times */
     memset(b->marks, 0, b->cap * sizeof *b->marks);
 }
 

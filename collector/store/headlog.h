@@ -33,11 +33,11 @@
 #include "lib/base/buf.h"
 #include "lib/metric/sample.h"
 
-#define HEADLOG_STEPS 15u
+#define HEADLOG_STEPS 63u
 
 struct headlog_bases {
     uint64_t *bits;
-    uint32_t *marks; /* age << 4 | differences in a row; another age: there is no base */
+    uint32_t *marks; /* age << 6 | differences in a row; another age: there is no base */
     uint32_t cap, age;
 };
 void headlog_bases_init(struct headlog_bases *b);

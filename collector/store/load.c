@@ -112,22 +112,35 @@ static int replay(struct store *s, struct headlog_reader *rd, struct span record
     return r;
 }
 
+struct log_replay {
+    struct store *store;
+    struct headlog_reader rd;
+};
+
+static int take_record(void *ctx, int64_t seq, struct span record, bool damaged)
+{
+    struct log_replay *x = ctx;
+    struct store *s = x->store;
+    s->log_seq = seq > s->log_seq ? seq : s->log_seq;
+    int r = damaged ? -EBADMSG : replay(s, &x->rd, record);
+    if (r != -EBADMSG)
+        return r;
+    store_count(s, COUNT_BAD_LOG_RECORDS, 1); /* its samples are lost, the others are not */
+    headlog_bases_forget(&s->log_bases);
+    return 0;
+}
+
 static int load_log(struct store *s)
 {
-    struct headlog_reader rd;
-    int r = headlog_reader_init(&rd);
-    while (r == 0 && (r = db_step(s->db, SQL_LOG_ALL)) > 0) {
-        s->log_seq = db_i64(s->db, SQL_LOG_ALL, 0);
-        r = replay(s, &rd, db_blob(s->db, SQL_LOG_ALL, 1));
-        if (r == -EBADMSG) { /* its samples are lost, the others are not */
-            store_count(s, COUNT_BAD_LOG_RECORDS, 1);
-            headlog_bases_forget(&s->log_bases);
-            r = 0;
-        }
-    }
-    if (r < 0)
-        db_reset(s->db, SQL_LOG_ALL);
-    headlog_reader_done(&rd);
+    struct log_replay x = {.store = s};
+    int r = headlog_reader_init(&x.rd);
+    if (r == 0)
+        r = db_step(s->db, SQL_LOG_TRIMMED);
+    s->log_seq = r > 0 ? db_i64(s->db, SQL_LOG_TRIMMED, 0) : 0;
+    db_reset(s->db, SQL_LOG_TRIMMED);
+    if (r >= 0)
+        r = log_slots_load(&s->slots, s->db, s->log_seq, take_record, &x);
+    headlog_reader_done(&x.rd);
     headlog_bases_forget(&s->log_bases);
     if (r == 0)
         r = store_load_histograms(s);

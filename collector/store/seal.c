@@ -63,6 +63,7 @@ int store_seal_start(struct store *s)
     s->view.frozen = s->view.active;
     s->view.active = fresh;
     pthread_mutex_unlock(&s->view_lock);
+    log_slots_close(&s->slots);
     headlog_bases_forget(&s->log_bases); /* what is sealed is trimmed; the new head's records stand without it */
     s->seal.running = true;
     s->seal.next_group = 0;
@@ -92,10 +93,8 @@ static int write_extents(struct store *s, int64_t last_log_seq)
         r = store_put_extent(s, ref);
         bytes += ref->n_bytes;
     }
-    if (r == 0) {
-        db_bind_i64(s->db, SQL_LOG_TRIM, 1, last_log_seq);
-        r = db_run(s->db, SQL_LOG_TRIM);
-    }
+    if (r == 0)
+        r = log_slots_trim(&s->slots, s->db, last_log_seq);
     if (r == 0) {
         db_bind_i64(s->db, SQL_HISTLOG_TRIM, 1, last_log_seq);
         r = db_run(s->db, SQL_HISTLOG_TRIM);
@@ -106,6 +105,8 @@ static int write_extents(struct store *s, int64_t last_log_seq)
         r = db_commit(s->db);
     else
         db_rollback(s->db);
+    if (r == 0)
+        log_slots_trimmed(&s->slots, last_log_seq);
     if (r == 0 && s->fold_from < series_block_start(s->saved_series))
         s->fold_from = s->saved_series % SERIES_ROW_IDS ? series_block_start(s->saved_series) : UINT32_MAX;
     store_wrote(s, bytes);

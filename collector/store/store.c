@@ -54,6 +54,7 @@ static struct store *store_new(const struct store_config *config)
     extent_dir_init(&s->extents);
     families_init(&s->families);
     headlog_bases_init(&s->log_bases);
+    log_slots_init(&s->slots);
     buf_init(&s->key, KEY_BYTES_MAX);
     strmap_init(&s->watched, STORE_WATCH_MAX);
     pthread_mutex_init(&s->view_lock, NULL);
@@ -97,6 +98,7 @@ static void store_free(struct store *s)
     exemplars_free(s->exemplars);
     free(s->packed);
     headlog_bases_done(&s->log_bases);
+    log_slots_done(&s->slots);
     buf_done(&s->key);
     series_rows_done(&s->series_rows);
     families_done(&s->families);
@@ -253,6 +255,7 @@ void store_close(struct store *s)
     int r = store_seal_all(s);
     if (s->db && r == 0) { /* otherwise the log keeps what could not be sealed */
         store_connections_close(s);
+        (void)!log_slots_drop(&s->slots, s->db); /* without room for it they stay, and are used again */
         fold_series(s);
         give_back_pages(s);
     }

@@ -27,6 +27,7 @@
 #include "collector/store/families.h"
 #include "collector/store/head.h"
 #include "collector/store/headlog.h"
+#include "collector/store/log_slots.h"
 #include "collector/store/histogram_extent.h"
 #include "collector/store/histogram_log.h"
 #include "collector/store/retention.h"
@@ -182,6 +183,7 @@ struct store {
     /* writer */
     struct db *db; /* NULL: in memory */
     struct headlog_writer log;
+    struct log_slots slots;         /* where its records stand */
     struct headlog_bases log_bases; /* of the records since the last seal began */
     struct histogram_log histlog;
     struct exemplars *exemplars; /* has a lock of its own */

@@ -1,7 +1,7 @@
 /* store_sql.h - everything the store says to SQLite. head.db holds the log, the newest extents, the series, the metadata and the
  * list of the days' files; those hold extents.
  *
- * The rows of series (several series each, series_rows.h) and headlog.data begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of making,
+ * The rows of series (several series each, series_rows.h) and the records in headlog.data (log_slots.h) begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of making,
  * so that what retention deletes lies together; ext_time covers all that the list of extents needs at start. */
 #pragma once
 
@@ -9,15 +9,15 @@
 #define STORE_LOCK_FILE "store.lock"
 #define STORE_APPLICATION_ID 0x43725374u /* "CrSt" */
 /* Bumped when the meaning of any row changes. There are no migrations: another format's folder is refused. */
-#define STORE_FORMAT 3
+#define STORE_FORMAT 4
 
 static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO meta(key, value) VALUES('format', 3);"
+    "INSERT INTO meta(key, value) VALUES('format', 4), ('log_trimmed', 0);"
     "CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL) STRICT;"
     "CREATE TABLE family(name TEXT PRIMARY KEY, type INTEGER NOT NULL, unit TEXT NOT NULL, help TEXT NOT NULL) STRICT, "
     "WITHOUT ROWID;"
-    "CREATE TABLE headlog(seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
+    "CREATE TABLE headlog(slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
     "CREATE TABLE histlog(seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
     "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
     "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
@@ -47,8 +47,12 @@ enum store_statement {
     SQL_FAMILY_PUT,
     SQL_FAMILY_ALL,
     SQL_LOG_PUT,
-    SQL_LOG_ALL,
+    SQL_LOG_WRITE,
+    SQL_LOG_LIST,
+    SQL_LOG_READ,
+    SQL_LOG_DELETE,
     SQL_LOG_TRIM,
+    SQL_LOG_TRIMMED,
     SQL_HISTLOG_PUT,
     SQL_HISTLOG_ALL,
     SQL_HISTLOG_TRIM,
@@ -80,9 +84,13 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
         "INSERT INTO family(name, type, unit, help) VALUES(?1, ?2, ?3, ?4) "
         "ON CONFLICT(name) DO UPDATE SET type = excluded.type, unit = excluded.unit, help = excluded.help",
     [SQL_FAMILY_ALL] = "SELECT name, type, unit, help FROM family",
-    [SQL_LOG_PUT] = "INSERT INTO headlog(seq, data) VALUES(?1, ?2)",
-    [SQL_LOG_ALL] = "SELECT seq, data FROM headlog WHERE seq >= 0 ORDER BY seq",
-    [SQL_LOG_TRIM] = "DELETE FROM headlog WHERE seq <= ?1",
+    [SQL_LOG_PUT] = "INSERT INTO headlog(slot, seq, data) VALUES(?1, ?2, ?3)",
+    [SQL_LOG_WRITE] = "UPDATE headlog SET seq = ?2, data = ?3 WHERE slot = ?1",
+    [SQL_LOG_LIST] = "SELECT slot, seq, length(data) FROM headlog WHERE slot > 0",
+    [SQL_LOG_READ] = "SELECT data FROM headlog WHERE slot = ?1",
+    [SQL_LOG_DELETE] = "DELETE FROM headlog WHERE slot = ?1",
+    [SQL_LOG_TRIM] = "UPDATE meta SET value = ?1 WHERE key = 'log_trimmed'",
+    [SQL_LOG_TRIMMED] = "SELECT value FROM meta WHERE key = 'log_trimmed'",
     [SQL_HISTLOG_PUT] = "INSERT INTO histlog(seq, data) VALUES(?1, ?2)",
     [SQL_HISTLOG_ALL] = "SELECT seq, data FROM histlog ORDER BY seq",
     [SQL_HISTLOG_TRIM] = "DELETE FROM histlog WHERE seq <= ?1",
@@ -100,8 +108,8 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_EXEMPLAR_ALL] = "SELECT id, data FROM exemplar ORDER BY id",
     [SQL_EXEMPLAR_DELETE] = "DELETE FROM exemplar WHERE id = ?1",
     /* Is there room again? A page's worth and its way out of the file; the log is the place that must have it. */
-    [SQL_PROBE_PUT] = "INSERT INTO headlog(seq, data) VALUES(-1, zeroblob(65536))",
-    [SQL_PROBE_DELETE] = "DELETE FROM headlog WHERE seq = -1",
+    [SQL_PROBE_PUT] = "INSERT INTO headlog(slot, seq, data) VALUES(-1, 0, zeroblob(65536))",
+    [SQL_PROBE_DELETE] = "DELETE FROM headlog WHERE slot = -1",
     [SQL_FREE_PAGES] = "PRAGMA freelist_count",
     [SQL_PAGES] = "PRAGMA page_count",
 };

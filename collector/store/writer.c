@@ -81,11 +81,11 @@ static int save_samples(struct store *s)
         r = store_save_histograms(s);
     if (r < 0 || s->log.count == 0)
         return r;
-    db_bind_i64(s->db, SQL_LOG_PUT, 1, s->log_seq + 1);
-    db_bind_blob(s->db, SQL_LOG_PUT, 2, record, n);
-    store_wrote(s, n);
+    size_t pages = 0;
+    r = log_slots_put(&s->slots, s->db, s->log_seq + 1, record, n, &pages);
+    s->wal_bytes += pages;
     store_count(s, COUNT_LOG_BYTES, n);
-    return db_run(s->db, SQL_LOG_PUT);
+    return r;
 }
 
 static int save_news(struct store *s)
@@ -104,8 +104,13 @@ static int save_news(struct store *s)
     if (r == 0)
         r = store_save_exemplars(s);
     if (r == 0)
-        return db_commit(s->db);
-    db_rollback(s->db);
+        r = db_commit(s->db);
+    else
+        db_rollback(s->db);
+    if (r == 0)
+        log_slots_keep(&s->slots);
+    else
+        log_slots_undo(&s->slots);
     return r;
 }
 
