@@ -4,6 +4,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
+#include "loadgen/engine/multipart.h"
 #include "loadgen/hurl/base64.h"
 #include "loadgen/hurl/json_text.h"
 
@@ -99,6 +100,9 @@ MUST_USE static int apply_option(struct request *rq, struct hurl_scope *s, const
     case HURL_OPTION_DELAY:
         to->delay_ms = o.integer;
         break;
+    case HURL_OPTION_REPEAT:
+        to->repeat = o.integer;
+        break;
     case HURL_OPTION_SKIP:
         to->skip = o.boolean;
         break;
@@ -141,7 +145,6 @@ MUST_USE static int apply_option(struct request *rq, struct hurl_scope *s, const
     case HURL_OPTION_USER: /* headers: request_build reads them */
     case HURL_OPTION_HEADER:
     case HURL_OPTION_VERBOSE:
-    case HURL_OPTION_REPEAT:
     case HURL_OPTION_OTHER:
         break;
     }
@@ -151,7 +154,7 @@ MUST_USE static int apply_option(struct request *rq, struct hurl_scope *s, const
 int request_options(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, const struct run_config *c,
                     struct hurl_failure *why)
 {
-    rq->options = (struct entry_options){.max_redirs = MAX_REDIRS, .retry_interval_ms = RETRY_INTERVAL_MS};
+    rq->options = (struct entry_options){.max_redirs = MAX_REDIRS, .repeat = 1, .retry_interval_ms = RETRY_INTERVAL_MS};
     rq->out = (struct conn_request){.timeout_ms = c->max_time_ms, .connect_timeout_ms = c->connect_timeout_ms};
     for (size_t i = 0; i < e->request.n_options; i++)
         TRY(apply_option(rq, s, &e->request.options[i], why));
@@ -285,9 +288,9 @@ MUST_USE static int build_graphql(struct request *rq, struct hurl_scope *s, cons
     return r;
 }
 
-/* Sets out.body; *ret_type is the content type it has by itself, NULL: none. */
+/* Sets out.body and type. */
 MUST_USE static int build_body(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
-                               const char **ret_type, struct hurl_failure *why)
+                               struct hurl_failure *why)
 {
     static const char *const TYPES[] = {
         [HURL_BODY_JSON] = "application/json",
@@ -296,26 +299,34 @@ MUST_USE static int build_body(struct request *rq, struct hurl_scope *s, const s
         [HURL_BODY_FILE] = NULL,
     };
     int r = 0;
-    *ret_type = NULL;
+    struct span bytes;
+    rq->type[0] = '\0';
     buf_clear(&rq->body);
     rq->out.has_body = true;
     if (q->n_form) {
-        *ret_type = "application/x-www-form-urlencoded";
+        snprintf(rq->type, sizeof rq->type, "application/x-www-form-urlencoded");
         r = append_pairs(&rq->body, s, q->form, q->n_form, false, why);
+    } else if (q->n_multipart) {
+        r = multipart_build(s, q->multipart, q->n_multipart, &rq->body, rq->type, sizeof rq->type, why);
     } else if (q->body.kind == HURL_BODY_NONE) {
         rq->out.has_body = false;
     } else {
-        *ret_type = TYPES[q->body.kind];
-        if (q->body.kind == HURL_BODY_BYTES)
+        snprintf(rq->type, sizeof rq->type, "%s", TYPES[q->body.kind] ? TYPES[q->body.kind] : "");
+        if (q->body.kind == HURL_BODY_BYTES) {
             buf_span(&rq->body, q->body.bytes);
-        else if (q->body.kind == HURL_BODY_GRAPHQL)
+        } else if (q->body.kind == HURL_BODY_FILE) {
+            r = hurl_file_bytes(s, &q->body.text, q->body.at, &bytes, why);
+            if (r == 0)
+                buf_span(&rq->body, bytes);
+        } else if (q->body.kind == HURL_BODY_GRAPHQL)
             r = build_graphql(rq, s, &q->body, why);
         else
             r = hurl_render(s, &q->body.text, &rq->body, why);
     }
     if (r == 0)
-        r = buf_error(&rq->body) == -ENOSPC ? fail(why, q->body.at, "the body is over %u bytes", BODY_BYTES_MAX)
-                                            : buf_error(&rq->body);
+        r = buf_error(&rq->body);
+    if (r == -ENOSPC)
+        r = fail(why, q->at, "the body is over %u bytes", BODY_BYTES_MAX);
     rq->out.body = buf_view(&rq->body);
     return r;
 }
@@ -474,7 +485,7 @@ MUST_USE static int list_headers(struct request *rq)
 }
 
 MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
-                                  const char *type, struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
+                                  struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
                                   struct hurl_failure *why)
 {
     struct known_headers known = {0};
@@ -490,8 +501,8 @@ MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, cons
     buf_done(&cookies);
     if (r < 0)
         return r;
-    if (rq->out.has_body && type && !known.content_type)
-        add_header(rq, "Content-Type", span_str(type));
+    if (rq->out.has_body && rq->type[0] && !known.content_type)
+        add_header(rq, "Content-Type", span_str(rq->type));
     if (c->run_header)
         add_header(rq, "X-Crest-Run", span_str(c->run_header));
     return list_headers(rq);
@@ -501,14 +512,13 @@ int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_en
                   const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
 {
     const struct hurl_request *q = &e->request;
-    const char *type;
     rq->entry = e;
     rq->drop_authorization = false;
     rq->out.method = q->method.ptr;
     TRY(build_url(rq, s, q, why));
     TRY(aim(rq, c, true, q->url.at, why));
-    TRY(build_body(rq, s, q, &type, why));
-    return build_headers(rq, s, q, type, jar, c, now_ms, why);
+    TRY(build_body(rq, s, q, why));
+    return build_headers(rq, s, q, jar, c, now_ms, why);
 }
 
 /* ---- redirects ---- */
@@ -553,9 +563,5 @@ int request_follow(struct request *rq, struct hurl_scope *s, struct span locatio
         rq->out.has_body = false;
         rq->out.body = (struct span){0};
     }
-    const char *type = q->n_form                       ? "application/x-www-form-urlencoded"
-                       : q->body.kind == HURL_BODY_XML ? "application/xml"
-                       : q->body.kind == HURL_BODY_JSON || q->body.kind == HURL_BODY_GRAPHQL ? "application/json"
-                                                                                             : NULL;
-    return build_headers(rq, s, q, type, jar, c, now_ms, why);
+    return build_headers(rq, s, q, jar, c, now_ms, why);
 }

@@ -11,16 +11,19 @@
 #include "loadgen/engine/config.h"
 #include "loadgen/engine/cookie_jar.h"
 
+#define CONTENT_TYPE_BYTES_MAX 96
+
 struct entry_options {
     bool location, location_trusted, skip;
-    int64_t max_redirs, retry; /* -1: no bound */
+    int64_t max_redirs, retry, repeat; /* -1: no bound */
     int64_t retry_interval_ms, delay_ms;
 };
 struct request {
     struct entry_options options;
     struct conn_request out;
-    struct buf url, body, headers; /* headers: lines, each ended by NUL */
-    struct buf origin;             /* "http://host:port" that the journey meant, before --target */
+    struct buf url, body, headers;     /* headers: lines, each ended by NUL */
+    char type[CONTENT_TYPE_BYTES_MAX]; /* that the body has by itself; "": none */
+    struct buf origin;                 /* "http://host:port" that the journey meant, before --target */
     const char **lines;
     size_t lines_cap;
     bool drop_authorization; /* a redirect led to another host */

@@ -178,7 +178,10 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
             at -= e->gotos[i].probability;
         }
     }
-    u->entry = next;
+    int64_t repeat = u->request.options.repeat;
+    bool again = good && (repeat < 0 || u->repeats + 1 < (uint64_t)repeat);
+    u->repeats = again ? u->repeats + 1 : 0;
+    u->entry = again ? u->entry : next;
     arena_reset(&u->scratch);
     run_from(u, done_us);
 }
@@ -325,7 +328,7 @@ int user_start(struct user *u, const struct journey *j, int64_t intended_us, int
     arena_reset(&u->scratch);
     cookie_jar_clear(&u->jar);
     u->entry = 0;
-    u->steps = 0;
+    u->steps = u->repeats = 0;
     u->failed = false;
     u->ready_us = ready_us;
     int r = take_row(u);

@@ -38,7 +38,7 @@ struct user {
     size_t entry;
     bool failed;   /* only @always steps are left */
     bool retrying; /* the timer is for another try of the step */
-    unsigned hops, tries, steps;
+    unsigned hops, tries, repeats, steps;
     int64_t intended_us, first_sent_us;
     int64_t ready_us; /* waiting before it was for a free user, not for the generator */
 };

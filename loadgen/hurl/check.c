@@ -94,9 +94,7 @@ static void check_template(struct checking *c, const struct hurl_template *t)
 
 static void check_operand(struct checking *c, const struct hurl_operand *o)
 {
-    if (o->kind == HURL_OPERAND_FILE)
-        refuse(c, o->at, "value", "file,…;");
-    else if (o->kind == HURL_OPERAND_TEXT)
+    if (o->kind == HURL_OPERAND_TEXT || o->kind == HURL_OPERAND_FILE)
         check_template(c, &o->text);
     else if (o->kind == HURL_OPERAND_EXPR)
         check_expr(c, o->expr);
@@ -159,8 +157,6 @@ static void check_pairs(struct checking *c, const struct hurl_pair *pairs, size_
 
 static void check_body(struct checking *c, const struct hurl_body *b)
 {
-    if (b->kind == HURL_BODY_FILE)
-        refuse(c, b->at, "body", "file,…;");
     check_template(c, &b->text);
     check_template(c, &b->variables);
 }
@@ -173,8 +169,10 @@ static void check_request(struct checking *c, struct hurl_request *q)
     check_pairs(c, q->form, q->n_form);
     check_pairs(c, q->cookies, q->n_cookies);
     check_pairs(c, q->basic_auth, q->n_basic_auth);
-    if (q->n_multipart)
-        refuse(c, q->multipart_at, "section", "[Multipart]");
+    for (size_t i = 0; i < q->n_multipart; i++) {
+        check_template(c, &q->multipart[i].key);
+        check_template(c, &q->multipart[i].value);
+    }
     for (size_t i = 0; i < q->n_options; i++) {
         if (!q->options[i].def->executed)
             refuse(c, q->options[i].at, "option", q->options[i].def->name);
@@ -311,6 +309,10 @@ static void use_entry(struct using *u, const struct hurl_entry *e)
     use_pairs(u, q->headers, q->n_headers);
     use_pairs(u, q->query, q->n_query);
     use_pairs(u, q->form, q->n_form);
+    for (size_t i = 0; i < q->n_multipart; i++) {
+        use_template(u, &q->multipart[i].key);
+        use_template(u, &q->multipart[i].value);
+    }
     use_pairs(u, q->cookies, q->n_cookies);
     use_pairs(u, q->basic_auth, q->n_basic_auth);
     use_template(u, &q->body.text);

@@ -251,8 +251,6 @@ MUST_USE static int parse_section(struct hurl_parser *p, struct hurl_entry *e, s
         parse_fail(p, at, "unknown section [" SPAN_FMT "]%s%s%s", SPAN_ARG(name), near ? " (did you mean [" : "",
                    near ? near : "", near ? "]?)" : "");
     }
-    if (def && def->kind == HURL_SECTION_MULTIPART)
-        e->request.multipart_at = at;
     skip_line(p);
     for (;;) {
         PARSE_TRY(skip_empty_lines(p));

@@ -152,8 +152,11 @@ int hurl_operand_value(struct hurl_scope *s, const struct hurl_operand *o, struc
         v.kind = HURL_VALUE_BYTES;
         v.text = o->bytes;
         break;
-    case HURL_OPERAND_NONE:
     case HURL_OPERAND_FILE:
+        v.kind = HURL_VALUE_BYTES;
+        EVAL_TRY(hurl_file_bytes(s, &o->text, o->at, &v.text, why));
+        break;
+    case HURL_OPERAND_NONE:
         return eval_fail(why, HURL_FAILED_RUN, o->at, "this value cannot be used here");
     }
     *ret = v;

@@ -61,6 +61,9 @@ struct hurl_failure {
  * -ENOSPC of the buffer. */
 MUST_USE int hurl_render(struct hurl_scope *s, const struct hurl_template *t, struct buf *out,
                          struct hurl_failure *why);
+/* The bytes of a file that the journey names, in the scratch arena. -EINVAL: *why is set; -ENOMEM. */
+MUST_USE int hurl_file_bytes(struct hurl_scope *s, const struct hurl_template *name, struct hurl_place at,
+                             struct span *ret, struct hurl_failure *why);
 /* The value of an operand (option `variable`). */
 MUST_USE int hurl_operand_value(struct hurl_scope *s, const struct hurl_operand *o, struct hurl_value *ret,
                                 struct hurl_failure *why);

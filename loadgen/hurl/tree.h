@@ -185,7 +185,6 @@ struct hurl_request {
     struct hurl_part_field *multipart;
     struct hurl_option *options;
     size_t n_headers, n_query, n_form, n_cookies, n_basic_auth, n_multipart, n_options;
-    struct hurl_place multipart_at;
     struct hurl_body body;
 };
 #define HURL_ANY (-1)

@@ -100,7 +100,9 @@ MUST_USE static int verify_body(struct hurl_scope *s, const struct hurl_body *wa
     if (want->kind == HURL_BODY_NONE)
         return 0;
     struct span text = want->bytes;
-    if (want->kind != HURL_BODY_BYTES)
+    if (want->kind == HURL_BODY_FILE)
+        EVAL_TRY(hurl_file_bytes(s, &want->text, want->at, &text, why));
+    else if (want->kind != HURL_BODY_BYTES)
         EVAL_TRY(eval_text(s, &want->text, &text, why));
     if (want->kind == HURL_BODY_JSON)
         return verify_json_body(want, text, x, why);

@@ -113,7 +113,7 @@ static const struct hurl_option_def OPTIONS[] = {
     {"retry", HURL_OPTION_RETRY, HURL_OPTION_COUNT, YES, false},
     {"retry-interval", HURL_OPTION_RETRY_INTERVAL, HURL_OPTION_TIME, YES, false},
     {"delay", HURL_OPTION_DELAY, HURL_OPTION_TIME, YES, false},
-    {"repeat", HURL_OPTION_REPEAT, HURL_OPTION_COUNT, LATER, false},
+    {"repeat", HURL_OPTION_REPEAT, HURL_OPTION_COUNT, YES, false},
     {"skip", HURL_OPTION_SKIP, HURL_OPTION_BOOL, YES, false},
     {"variable", HURL_OPTION_VARIABLE, HURL_OPTION_DEFINITION, YES, false},
     {"compressed", HURL_OPTION_COMPRESSED, HURL_OPTION_BOOL, YES, false},

@@ -170,6 +170,92 @@ static void a_journey_runs_with_cookies_captures_forms_and_redirects(void **stat
     server_stop(s);
 }
 
+/* ---- files ---- */
+
+static void uploads(struct http_server *s, const struct asked *q, struct buf *out)
+{
+    (void)s;
+    struct span type = asked_header(q, "content-type"), start = SPAN("multipart/form-data; boundary=");
+    buf_printf(out, "HTTP/1.1 200 X\r\nX-Type: " SPAN_FMT "\r\n", SPAN_ARG(type));
+    struct buf body; /* without what is by chance: the boundary is B */
+    buf_init(&body, 1 << 20);
+    struct span rest = q->body, boundary = span_starts(type, start) ? span_from(type, start.len) : SPAN("\r\n\r\n");
+    while (rest.len) {
+        size_t n = span_search(rest, boundary);
+        buf_span(&body, span_of(rest.ptr, n));
+        buf_str(&body, n < rest.len ? "B" : "");
+        rest = n < rest.len ? span_from(rest, n + boundary.len) : span_from(rest, n);
+    }
+    buf_printf(out, "Content-Length: %zu\r\n\r\n", body.len);
+    buf_span(out, buf_view(&body));
+    buf_done(&body);
+}
+
+static void files_are_sent_and_compared(void **state)
+{
+    (void)state;
+    struct http_server *s = server_start(uploads);
+    struct rig rig;
+    rig_init(&rig,
+             "# @step body\nPOST {{base}}/up\nfile,data.bin;\nHTTP 200\nX-Type:\n[Asserts]\nbytes == file,data.bin;\n"
+             "bytes count == 4\nbytes == hex,00ff0a31;\n"
+             "# @step form\nPOST {{base}}/up\n[Multipart]\nname: Ann \"A\"\nlist: file,prices.txt;\n"
+             "pic: file,data.bin; image/x-own\nHTTP 200\n[Asserts]\nheader \"X-Type\" startsWith "
+             "\"multipart/form-data; boundary=\"\nbytes == file,wanted.bin;\n"
+             "# @step same\nPOST {{base}}/up\n`abc`\nHTTP 200\nfile,abc;\n"
+             "# @step away\nPOST {{base}}/up\nfile,../secret;\nHTTP 200\n"
+             "# @step none\n# @always\nPOST {{base}}/up\nfile,none;\nHTTP 200\n",
+             s->port);
+    static const struct {
+        const char *name, *bytes;
+        size_t n;
+    } FILES[] = {
+#define BYTES(text) text, sizeof text - 1
+        {"data.bin", BYTES("\0\xff\n1")},
+        {"prices.txt", BYTES("1 EUR\n")},
+        {"abc", BYTES("abc")},
+        {"wanted.bin", BYTES("--B\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nAnn \"A\"\r\n--B\r\n"
+                             "Content-Disposition: form-data; name=\"list\"; filename=\"prices.txt\"\r\n"
+                             "Content-Type: text/plain\r\n\r\n1 EUR\n\r\n--B\r\n"
+                             "Content-Disposition: form-data; name=\"pic\"; filename=\"data.bin\"\r\n"
+                             "Content-Type: image/x-own\r\n\r\n\0\xff\n1\r\n--B--\r\n")},
+#undef BYTES
+    };
+    for (size_t i = 0; i < ARRAY_LEN(FILES); i++) {
+        char path[300];
+        snprintf(path, sizeof path, "%s/%s", rig.folder, FILES[i].name);
+        check_ok(file_write(path, FILES[i].bytes, FILES[i].n));
+    }
+    rig_once(&rig);
+    rig_run(&rig, NULL);
+    check_step(&rig, "body", OUTCOME_OK, ERROR_NONE);
+    check_step(&rig, "form", OUTCOME_OK, ERROR_NONE);
+    check_step(&rig, "same", OUTCOME_OK, ERROR_NONE);
+    check_step(&rig, "away", OUTCOME_ASSERT, ERROR_JOURNEY);
+    check_contains(step_named(&rig, "away")->samples[ERROR_JOURNEY], "is not beside the journey");
+    check_step(&rig, "none", OUTCOME_ASSERT, ERROR_JOURNEY);
+    check_contains(step_named(&rig, "none")->samples[ERROR_JOURNEY], "cannot be read");
+    rig_done(&rig);
+    server_stop(s);
+}
+
+static void a_step_is_repeated_until_it_fails(void **state)
+{
+    (void)state;
+    struct http_server *s = server_start(uploads);
+    struct rig rig;
+    rig_init(&rig,
+             "# @step three\nPOST {{base}}/up\n[Options]\nrepeat: 3\n`a`\nHTTP 200\n"
+             "# @step fails\nPOST {{base}}/up\n[Options]\nrepeat: -1\n`b`\nHTTP 200\n[Asserts]\nbody == \"c\"\n",
+             s->port);
+    rig_once(&rig);
+    rig_run(&rig, NULL);
+    assert_int_equal(stats_step_total(step_named(&rig, "three")), 3);
+    check_step(&rig, "fails", OUTCOME_BUSINESS, ERROR_ASSERT);
+    rig_done(&rig);
+    server_stop(s);
+}
+
 /* ---- what goes wrong has a name ---- */
 
 static void broken(struct http_server *s, const struct asked *q, struct buf *out)
@@ -741,6 +827,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_journey_runs_with_cookies_captures_forms_and_redirects),
+        cmocka_unit_test(files_are_sent_and_compared),
+        cmocka_unit_test(a_step_is_repeated_until_it_fails),
         cmocka_unit_test(every_failure_has_its_outcome_and_kind),
         cmocka_unit_test(methods_and_bodies_arrive_as_they_are_written),
         cmocka_unit_test(a_redacted_capture_is_never_shown),

@@ -302,8 +302,6 @@ static void what_is_not_executed_yet_is_refused_by_name(void **state)
     } cases[] = {
         {"GET http://x\n[Options]\nproxy: http://p\n", "3:1: supported by hurl, not yet by crest: option proxy"},
         {"GET http://x\n[Options]\naws-sigv4: aws\n", "3:1: supported by hurl, not yet by crest: option aws-sigv4"},
-        {"GET http://x\n[Multipart]\na: b\n", "2:1: supported by hurl, not yet by crest: section [Multipart]"},
-        {"POST http://x\nfile,a.json;\n", "2:1: supported by hurl, not yet by crest: body file,…;"},
         {"GET http://x\nHTTP 200\n[Asserts]\nrawbytes == hex,00;\n",
          "4:1: supported by hurl, not yet by crest: query rawbytes"},
         {"# @think recorded\nGET http://x\n", "1:3: not yet by crest: @think recorded"},
