@@ -1,6 +1,6 @@
 /* Random operations on the store and on a naive twin that keeps everything in sorted arrays: after each they must agree.
  * CREST_SEED repeats a run, CREST_MODEL_OPS=1000000 makes it long. */
-#include "tests/unit/collector/store/store_test.h"
+#include "tests/unit/collector/store/histogram_test.h"
 
 #include <stdatomic.h>
 
@@ -10,8 +10,13 @@
 enum { SERIES = 300, SNAPSHOTS = 3 }; /* three groups of ids */
 #define STEP_MS 1000
 
+struct twin_sample {
+    int64_t t_ms, start_ms;
+    double value;
+    uint64_t seed; /* histogram_of() it, whose sum is the value; 0: a float */
+};
 struct twin_series {
-    struct sample *samples; /* ascending */
+    struct twin_sample *samples; /* ascending */
     size_t n, cap;
 };
 struct twin {
@@ -28,7 +33,8 @@ struct model {
     struct twin twin;
     _Atomic int64_t clock_ms; /* the same for the store's writer */
     struct snapshot snapshots[SNAPSHOTS];
-    uint64_t op, kept, refused;
+    uint64_t op, kept, kept_histograms, refused;
+    struct arena arena; /* of one comparison */
     bool merged, moved, purged;
     uint64_t deleted;
 };
@@ -71,11 +77,11 @@ static size_t place(const struct twin_series *ts, int64_t t_ms)
 }
 
 /* 1 kept, 0 refused: the rule of store.h. */
-static int twin_put(struct twin_series *ts, const struct sample *s)
+static int twin_put(struct twin_series *ts, const struct twin_sample *s)
 {
     size_t at = place(ts, s->t_ms);
     if (at < ts->n && ts->samples[at].t_ms == s->t_ms)
-        return f64_bits(ts->samples[at].value) == f64_bits(s->value);
+        return ts->samples[at].seed == s->seed && f64_bits(ts->samples[at].value) == f64_bits(s->value);
     if (ts->n == ts->cap) {
         ts->cap = ts->cap ? ts->cap * 2 : 16;
         ts->samples = realloc(ts->samples, ts->cap * sizeof *ts->samples);
@@ -107,6 +113,16 @@ static void twin_done(struct twin *t)
     memset(t->series, 0, sizeof t->series);
 }
 
+static bool same_kind(struct model *m, const struct sample_columns *c, size_t k, uint64_t seed)
+{
+    const struct native_histogram *got = c->histograms ? c->histograms[k] : NULL;
+    if (seed == 0 || !got)
+        return seed == 0 && !got;
+    bool same = histogram_equal(got, histogram_of(&m->arena, seed));
+    arena_reset(&m->arena);
+    return same;
+}
+
 static void compare(struct model *m, const struct twin *twin, struct store_reader *rd, unsigned i, int64_t min_ms,
                     int64_t max_ms, const char *what)
 {
@@ -118,11 +134,12 @@ static void compare(struct model *m, const struct twin *twin, struct store_reade
     read_in(rd, text, min_ms, max_ms, &c);
     size_t at = place(ts, min_ms), k = 0;
     for (; at < ts->n && ts->samples[at].t_ms <= max_ms; at++) {
-        const struct sample *want = &ts->samples[at];
+        const struct twin_sample *want = &ts->samples[at];
         if (want->t_ms < hidden_before(twin, i))
             continue;
         if (k < c.n && c.t_ms[k] == want->t_ms) {
-            if (f64_bits(c.value[k]) != f64_bits(want->value) || (c.start_ms ? c.start_ms[k] : 0) != want->start_ms)
+            if (f64_bits(c.value[k]) != f64_bits(want->value) || !same_kind(m, &c, k, want->seed) ||
+                (c.start_ms ? c.start_ms[k] : 0) != want->start_ms)
                 check_failed("op %llu: %s: %s at %lld has another value or start", (unsigned long long)m->op, what,
                              text, (long long)want->t_ms);
             k++;
@@ -192,28 +209,42 @@ static void append(struct model *m)
         char text[64];
         name_of(i, text);
         struct write_series *ws = request_series(w, text, run);
+        ws->histograms = arena_array(&w->arena, run, sizeof *ws->histograms);
         if (check_random_below(r, 10) == 0)
             ws->key = (struct span){NULL, 0};
         int64_t t = scrape ? m->twin.now_ms : random_time(m);
         t = t < gone_before(&m->twin, i) ? gone_before(&m->twin, i) : t;
         for (size_t j = 0; j < run && t <= m->twin.now_ms; j++, t += STEP_MS) {
-            struct sample s = {.t_ms = t, .value = random_value(r)};
+            struct twin_sample s = {.t_ms = t, .value = random_value(r)};
+            const struct native_histogram *h = NULL;
+            if (check_random_below(r, i % 5 ? 40 : 2) == 0) /* some series have many, most have a few */
+                s.seed = 1 + check_random_below(r, 1000);
             s.start_ms = check_random_below(r, 30) ? 0 : (int64_t)check_random_below(r, 1000) - 500;
             struct twin_series *ts = &m->twin.series[i];
             size_t at = place(ts, t);
             if (at < ts->n && ts->samples[at].t_ms == t && check_random_below(r, 2))
-                s.value = ts->samples[at].value; /* a retry */
-            ws->samples[ws->n_samples++] = s;
-            if (twin_put(ts, &s))
+                s = (struct twin_sample){t, s.start_ms, ts->samples[at].value, ts->samples[at].seed}; /* a retry */
+            if (s.seed)
+                h = histogram_of(&w->arena, s.seed);
+            if (h) {
+                s.value = h->sum;
+                ws->histograms[ws->n_histograms++] = (struct histogram_sample){t, s.start_ms, h};
+            } else {
+                ws->samples[ws->n_samples++] = (struct sample){t, s.start_ms, s.value};
+            }
+            if (twin_put(ts, &s)) {
                 kept++;
-            else
+                m->kept_histograms += h != NULL;
+            } else {
                 refused++;
+            }
         }
     }
     struct store_written written = write_now(m->f->s, w);
-    if (written.error || written.samples != kept || written.refused[STORE_REFUSED_DUPLICATE] != refused)
+    if (written.error || written.samples + written.histograms != kept ||
+        written.refused[STORE_REFUSED_DUPLICATE] != refused)
         check_failed("op %llu: kept %llu of %llu, refused %llu of %llu, error %d", (unsigned long long)m->op,
-                     (unsigned long long)written.samples, (unsigned long long)kept,
+                     (unsigned long long)(written.samples + written.histograms), (unsigned long long)kept,
                      (unsigned long long)written.refused[STORE_REFUSED_DUPLICATE], (unsigned long long)refused,
                      written.error);
     m->kept += kept;
@@ -359,6 +390,7 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     static struct model model;
     struct model *m = &model;
     *m = (struct model){.f = f, .r = check_random_new(name)};
+    arena_init(&m->arena, 1 << 20);
     shut(m->f);
     if (in_memory)
         m->f->config.path = NULL;
@@ -385,11 +417,13 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
         step(m);
     look_at_all(m);
     assert_true(m->kept > ops);
+    assert_true(m->kept_histograms > ops / 10);
     assert_true(m->refused > 0);
     assert_true(m->deleted > 0 || ops < 1000); /* one step in seventy or so */
     assert_true((m->merged && m->moved && m->purged) || in_memory || ops < 6000);
     close_snapshots(m);
     twin_done(&m->twin);
+    arena_done(&m->arena);
     shut(m->f);
     m->f->config.n_retentions = 0;
     for (size_t i = 0; i < ARRAY_LEN(matchers); i++)
