@@ -6,10 +6,11 @@
  *   story_open(&y); story_tell(&y); story_close(&y);
  *   if (!story_holds(&y, s, cut, why)) …            // s: a store opened from what a disk has after `cut` operations
  *
- * Every sample's value follows from its series and time, and no two requests have the same sample. */
+ * Every sample's value follows from its series and time, and no two requests have the same sample. Some series are native histograms,
+ * whose sum is that value; each request has an exemplar of its first series. */
 #pragma once
 
-#include "tests/unit/collector/store/store_test.h"
+#include "tests/unit/collector/store/histogram_test.h"
 
 #include <stdatomic.h>
 
@@ -31,6 +32,7 @@ struct story_request {
     uint64_t sent_at;
     _Atomic uint64_t acked_at; /* operations that the disk had seen; UINT64_MAX: it was not acknowledged */
     int error;
+    bool exemplar; /* its exemplar was kept */
     atomic_bool answered;
 };
 struct story {
@@ -66,6 +68,27 @@ static inline int64_t story_now(void *ctx)
 static inline double story_value(unsigned series, int64_t t_ms)
 {
     return (double)(t_ms / 1000 % 100000 + series * 7) / 4;
+}
+
+static inline bool story_is_histogram(unsigned series)
+{
+    return series % 5 == 3;
+}
+
+/* Of the layout that the series has at that time. */
+static inline struct native_histogram *story_histogram(struct arena *a, unsigned series, int64_t t_ms)
+{
+    struct native_histogram *h = arena_alloc(a, sizeof *h);
+    struct histogram_span *span = arena_alloc(a, sizeof *span);
+    h->n_positive = 3 + (size_t)(t_ms / 60000 % 4);
+    h->positive = arena_array(a, h->n_positive, sizeof *h->positive);
+    *span = (struct histogram_span){(int32_t)(series % 7) - 3, (uint32_t)h->n_positive};
+    h->positive_spans = span;
+    h->n_positive_spans = 1;
+    for (size_t i = 0; i < h->n_positive; i++)
+        h->count += h->positive[i] = (double)(t_ms / 1000 % 1000 + (int64_t)(i * series));
+    h->sum = story_value(series, t_ms);
+    return h;
 }
 
 static inline void story_init(struct story *y, enum store_durability durability, const char *folder)
@@ -149,9 +172,10 @@ static inline void story_answered(void *ctx, const struct store_written *written
 {
     struct story_request *q = ctx;
     q->error = written->error;
+    q->exemplar = written->error == 0 && written->exemplars == 1;
     if (written->error == 0)
         atomic_store(&q->acked_at, db_test_vfs_at());
-    if (written->error == 0 && written->samples != (uint64_t)q->n_series * q->n_times)
+    if (written->error == 0 && written->samples + written->histograms != (uint64_t)q->n_series * q->n_times)
         q->error = -EBADMSG; /* looked at by who waits */
     atomic_store(&q->answered, true);
 }
@@ -163,9 +187,21 @@ static inline struct write_request *story_request(const struct story_request *q)
         char text[64];
         (void)snprintf(text, sizeof text, "story|series=%u", i);
         struct write_series *ws = request_series(w, text, q->n_times);
+        ws->histograms = arena_array(&w->arena, q->n_times, sizeof *ws->histograms);
         for (unsigned k = 0; k < q->n_times; k++) {
             int64_t t = q->t_ms + (int64_t)k * STORY_STEP_MS;
-            ws->samples[ws->n_samples++] = (struct sample){.t_ms = t, .value = story_value(i, t)};
+            if (story_is_histogram(i))
+                ws->histograms[ws->n_histograms++] =
+                    (struct histogram_sample){.t_ms = t, .histogram = story_histogram(&w->arena, i, t)};
+            else
+                ws->samples[ws->n_samples++] = (struct sample){.t_ms = t, .value = story_value(i, t)};
+        }
+        if (i == q->first) {
+            ws->exemplars = arena_alloc(&w->arena, sizeof *ws->exemplars);
+            ws->exemplars[ws->n_exemplars++] = (struct exemplar){.t_ms = q->t_ms,
+                                                                 .has_time = true,
+                                                                 .value = story_value(i, q->t_ms),
+                                                                 .labels = labels_of(&w->arena, "trace_id=abc")};
         }
     }
     return w;
@@ -417,6 +453,49 @@ static inline size_t story_find(const struct sample_columns *c, int64_t t_ms)
     return low < c->n && c->t_ms[low] == t_ms ? low : SIZE_MAX;
 }
 
+static inline bool story_histogram_holds(unsigned series, const struct sample_columns *c, size_t at)
+{
+    const struct native_histogram *got = c->histograms ? c->histograms[at] : NULL;
+    if (!story_is_histogram(series) || !got)
+        return !story_is_histogram(series) && !got;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    bool same = histogram_equal(got, story_histogram(&a, series, c->t_ms[at]));
+    arena_done(&a);
+    return same;
+}
+
+/* Those of series 0: each that was promised is there (the retention leaves them while the series has samples), none that was not sent. */
+static inline bool story_exemplars_hold(const struct story *y, struct store_reader *rd, struct arena *a, uint64_t cut,
+                                        uint64_t safe, char why[256])
+{
+    struct matcher m;
+    struct parse_error error;
+    struct store_exemplars *list;
+    size_t n, known = 0;
+    check_ok(matcher_init(&m, MATCH_EQUAL, SPAN("series"), SPAN("0"), &error));
+    const struct store_selection selection = {.matchers = &m, .n_matchers = 1, ALL_TIME};
+    int r = store_exemplars(rd, &selection, a, &list, &n);
+    matcher_done(&m);
+    if (r < 0 || n == 0)
+        return r == 0; /* it has no samples (any more) */
+    for (size_t i = 0; i < y->n; i++) {
+        const struct story_request *q = &y->requests[i];
+        bool there = false;
+        for (size_t k = 0; q->first == 0 && k < list->n; k++)
+            there = there || (list->exemplars[k].t_ms == q->t_ms &&
+                              f64_bits(list->exemplars[k].value) == f64_bits(story_value(0, q->t_ms)));
+        known += there;
+        if (q->first == 0 && ((there && q->sent_at > cut) || (!there && q->exemplar && story_promised(y, i, safe)))) {
+            (void)snprintf(why, 256, "request %zu: its exemplar is %s", i, there ? "there too early" : "gone");
+            return false;
+        }
+    }
+    if (known != list->n)
+        (void)snprintf(why, 256, "%zu exemplars, of which %zu were sent", list->n, known);
+    return known == list->n;
+}
+
 /* found[i]: how many samples of request i the series has. */
 static inline bool story_look_at(const struct story *y, unsigned series, const struct sample_columns *c, uint64_t cut,
                                  size_t found[STORY_REQUESTS], char why[256])
@@ -433,6 +512,10 @@ static inline bool story_look_at(const struct story *y, unsigned series, const s
                 continue;
             if (f64_bits(c->value[at]) != f64_bits(story_value(series, t))) {
                 (void)snprintf(why, 256, "series %u has another value at %lld", series, (long long)t);
+                return false;
+            }
+            if (!story_histogram_holds(series, c, at)) {
+                (void)snprintf(why, 256, "series %u is another histogram, or none, at %lld", series, (long long)t);
                 return false;
             }
             known++;
@@ -523,7 +606,8 @@ static inline bool story_holds(const struct story *y, struct store *s, uint64_t 
             (void)snprintf(why, 256, "series %llu cannot be read: %s", (unsigned long long)number, strerror(-r));
         ok = r == 0 && story_look_at(y, (unsigned)number, &c, cut, found, why);
     }
-    ok = ok && story_requests_hold(y, cut, safe, found, why) && story_families_hold(y, rd, &a, safe, why);
+    ok = ok && story_requests_hold(y, cut, safe, found, why) && story_families_hold(y, rd, &a, safe, why) &&
+         story_exemplars_hold(y, rd, &a, cut, safe, why);
     store_reader_close(rd);
     static const enum store_counter DAMAGE[] = {COUNT_BAD_LOG_RECORDS, COUNT_BAD_LOG_SAMPLES, COUNT_BAD_SERIES_ROWS,
                                                 COUNT_BAD_PARTS};
