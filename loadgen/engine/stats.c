@@ -11,9 +11,9 @@ const char *step_outcome_name(enum step_outcome o)
 
 const char *step_error_name(enum step_error e)
 {
-    static const char *const NAMES[ERRORS] = {"none",      "dns",      "connect", "tls",    "timeout",
-                                              "reset",     "protocol", "status",  "assert", "capture",
-                                              "redirects", "refused",  "journey"};
+    static const char *const NAMES[ERRORS] = {"none",    "dns",       "connect", "tls",      "timeout",
+                                              "reset",   "protocol",  "status",  "business", "assert",
+                                              "capture", "redirects", "refused", "journey"};
     return NAMES[e];
 }
 

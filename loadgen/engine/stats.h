@@ -33,7 +33,8 @@ enum step_error {
     ERROR_RESET,
     ERROR_PROTOCOL,
     ERROR_STATUS,
-    ERROR_ASSERT,
+    ERROR_BUSINESS, /* an assert about what was answered: declined, out of stock */
+    ERROR_ASSERT,   /* about the protocol */
     ERROR_CAPTURE,
     ERROR_REDIRECTS, /* more than max-redirs */
     ERROR_REFUSED,   /* the host is not in the allow-list */

@@ -77,7 +77,7 @@ static void judge(struct result *r)
         break;
     case HURL_FAILED_ASSERT:
         r->outcome = OUTCOME_BUSINESS;
-        r->error = ERROR_ASSERT;
+        r->error = ERROR_BUSINESS;
         break;
     case HURL_FAILED_PROTOCOL:
         r->outcome = OUTCOME_ASSERT;

@@ -30,7 +30,7 @@ static struct run_stats *some_stats(size_t steps)
     check_ok(stats_new(steps, &s));
     for (int i = 1; i <= 100; i++)
         stats_step(s, 0, OUTCOME_OK, ERROR_NONE, i * 1000, i * 500, NULL);
-    stats_step(s, 0, OUTCOME_BUSINESS, ERROR_ASSERT, 200000, 100000, "it was \"declined\"");
+    stats_step(s, 0, OUTCOME_BUSINESS, ERROR_BUSINESS, 200000, 100000, "it was \"declined\"");
     stats_step(s, 0, OUTCOME_TRANSPORT, ERROR_REFUSED, -1, -1, "no");
     s->sessions.planned = 110;
     s->sessions.started = 102;
@@ -69,14 +69,14 @@ static void the_json_has_what_the_contract_names(void **state)
         check_failed("%s\n%s", error.text, out.data);
     const char *verdict, *name;
     double duration;
-    json_int_t planned, started, dropped, p50, p99, max, service_p50, refused, ok;
+    json_int_t planned, started, dropped, p50, p99, max, service_p50, refused, business, ok;
     json_t *never;
-    check_ok(json_unpack_ex(root, &(json_error_t){0}, 0,
-                            "{s:s, s:F, s:{s:I, s:I, s:I}, s:[{s:s, s:{s:I}, s:{s:I, s:I, s:I}, s:{s:I}, s:{s:I}}, o]}",
-                            "verdict", &verdict, "duration_s", &duration, "requests", "planned", &planned, "started",
-                            &started, "dropped", &dropped, "steps", "name", &name, "outcomes", "ok", &ok, "response_us",
-                            "p50", &p50, "p99", &p99, "max", &max, "service_us", "p50", &service_p50, "errors",
-                            "refused", &refused, &never));
+    check_ok(json_unpack_ex(
+        root, &(json_error_t){0}, 0,
+        "{s:s, s:F, s:{s:I, s:I, s:I}, s:[{s:s, s:{s:I}, s:{s:I, s:I, s:I}, s:{s:I}, s:{s:I, s:I}}, o]}", "verdict",
+        &verdict, "duration_s", &duration, "requests", "planned", &planned, "started", &started, "dropped", &dropped,
+        "steps", "name", &name, "outcomes", "ok", &ok, "response_us", "p50", &p50, "p99", &p99, "max", &max,
+        "service_us", "p50", &service_p50, "errors", "refused", &refused, "business", &business, &never));
     assert_string_equal(verdict, "threshold");
     assert_string_equal(name, "pay");
     assert_true(duration == 10.5);
@@ -88,6 +88,10 @@ static void the_json_has_what_the_contract_names(void **state)
     assert_in_range(max, 200000, 200100);
     assert_in_range(service_p50, 25400, 25600);
     assert_int_equal(refused, 1);
+    assert_int_equal(business, 1);
+    assert_string_equal(json_string_value(json_object_get(
+                            json_object_get(json_array_get(json_object_get(root, "steps"), 0), "samples"), "business")),
+                        "it was \"declined\"");
     assert_true(json_is_null(json_object_get(never, "response_us"))); /* no data is not 0 */
     json_t *threshold = json_array_get(json_object_get(root, "thresholds"), 1);
     assert_true(json_is_null(json_object_get(threshold, "value_us")) &&

@@ -298,7 +298,7 @@ static void every_failure_has_its_outcome_and_kind(void **state)
         {"GET {{base}}/500\nHTTP 500\n", OUTCOME_OK, ERROR_NONE, NULL},
         {"GET {{base}}/500\nHTTP 200\n", OUTCOME_STATUS, ERROR_STATUS, "wanted: status 200, actual: 500"},
         {"GET {{base}}/500\nHTTP *\n[Asserts]\nstatus < 500\n", OUTCOME_STATUS, ERROR_STATUS, "actual: integer 500"},
-        {"GET {{base}}/ok\nHTTP 200\n[Asserts]\njsonpath \"$.status\" == \"paid\"\n", OUTCOME_BUSINESS, ERROR_ASSERT,
+        {"GET {{base}}/ok\nHTTP 200\n[Asserts]\njsonpath \"$.status\" == \"paid\"\n", OUTCOME_BUSINESS, ERROR_BUSINESS,
          "text \"declined\""},
         {"GET {{base}}/ok\nHTTP 200\n[Captures]\nid: jsonpath \"$.id\"\n", OUTCOME_ASSERT, ERROR_CAPTURE,
          "nothing to capture"},
@@ -396,8 +396,8 @@ static void a_redacted_capture_is_never_shown(void **state)
              s->port);
     rig_once(&rig);
     rig_run(&rig, NULL);
-    check_step(&rig, "it", OUTCOME_BUSINESS, ERROR_ASSERT);
-    const char *said = step_named(&rig, "it")->samples[ERROR_ASSERT];
+    check_step(&rig, "it", OUTCOME_BUSINESS, ERROR_BUSINESS);
+    const char *said = step_named(&rig, "it")->samples[ERROR_BUSINESS];
     assert_null(strstr(said, "token"));
     check_contains(said, "actual: text \"**********************\"");
     rig_done(&rig);
