@@ -78,9 +78,9 @@
     1000000u /* deletions not cleaned up yet, by group of 128 series: 56 B each; further ones are refused */
 #define STORE_RETENTIONS_MAX 64u /* selectors with a retention of their own: each new series is tried against them */
 #define STORE_READER_BYTES_MAX                                                                                         \
-    (128u << 20)             /* extents a reader keeps for neighbouring series; above, it reads them again */
-#define STORE_EXEMPLARS_MAX 65536u          /* of all series, some 15 MB (Prometheus: 100,000); the oldest goes */
-#define STORE_SERIES_EXEMPLARS_MAX 128u     /* of one, so that a chatty series does not push out the others' */
+    (128u << 20)                        /* extents a reader keeps for neighbouring series; above, it reads them again */
+#define STORE_EXEMPLARS_MAX 65536u      /* of all series, some 15 MB (Prometheus: 100,000); the oldest goes */
+#define STORE_SERIES_EXEMPLARS_MAX 128u /* of one, so that a chatty series does not push out the others' */
 #define FAMILIES_MAX 100000u /* metric families with metadata; further ones keep their samples, not their help */
 
 /* ---- queries ---- */
