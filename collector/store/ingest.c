@@ -86,7 +86,7 @@ static int resolve(struct store *s, const struct write_series *ws, bool known, u
         *ret_detail = why;
         return STORE_REFUSED_LABELS + 1;
     }
-    int r = series_index_add(ix, &ws->labels, hash, ret_id);
+    int r = series_index_add(ix, &ws->labels, key, hash, ret_id);
     if (r == 0 && s->n_watched)
         store_watch_series(s, series_index_at(ix, *ret_id));
     return r == -ENOSPC ? STORE_REFUSED_SERIES_CAP + 1 : r;

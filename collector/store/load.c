@@ -174,7 +174,7 @@ static int add_series(void *ctx, uint32_t id, struct span key)
         return -EBADMSG;
     int r = series_index_skip_to(&s->index, id);
     if (r == 0)
-        r = series_index_add(&s->index, &labels, hash, &same_id);
+        r = series_index_add(&s->index, &labels, key, hash, &same_id);
     if (r < 0)
         return r;
     struct series *series = series_index_at(&s->index, id);

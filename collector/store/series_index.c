@@ -42,6 +42,8 @@ void series_index_done(struct series_index *ix)
         free(s);
         s = older;
     }
+    free(ix->keys.bytes);
+    free(ix->keys.at);
     free(ix->slots);
     pthread_rwlock_destroy(&ix->lock);
 }
@@ -51,6 +53,49 @@ uint64_t series_index_hash(const struct series_index *ix, struct span key)
     return hash_bytes(key.ptr, key.len, ix->seed);
 }
 
+/* ---- keys ---- */
+/* One that is not kept, for want of room or memory, is compared label by label. */
+static void keep_key(struct series_keys *k, uint32_t id, struct span key)
+{
+    size_t need = sizeof(uint32_t) + key.len;
+    if (need > STORE_KEYS_BYTES || k->used > STORE_KEYS_BYTES - need || id >= STORE_KEYS_BYTES / 16)
+        return;
+    if (id >= k->ids) {
+        uint32_t ids = id + id / 2 + 1024;
+        uint32_t *at = realloc(k->at, ids * sizeof *at);
+        if (!at)
+            return;
+        memset(at + k->ids, 0, (ids - k->ids) * sizeof *at);
+        k->at = at;
+        k->ids = ids;
+    }
+    if (k->cap - k->used < need) {
+        size_t cap = k->cap + k->cap / 2 + need + 4096;
+        uint8_t *bytes = realloc(k->bytes, cap);
+        if (!bytes)
+            return;
+        k->bytes = bytes;
+        k->cap = cap;
+    }
+    uint32_t n = (uint32_t)key.len;
+    memcpy(k->bytes + k->used, &n, sizeof n);
+    memcpy(k->bytes + k->used + sizeof n, key.ptr, n);
+    k->at[id] = (uint32_t)k->used + 1;
+    k->used += need;
+}
+
+static bool is_key_of(const struct series_index *ix, uint32_t id, const struct series *s, struct span key)
+{
+    const struct series_keys *k = &ix->keys;
+    if (id >= k->ids || k->at[id] == 0)
+        return series_key_names(key, &ix->symbols, s->pairs, s->n_pairs);
+    const uint8_t *kept = k->bytes + k->at[id] - 1;
+    uint32_t n;
+    memcpy(&n, kept, sizeof n);
+    return n == key.len && memcmp(kept + sizeof n, key.ptr, n) == 0;
+}
+
+/* ---- finding ---- */
 bool series_index_find(const struct series_index *ix, struct span key, uint64_t hash, uint32_t *ret_id)
 {
     uint32_t tag = (uint32_t)(hash >> 32);
@@ -59,7 +104,7 @@ bool series_index_find(const struct series_index *ix, struct span key, uint64_t 
             continue;
         uint32_t id = ix->slots[i].id_plus_1 - 1;
         const struct series *s = series_index_at(ix, id);
-        if (s->hash == hash && series_key_names(key, &ix->symbols, s->pairs, s->n_pairs)) {
+        if (s->hash == hash && is_key_of(ix, id, s, key)) {
             *ret_id = id;
             return true;
         }
@@ -72,7 +117,7 @@ bool series_index_find_next(const struct series_index *ix, struct series_walk *w
 {
     uint32_t id = walk->last + 1;
     const struct series *next = walk->in_order && id < ix->n ? series_index_at(ix, id) : NULL;
-    if (!next || !series_key_names(key, &ix->symbols, next->pairs, next->n_pairs)) {
+    if (!next || !is_key_of(ix, id, next, key)) {
         *ret_hash = series_index_hash(ix, key);
         if (!series_index_find(ix, key, *ret_hash, &id))
             return false;
@@ -157,7 +202,8 @@ static int add_locked(struct series_index *ix, const struct labels *labels, uint
     return 0;
 }
 
-int series_index_add(struct series_index *ix, const struct labels *labels, uint64_t hash, uint32_t *ret_id)
+int series_index_add(struct series_index *ix, const struct labels *labels, struct span key, uint64_t hash,
+                     uint32_t *ret_id)
 {
     if (ix->live >= ix->max || ix->n >= SERIES_LIMIT)
         return -ENOSPC;
@@ -166,8 +212,11 @@ int series_index_add(struct series_index *ix, const struct labels *labels, uint6
         return r;
     pthread_rwlock_wrlock(&ix->lock);
     r = add_locked(ix, labels, hash);
-    if (r == 0)
-        put_slot(ix->slots, ix->cap, hash, *ret_id = ix->n - 1);
+    if (r == 0) {
+        *ret_id = ix->n - 1;
+        put_slot(ix->slots, ix->cap, hash, *ret_id);
+        keep_key(&ix->keys, *ret_id, key);
+    }
     pthread_rwlock_unlock(&ix->lock);
     return r;
 }

@@ -33,6 +33,13 @@ struct series_slot {
     uint32_t tag, id_plus_1; /* 0: free */
 };
 struct pair_slab;
+/* The keys of the first series as they are: compared at once instead of label by label. */
+struct series_keys {
+    uint8_t *bytes; /* each: u32 length, key */
+    size_t used, cap;
+    uint32_t *at; /* by id: place + 1, 0: it has none */
+    uint32_t ids;
+};
 struct series_index {
     pthread_rwlock_t lock;
     struct symbols symbols;
@@ -44,6 +51,7 @@ struct series_index {
     size_t cap;
     struct pair_slab *slab;
     size_t slab_used;
+    struct series_keys keys;
     uint64_t seed;
 };
 /* What a sender's series came to so far: it repeats them in the same order, and ids were given in it, so the next is likely the neighbour
@@ -59,8 +67,9 @@ bool series_index_find(const struct series_index *ix, struct span key, uint64_t 
 /* The same, trying the walk's next first: that saves the hash and two visits to far memory. *ret_hash is set unless it was found so. */
 bool series_index_find_next(const struct series_index *ix, struct series_walk *walk, struct span key,
                             uint64_t *ret_hash, uint32_t *ret_id);
-/* The labels are not there yet and hold labels.h's rules; hash is their key's. -ENOSPC: the cap is reached; -ENOMEM. */
-MUST_USE int series_index_add(struct series_index *ix, const struct labels *labels, uint64_t hash, uint32_t *ret_id);
+/* The labels are not there yet and hold labels.h's rules; key is theirs (series_key_build) and hash is its. -ENOSPC: the cap is reached; -ENOMEM. */
+MUST_USE int series_index_add(struct series_index *ix, const struct labels *labels, struct span key, uint64_t hash,
+                              uint32_t *ret_id);
 /* Ids below `id` that were not given out stay gaps: for restoring series, in ascending order. */
 MUST_USE int series_index_skip_to(struct series_index *ix, uint32_t id);
 /* NULL: a gap. id < the n that the caller learnt. */
