@@ -203,6 +203,17 @@ unit: $(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BINARIES)) ## build and run unit t
 e2e: $(BINARIES) $(DEMO) $(RUN) $(filter $(OUT)/tests/e2e/test_$(T)%,$(E2E_BINARIES)) ## build and run end-to-end tests (T=name narrows)
 	@$(run_tests) --verbose $(filter $(OUT)/tests/e2e/%,$^)
 
+# Long ones, not part of make test. DIFFERENTIAL_ROUNDS and NUMBER_ROUNDS change how long.
+.PHONY: differential numbers
+differential: export CREST_SEED ?= random
+differential: export DIFFERENTIAL_ROUNDS ?= 20000
+differential: $(BINARIES) $(RUN) $(OUT)/tests/e2e/test_differential ## random expressions against Debian's prometheus
+	@$(RUN) --bin $(OUT) --summary $(OUT)/summary --timeout 24h --verbose $(OUT)/tests/e2e/test_differential
+numbers: export CREST_SEED ?= random
+numbers: export NUMBER_ROUNDS ?= 100000000
+numbers: $(OUT)/tests/unit/lib/base/test_number ## 10^8 random bit patterns printed and read, against strtod and %.17g
+	@$(OUT)/tests/unit/lib/base/test_number
+
 SHARED ?= $(or $(CREST_SHARED),../shared)
 .PHONY: conformance
 conformance: $(BINARIES) $(OUT)/tests/unit/collector/promql/test_conformance ## Prometheus's PromQL scripts against the engine, and over HTTP

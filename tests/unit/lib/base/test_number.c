@@ -65,6 +65,10 @@ static void check_shortest(double v)
     double back = 42;
     check_ok(parse_f64_span(span_of(text, n), &back));
     check_double_bits(back, v);
+    char exact[40];
+    back = 42;
+    check_ok(parse_f64_span(span_of(exact, (size_t)snprintf(exact, sizeof exact, "%.17g", v)), &back));
+    check_double_bits(back, v);
     int digits = significant_digits(text);
     assert_true(digits <= 17);
     if (digits > 1 && reads_back_with(fabs(v), digits - 1))
@@ -81,11 +85,21 @@ static void check_shortest(double v)
     }
 }
 
+/* NUMBER_ROUNDS, for the long run (make numbers); else what make test has time for. */
+static uint64_t rounds(uint64_t otherwise)
+{
+    const char *text = getenv("NUMBER_ROUNDS");
+    uint64_t n = otherwise / check_slowness();
+    if (text)
+        check_ok(parse_u64(text, UINT64_MAX, &n));
+    return n;
+}
+
 static void format_prints_the_shortest_text_that_reads_back_to_random_bits(void **state)
 {
     (void)state;
     struct check_random r = check_random_new("shortest");
-    for (unsigned i = 0; i < 300000 / check_slowness(); i++) {
+    for (uint64_t i = 0, n = rounds(300000); i < n; i++) {
         double v = from_bits(check_random_u64(&r));
         if (isfinite(v) && v != 0)
             check_shortest(v);
@@ -182,7 +196,7 @@ static void parse_f64_rounds_as_strtod_for_random_texts(void **state)
 {
     (void)state;
     struct check_random r = check_random_new("parse");
-    for (unsigned i = 0; i < 200000 / check_slowness(); i++) {
+    for (uint64_t i = 0, n_texts = rounds(200000); i < n_texts; i++) {
         char text[80];
         size_t n = 0, digits = 1 + check_random_below(&r, 40), point = check_random_below(&r, digits + 1);
         for (size_t d = 0; d < digits; d++) {
