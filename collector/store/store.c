@@ -441,7 +441,7 @@ void store_stats(const struct store *s, struct metric_writer *w)
     gauge(w, "crest_store_extent_bytes", "Their size.", (double)extents.bytes);
     gauge(w, "crest_store_damaged_extents", "Extents found damaged since the start; they are skipped.",
           (double)extents.bad);
-    gauge(w, "crest_store_exemplars", "Exemplars there are.", (double)exemplars_count(s->exemplars));
+    gauge(w, "crest_store_exemplars_held", "Exemplars there are.", (double)exemplars_count(s->exemplars));
     gauge(w, "crest_store_tombstones", "Deletions not removed from the files yet, by group of 128 series.",
           load(&s->tombstones));
     gauge(w, "crest_store_over_size_bytes",

@@ -315,7 +315,7 @@ static void whatever_ends_it_leaves_the_terminal_clean(void **state UNUSED)
                          after);
         tmux_line(t, "clear; stty -a | tr ';' '\\n' | grep -c -e ' -echo ' -e ' -icanon ' -e ' -isig ' -e ' -opost ' | "
                      "sed 's/^/switched off: /'");
-        tmux_see(t, "switched off: 0");
+        tmux_see(t, "switched off: 0\nready"); /* the prompt too: what is typed before it is echoed before it */
         tmux_line(t, "echo che\"\"cked");
         tmux_see(t, "\nchecked");
         AUTO_FREE char *screen = tmux_screen(t);

@@ -90,7 +90,7 @@ static void exemplars_are_kept_and_survive_a_restart(void **state)
         else if (round == 1)
             restart(f);
     }
-    assert_true(stat_of(f->s, "crest_store_exemplars") == 3);
+    assert_true(stat_of(f->s, "crest_store_exemplars_held") == 3);
 }
 
 static void equal_ones_are_silent_and_older_ones_refused(void **state)
