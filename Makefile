@@ -156,7 +156,8 @@ endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 
 # Calls between objects that a test puts itself in front of: to take notes, to let them fail, to plant a bug.
-$(OUT)/tests/unit/collector/store/test_store_cut: WRAPPED := fsync unlink db_exec db_begin db_commit db_close db_sync_log store_put_extent headlog_add
+$(OUT)/tests/unit/collector/store/test_store_cut: WRAPPED := fsync unlink db_exec db_begin db_commit db_close db_sync_log store_put_extent headlog_add \
+	store_save_histograms store_save_exemplars
 $(OUT)/tests/unit/collector/store/test_store_fault: WRAPPED := fsync unlink malloc calloc realloc db_commit head_append
 
 # The checks of the test runner itself.

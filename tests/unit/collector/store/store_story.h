@@ -477,8 +477,14 @@ static inline bool story_exemplars_hold(const struct story *y, struct store_read
     const struct store_selection selection = {.matchers = &m, .n_matchers = 1, ALL_TIME};
     int r = store_exemplars(rd, &selection, a, &list, &n);
     matcher_done(&m);
-    if (r < 0 || n == 0)
-        return r == 0; /* it has no samples (any more) */
+    struct store_series *series;
+    size_t n_series;
+    static const struct store_exemplars NONE;
+    check_ok(r);
+    check_ok(select_text(rd, "series=0", 0, a, &series, &n_series));
+    if (n_series == 0)
+        return true; /* it has no samples (any more) */
+    list = n ? list : (struct store_exemplars *)&NONE;
     for (size_t i = 0; i < y->n; i++) {
         const struct story_request *q = &y->requests[i];
         bool there = false;

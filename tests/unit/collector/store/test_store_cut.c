@@ -16,6 +16,8 @@ enum plant {
     PLANT_ACKNOWLEDGED_BEFORE_COMMIT,
     PLANT_GROUP_DROPPED,
     PLANT_LATE_ROW_LOST,
+    PLANT_HISTOGRAMS_NOT_LOGGED,
+    PLANT_EXEMPLARS_NOT_SAVED,
     PLANT_REMOVED_TOO_EARLY,
 };
 static struct {
@@ -26,6 +28,10 @@ static struct {
     int64_t newest_ms;
 } plants;
 
+int __real_store_save_histograms(struct store *s);
+int __wrap_store_save_histograms(struct store *s);
+int __real_store_save_exemplars(struct store *s);
+int __wrap_store_save_exemplars(struct store *s);
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_unlink(const char *path);
@@ -109,6 +115,16 @@ void __wrap_headlog_add(struct headlog_writer *w, struct headlog_bases *b, uint3
     plants.newest_ms = s->t_ms > plants.newest_ms ? s->t_ms : plants.newest_ms;
     if (plants.plant != PLANT_LATE_ROW_LOST || s->t_ms > plants.newest_ms - 60000)
         __real_headlog_add(w, b, id, s);
+}
+
+int __wrap_store_save_histograms(struct store *s)
+{
+    return plants.plant == PLANT_HISTOGRAMS_NOT_LOGGED ? 0 : __real_store_save_histograms(s);
+}
+
+int __wrap_store_save_exemplars(struct store *s)
+{
+    return plants.plant == PLANT_EXEMPLARS_NOT_SAVED ? 0 : __real_store_save_exemplars(s);
 }
 
 /* ---- a run, and what the disk has after a cut ---- */
@@ -301,6 +317,8 @@ static void each_planted_bug_is_found(void **state)
         {PLANT_ACKNOWLEDGED_BEFORE_COMMIT, "acknowledged before the commit"},
         {PLANT_GROUP_DROPPED, "a group is dropped on compaction"},
         {PLANT_LATE_ROW_LOST, "a late row is not logged"},
+        {PLANT_HISTOGRAMS_NOT_LOGGED, "native histograms are not logged"},
+        {PLANT_EXEMPLARS_NOT_SAVED, "exemplars are not saved"},
         {PLANT_REMOVED_TOO_EARLY, "a day's file goes before the row that names it", STORE_NORMAL, DB_TEST_NAMES},
     };
     static struct story y;
