@@ -1,10 +1,14 @@
 /* extent.c - any bytes as what the store wrote: an extent, a log record, a series' key. The CRC is made right first, or
  * nothing behind it would ever be reached. The first byte picks: 0 extent, 1 log record, 2 series key, 3 the bytes are values
- * and must come back from a column as they were, 4 a row of series. */
+ * and must come back from a column as they were, 4 a row of series, 5 a log record of native histograms, 6 one packed histogram,
+ * 7 a row of exemplars. */
 #include "collector/store/column.h"
 #include "collector/store/crc32c.h"
+#include "collector/store/exemplars.h"
 #include "collector/store/extent.h"
 #include "collector/store/headlog.h"
+#include "collector/store/histogram_extent.h"
+#include "collector/store/histogram_log.h"
 #include "collector/store/series_key.h"
 #include "collector/store/series_rows.h"
 #include "lib/base/limits.h"
@@ -18,6 +22,88 @@ static void put_crc(uint8_t *at, const uint8_t *from, size_t n)
         at[i] = (uint8_t)(crc >> 8 * i);
 }
 
+static int look_at_row(void *ctx, const struct histogram_row *row)
+{
+    uint64_t *sum = ctx;
+    for (size_t i = 0; i < histogram_layout_columns(row->layout); i++) /* every bucket is there */
+        *sum += row->bits[i];
+    return 0;
+}
+
+static void read_histograms(const struct extent *x)
+{
+    static int64_t times[EXTENT_SAMPLES_MAX];
+    uint64_t sum = 0;
+    for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
+        struct histogram_series at;
+        if (!histogram_extent_find(x, ord, &at))
+            continue;
+        if (at.samples < 1 || at.samples > EXTENT_SAMPLES_MAX)
+            abort();
+        if (histogram_extent_times(x, &at, times) == 0)
+            for (size_t i = 1; i < at.samples; i++)
+                if (times[i] <= times[i - 1])
+                    abort(); /* readers search in them */
+        (void)!histogram_extent_read(x, &at, 0, at.samples, look_at_row, &sum);
+        (void)!histogram_extent_read(x, &at, at.samples / 2, at.samples / 2 + 1, look_at_row, &sum);
+    }
+}
+
+static void read_packed(const uint8_t *bytes, size_t n)
+{
+    static uint64_t bits[HISTOGRAM_COLUMNS + 2 * HISTOGRAM_BUCKETS_MAX];
+    const uint8_t *at = bytes;
+    struct packed_histogram packed;
+    if (histogram_open(&at, bytes + n, &packed) < 0)
+        return;
+    if (at > bytes + n || packed.n_bytes != (size_t)(at - bytes))
+        abort();
+    if (histogram_layout_columns(&packed.layout) > ARRAY_LEN(bits))
+        abort();
+    histogram_columns(&packed, bits);
+}
+
+static void read_histogram_record(uint8_t *bytes, size_t n)
+{
+    static struct histogram_log_reader rd;
+    static bool is_ready;
+    uint32_t id;
+    struct histogram_item item;
+    if (n < 5)
+        return;
+    if (!is_ready)
+        histogram_log_reader_init(&rd);
+    is_ready = true;
+    put_crc(bytes, bytes + 4, n - 4);
+    if (histogram_log_open(&rd, bytes, n) < 0)
+        return;
+    while (histogram_log_next(&rd, &id, &item) > 0)
+        read_packed(item.bytes, item.n_bytes);
+}
+
+static void read_exemplar(uint8_t *bytes, size_t n)
+{
+    static struct exemplars *all;
+    static int64_t row;
+    uint32_t series;
+    struct arena arena;
+    struct exemplar *list;
+    size_t count = 0;
+    if (n < 4 || (!all && exemplars_new(64, 4, &all) < 0))
+        return;
+    put_crc(bytes, bytes + 4, n - 4);
+    if (exemplars_load(all, ++row, span_of((const char *)bytes, n), &series) < 0)
+        return;
+    arena_init(&arena, 16u << 20);
+    if (exemplars_list(all, series, INT64_MIN, INT64_MAX, &arena, &list, &count) == 0)
+        for (size_t i = 0; i < count; i++) {
+            const char *why;
+            if ((i && list[i].t_ms < list[i - 1].t_ms) || (list[i].labels.n && labels_check(&list[i].labels, &why) < 0))
+                abort();
+        }
+    arena_done(&arena);
+}
+
 static void read_extent(uint8_t *bytes, size_t n)
 {
     static int64_t times[EXTENT_SAMPLES_MAX], starts[EXTENT_SAMPLES_MAX];
@@ -28,6 +114,8 @@ static void read_extent(uint8_t *bytes, size_t n)
     put_crc(bytes + 4, bytes + 8, n - 8);
     if (extent_open(&x, bytes, n) < 0)
         return;
+    if (x.histograms)
+        read_histograms(&x);
     for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
         struct extent_series at;
         if (!extent_find(&x, ord, &at))
@@ -131,6 +219,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         break;
     case 4:
         read_rows(copy, n - 1);
+        break;
+    case 5:
+        read_histogram_record(copy, n - 1);
+        break;
+    case 6:
+        read_packed(copy, n - 1);
+        break;
+    case 7:
+        read_exemplar(copy, n - 1);
         break;
     default:
         round_trip(copy, n - 1);

@@ -1,11 +1,11 @@
-/* remote_write.c - any bytes as a write request: refused or whole. The first byte picks the protocol and whether the
- * rest is the protobuf itself (then compressed here) or a snappy body. Input of libFuzzer; kept crashes are files. */
+/* remote_write.c - any bytes as a write request, or as an answer of remote read: refused or whole. The first byte picks which and whether
+ * the rest is the protobuf itself (then compressed here) or a snappy body. Input of libFuzzer; kept crashes are files. */
 #include <errno.h>
 #include <snappy-c.h>
 
 #include "collector/store/series_key.h"
 #include "lib/base/limits.h"
-#include "lib/wire/remote_write.h"
+#include "lib/wire/remote_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -93,10 +93,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     struct write_request *w = NULL;
     struct remote_write_report report;
-    int r = remote_write_decode(protocol, body, &w, &report);
+    int r = data[0] & 4 ? remote_read_decode(body, &w, &report) : remote_write_decode(protocol, body, &w, &report);
     if (r == 0) {
         check_whole(w);
-        if (protocol == REMOTE_WRITE_1)
+        if (protocol == REMOTE_WRITE_1 && !(data[0] & 4))
             check_known(body, w, &report);
         write_request_free(w);
     } else if (r != -EBADMSG && r != -EFBIG && r != -ENOMEM) {
