@@ -1,5 +1,6 @@
 /* aggregate.c - aggregations that take series one by one: each group keeps a few numbers per step. */
 #include "collector/promql/aggregate.h"
+#include "collector/promql/columns.h"
 
 #include <errno.h>
 #include <math.h>
@@ -47,7 +48,6 @@ int grouping_vector(struct eval *ev, const struct grouping *gr, struct column *c
 struct cell {
     double n; /* values so far */
     union {
-        struct kahan sum;
         struct running_mean mean;
         double extreme;
         struct {
@@ -72,9 +72,6 @@ static void cell_add(enum token_type op, struct cell *c, double x)
 {
     c->n++;
     switch (op) {
-    case TOKEN_SUM:
-        kahan_add(&c->sum, x);
-        break;
     case TOKEN_AVG:
         running_mean_add(&c->mean, x);
         break;
@@ -98,8 +95,6 @@ static void cell_add(enum token_type op, struct cell *c, double x)
 static double cell_value(enum token_type op, const struct cell *c)
 {
     switch (op) {
-    case TOKEN_SUM:
-        return kahan_value(&c->sum);
     case TOKEN_AVG:
         return running_mean_value(&c->mean);
     case TOKEN_MAX:
@@ -116,6 +111,55 @@ static double cell_value(enum token_type op, const struct cell *c)
     }
 }
 
+/* All groups' steps: of group i at step s the one at i * steps + s. Sums, which most queries spend their time with, stand in columns. */
+struct cells {
+    enum token_type op;
+    size_t n;
+    struct cell *list; /* NULL for sums */
+    double *sum, *c;   /* kahan_add's two, for sums alone */
+    bool *present;
+};
+
+MUST_USE static int cells_new(struct eval *ev, enum token_type op, size_t n, struct cells *ret)
+{
+    *ret = (struct cells){.op = op, .n = n};
+    if (op != TOKEN_SUM)
+        return (ret->list = arena_array(&ev->arena, n, sizeof *ret->list)) ? 0 : -ENOMEM;
+    ret->sum = arena_array(&ev->arena, n, sizeof *ret->sum);
+    ret->c = arena_array(&ev->arena, n, sizeof *ret->c);
+    ret->present = arena_array(&ev->arena, n, sizeof *ret->present);
+    return ret->sum && ret->c && ret->present ? 0 : -ENOMEM;
+}
+
+/* Add a series' column to its group, whose cells begin at `first`. */
+static void cells_add(struct cells *cells, size_t first, const struct column *column, size_t steps)
+{
+    if (cells->list) {
+        for (size_t s = 0; s < steps; s++)
+            if (column->present[s])
+                cell_add(cells->op, &cells->list[first + s], column->values[s]);
+        return;
+    }
+    for (size_t s = 0, end; s < steps; s = end) { /* runs of what is present; mostly one */
+        const bool *gap = memchr(column->present + s, column->present[s] ? false : true, steps - s);
+        end = gap ? (size_t)(gap - column->present) : steps;
+        if (!column->present[s])
+            continue;
+        columns_add_kahan(cells->sum + first + s, cells->c + first + s, column->values + s, end - s);
+        memset(cells->present + first + s, true, end - s);
+    }
+}
+
+static bool cells_value(const struct cells *cells, size_t i, double *ret)
+{
+    if (!cells->list) {
+        *ret = kahan_value(&(struct kahan){cells->sum[i], cells->c[i]});
+        return cells->present[i];
+    }
+    *ret = cells->list[i].n > 0 ? cell_value(cells->op, &cells->list[i]) : 0;
+    return cells->list[i].n > 0;
+}
+
 /* The sums of native histograms, where there are any: one per cell. */
 struct histogram_groups {
     const struct promql_expr *e;
@@ -125,8 +169,8 @@ struct histogram_groups {
 };
 
 /* What the aggregation makes of the column's histograms; only floats are left in it. */
-MUST_USE static int take_histograms(struct eval *ev, struct histogram_groups *hg, struct column *c, struct cell *row,
-                                    size_t n_cells, const struct cell *cells, const struct labels *ls)
+MUST_USE static int take_histograms(struct eval *ev, struct histogram_groups *hg, struct column *c, size_t first,
+                                    size_t n_cells, const struct labels *ls)
 {
     enum token_type op = hg->e->aggregate.op;
     bool sums = op == TOKEN_SUM || op == TOKEN_AVG;
@@ -146,7 +190,7 @@ MUST_USE static int take_histograms(struct eval *ev, struct histogram_groups *hg
                 return r;
             continue;
         }
-        struct histogram_mean **m = &hg->means[(size_t)(row - cells) + s];
+        struct histogram_mean **m = &hg->means[first + s];
         if (!*m && !(*m = arena_alloc(&ev->arena, sizeof **m)))
             return -ENOMEM;
         (*m)->averages = op == TOKEN_AVG;
@@ -183,11 +227,9 @@ MUST_USE static int close_histograms(struct eval *ev, const struct histogram_gro
     return 0;
 }
 
-MUST_USE static int close_groups(struct eval *ev, const struct promql_expr *e, const struct grouping *gr,
-                                 const struct cell *cells, const struct histogram_groups *hg, const struct grid *g,
-                                 struct vector **ret)
+MUST_USE static int close_groups(struct eval *ev, const struct grouping *gr, const struct cells *cells,
+                                 const struct histogram_groups *hg, const struct grid *g, struct vector **ret)
 {
-    enum token_type op = e->aggregate.op;
     struct column *columns = arena_array(&ev->arena, gr->table.n, sizeof *columns);
     if (!columns)
         return -ENOMEM;
@@ -196,9 +238,7 @@ MUST_USE static int close_groups(struct eval *ev, const struct promql_expr *e, c
         if (r < 0)
             return r;
         for (size_t s = 0; s < g->n; s++) {
-            const struct cell *c = &cells[i * g->n + s];
-            columns[i].present[s] = c->n > 0;
-            columns[i].values[s] = c->n > 0 ? cell_value(op, c) : 0;
+            columns[i].present[s] = cells_value(cells, i * g->n + s, &columns[i].values[s]);
             if ((r = close_histograms(ev, hg, i * g->n + s, s, &columns[i])) < 0)
                 return r;
         }
@@ -223,10 +263,8 @@ int eval_aggregate(struct eval *ev, const struct promql_expr *e, const struct gr
     struct column scratch;
     if (__builtin_mul_overflow(gr.table.n, g->n, &n_cells))
         return -ENOMEM;
-    struct cell *cells = arena_array(&ev->arena, n_cells, sizeof *cells);
-    if (!cells)
-        return -ENOMEM;
-    if ((r = column_scratch(ev, g->n, &scratch)) < 0)
+    struct cells cells;
+    if ((r = cells_new(ev, op, n_cells, &cells)) < 0 || (r = column_scratch(ev, g->n, &scratch)) < 0)
         return r;
     struct histogram_groups hg = {.e = e, .steps = g->n, .scratch = scratch.arena};
     for (size_t i = 0; i < from->n; i++) {
@@ -235,14 +273,11 @@ int eval_aggregate(struct eval *ev, const struct promql_expr *e, const struct gr
             return r;
         if (r == 0)
             continue;
-        struct cell *row = cells + gr.of[i] * g->n;
+        size_t first = gr.of[i] * g->n;
         gr.drop_name[gr.of[i]] |= from->series[i].drop_name;
-        if (scratch.histograms &&
-            (r = take_histograms(ev, &hg, &scratch, row, n_cells, cells, &from->series[i].labels)) < 0)
+        if (scratch.histograms && (r = take_histograms(ev, &hg, &scratch, first, n_cells, &from->series[i].labels)) < 0)
             return r;
-        for (size_t s = 0; s < g->n; s++)
-            if (scratch.present[s])
-                cell_add(op, &row[s], scratch.values[s]);
+        cells_add(&cells, first, &scratch, g->n);
     }
-    return close_groups(ev, e, &gr, cells, &hg, g, ret);
+    return close_groups(ev, &gr, &cells, &hg, g, ret);
 }

@@ -39,7 +39,8 @@ MUST_USE static int run_in_pieces(struct eval *ev, struct ranged *rg, size_t ser
     const struct grid *g = &rg->call.grid;
     for (size_t from = 0, to; from < g->n; from = to) {
         size_t work = 0;
-        for (to = from; to < g->n && work < PIECE_SAMPLES; to++)
+        to = raw->n < PIECE_SAMPLES / g->n ? g->n : from; /* few samples: all at once */
+        for (; to < g->n && work < PIECE_SAMPLES; to++)
             work += rg->hi[to] - rg->lo[to];
         struct range_call c = rg->call;
         c.ev = ev;

@@ -1,8 +1,8 @@
 /* select.c - where series come from: selectors, ranges of them, subqueries. Each series is read once per selector, for all
  * steps; a window over its samples slides along the steps. Ranges and lookback are left-open. */
 #include <errno.h>
-#include <math.h>
 
+#include "collector/promql/columns.h"
 #include "collector/promql/shared_times.h"
 
 /* The times that a selector or subquery looks at, one per step: the @ time or the step's, less the offset. */
@@ -111,10 +111,9 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
     if (!drop_stale)
         return 0;
     size_t kept = 0;
-    bool may_be_stale = s->histograms != NULL;
-    for (size_t k = 0; k < c->n; k++) /* a stale marker is a NaN, and mostly there is none */
-        may_be_stale |= isnan(c->value[k]);
-    for (size_t k = 0; may_be_stale && k < c->n; k++) {
+    if (!s->histograms && !column_has_nan(c->value, c->n))
+        return 0; /* a stale marker is a NaN, and mostly there is none */
+    for (size_t k = 0; k < c->n; k++) {
         if (sample_is_stale(s, k))
             continue;
         c->t_ms[kept] = c->t_ms[k];
@@ -125,8 +124,7 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
             s->histograms[kept] = s->histograms[k];
         kept++;
     }
-    if (may_be_stale)
-        c->n = kept;
+    c->n = kept;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "collector/promql/shared_times.h"
 
 #include "collector/promql/calls.h"
+#include "collector/promql/columns.h"
 
 struct shared_times *shared_times_new(struct arena *a)
 {
@@ -89,14 +90,6 @@ static bool have_edges(struct shared_times *sh, const struct range_source *src, 
     return true;
 }
 
-static bool falls(const double *v, size_t n)
-{
-    bool any = false;
-    for (size_t i = 1; i < n; i++)
-        any |= v[i] < v[i - 1];
-    return any;
-}
-
 /* Resets are rare: their sum is asked for windows of series that have some. *reset is the window's first one. */
 static double grown_by_resets(const double *v, const struct edge *e, double growth, size_t *reset)
 {
@@ -120,7 +113,7 @@ bool rates_of_shared_times(struct range_call *c)
         return false;
     const struct edge *edges = sh->edges + from;
     const double *v = raw->values;
-    bool resets = d->is_counter && falls(v, raw->n);
+    bool resets = d->is_counter && column_falls(v, raw->n);
     for (size_t s = 0; s < c->grid.n; s++) {
         const struct edge *e = &edges[s];
         if (e->first == NO_WINDOW)
