@@ -47,7 +47,6 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
         return;
     }
     struct pending_query *p = malloc(sizeof *p);
-    struct query_job *job;
     if (!p) {
         httpd_reply_error(r, 500, "internal", "out of memory");
         return;
@@ -55,7 +54,7 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
     *p = (struct pending_query){
         .request = r, .room = room, .instant = instant, .with_stats = httpd_param(r, "stats").len > 0, .limit = limit};
     httpd_defer(r);
-    if (query_submit(room->query, q, on_result, p, &job) < 0) {
+    if (query_submit(room->query, q, on_result, p) < 0) {
         free(p);
         httpd_reply_header(r, "Retry-After", "1");
         httpd_reply_error(r, 503, "unavailable", "too many queries are waiting");

@@ -25,15 +25,12 @@ struct query_stats {
 
 struct query_job {
     struct fair_entry entry; /* first: the queue gives entries back */
-    struct query_job *urgent_next;
-    bool running;
     atomic_bool cancelled;
     int64_t deadline_mono_us, queued_mono_us;
     struct query_request request; /* text and origin stand behind the job */
     query_done done;
     void (*work)(void *ctx, bool cancelled); /* instead of a query */
     void *ctx;
-    struct query_engine *engine;
 };
 
 struct query_worker {
@@ -48,7 +45,6 @@ struct query_engine {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct fair_queue queue;
-    struct query_job *urgent; /* cancelled while they waited: the next worker ends them */
     atomic_bool stopping;
     struct query_worker workers[WORKERS_MAX];
     unsigned n_workers;
@@ -189,11 +185,6 @@ static struct query_job *take_job(struct query_worker *w)
     struct query_job *job = NULL;
     pthread_mutex_lock(&q->lock);
     for (;;) {
-        if (q->urgent) {
-            job = q->urgent;
-            q->urgent = job->urgent_next;
-            break;
-        }
         job = (struct query_job *)fair_queue_pop(&q->queue);
         if (job || atomic_load(&q->stopping))
             break;
@@ -202,7 +193,6 @@ static struct query_job *take_job(struct query_worker *w)
     if (job) {
         if (atomic_load(&q->stopping))
             atomic_store(&job->cancelled, true);
-        job->running = true;
         w->job = job;
     }
     pthread_mutex_unlock(&q->lock);
@@ -222,15 +212,12 @@ static void worker_main(void *arg)
     }
 }
 
-MUST_USE static int enqueue(struct query_engine *q, struct query_job *job, struct query_job **ret)
+MUST_USE static int enqueue(struct query_engine *q, struct query_job *job)
 {
     pthread_mutex_lock(&q->lock);
     int r = atomic_load(&q->stopping) ? -ESHUTDOWN : fair_queue_push(&q->queue, job->request.origin, &job->entry);
-    if (r == 0) {
-        if (ret)
-            *ret = job; /* before a worker can end it */
+    if (r == 0)
         pthread_cond_signal(&q->wake);
-    }
     pthread_mutex_unlock(&q->lock);
     if (r < 0) {
         atomic_fetch_add_explicit(&q->stats.refused, 1, memory_order_relaxed);
@@ -240,8 +227,7 @@ MUST_USE static int enqueue(struct query_engine *q, struct query_job *job, struc
 }
 
 /* A job with copies of text and origin behind it. */
-MUST_USE static int job_new(struct query_engine *q, struct span text, struct span origin, void *ctx,
-                            struct query_job **ret)
+MUST_USE static int job_new(struct span text, struct span origin, void *ctx, struct query_job **ret)
 {
     if (text.len > QUERY_TEXT_BYTES_MAX || origin.len > 4096)
         return -E2BIG;
@@ -253,7 +239,6 @@ MUST_USE static int job_new(struct query_engine *q, struct span text, struct spa
         memcpy(room, text.ptr, text.len);
     if (origin.len)
         memcpy(room + text.len, origin.ptr, origin.len);
-    job->engine = q;
     job->ctx = ctx;
     job->request.text = span_of(room, text.len);
     job->request.origin = span_of(room + text.len, origin.len);
@@ -261,11 +246,10 @@ MUST_USE static int job_new(struct query_engine *q, struct span text, struct spa
     return 0;
 }
 
-int query_submit(struct query_engine *q, const struct query_request *request, query_done done, void *ctx,
-                 struct query_job **ret)
+int query_submit(struct query_engine *q, const struct query_request *request, query_done done, void *ctx)
 {
     struct query_job *job;
-    int r = job_new(q, request->text, request->origin, ctx, &job);
+    int r = job_new(request->text, request->origin, ctx, &job);
     if (r < 0)
         return r;
     struct span text = job->request.text, origin = job->request.origin;
@@ -275,32 +259,17 @@ int query_submit(struct query_engine *q, const struct query_request *request, qu
     job->done = done;
     job->queued_mono_us = mono_us();
     job->deadline_mono_us = deadline_of(q, request);
-    return enqueue(q, job, ret);
+    return enqueue(q, job);
 }
 
 int query_submit_work(struct query_engine *q, struct span origin, void (*fn)(void *ctx, bool cancelled), void *ctx)
 {
     struct query_job *job;
-    int r = job_new(q, SPAN(""), origin, ctx, &job);
+    int r = job_new(SPAN(""), origin, ctx, &job);
     if (r < 0)
         return r;
     job->work = fn;
-    return enqueue(q, job, NULL);
-}
-
-void query_cancel(struct query_job *job)
-{
-    struct query_engine *q = job->engine;
-    pthread_mutex_lock(&q->lock);
-    bool waits = !job->running && job->entry.origin;
-    atomic_store(&job->cancelled, true);
-    if (waits) { /* out of its place: it must not wait for others to end */
-        fair_queue_remove(&q->queue, &job->entry);
-        job->urgent_next = q->urgent;
-        q->urgent = job;
-        pthread_cond_signal(&q->wake);
-    }
-    pthread_mutex_unlock(&q->lock);
+    return enqueue(q, job);
 }
 
 /* ---- engine ---- */

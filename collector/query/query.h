@@ -3,8 +3,7 @@
  *   struct query_engine *q;
  *   r = query_local_new(store, &limits, &q);                   // or query_remote_new("http://…", …)
  *   r = query_run(q, &request, &result, &error);                // blocking: rules, CLI, tests
- *   r = query_submit(q, &request, on_done, ctx, &job);          // from the HTTP server: worker threads, one per core
- *   query_cancel(job);
+ *   r = query_submit(q, &request, on_done, ctx);                // from the HTTP server: worker threads, one per core
  *   query_free(q);
  *
  * The fair queue serves origins (client addresses) in turn, so one dashboard cannot starve the others; rules do not
@@ -14,7 +13,6 @@
 #include "collector/promql/promql.h"
 
 struct query_engine;
-struct query_job;
 struct query_limits {
     uint64_t samples_max, bytes_max; /* 0: limits.h */
     int64_t timeout_ms, lookback_ms; /* 0: limits.h */
@@ -25,7 +23,8 @@ struct query_request {
     int64_t start_ms, end_ms, step_ms; /* as promql_params */
     int64_t timeout_ms, lookback_ms;   /* 0: the engine's */
     struct span origin;                /* who asks, for fairness */
-    bool (*is_gone)(void *ctx);        /* of query_submit's ctx: has who asks left? Then it is cancelled; may be NULL */
+    bool (*is_gone)(void *ctx);        /* of query_submit's ctx: has who asks left? Asked now and then while it
+                                  * runs: PROMQL_CANCELED then. May be NULL */
 };
 MUST_USE int query_local_new(struct store *s, const struct query_limits *limits, struct query_engine **ret);
 /* -EOPNOTSUPP until the remote engine is written; url is kept. */
@@ -37,10 +36,7 @@ MUST_USE int query_run(struct query_engine *q, const struct query_request *reque
                        struct promql_error *ret_error);
 /* done runs on a worker thread, exactly once, with either a result (taken by done) or NULL and an error. The request is copied. */
 typedef void (*query_done)(void *ctx, struct promql_result *result, const struct promql_error *error);
-MUST_USE int query_submit(struct query_engine *q, const struct query_request *request, query_done done, void *ctx,
-                          struct query_job **ret);
-/* The job ends with PROMQL_CANCELED soon. Valid only before done has returned. */
-void query_cancel(struct query_job *job);
+MUST_USE int query_submit(struct query_engine *q, const struct query_request *request, query_done done, void *ctx);
 /* Other blocking reads on a worker thread (series, labels): fn runs there exactly once with cancelled = true when the engine is stopping. */
 MUST_USE int query_submit_work(struct query_engine *q, struct span origin, void (*fn)(void *ctx, bool cancelled),
                                void *ctx);

@@ -62,7 +62,14 @@ static void inbox_init(struct inbox *in)
 struct ticket {
     struct inbox *inbox;
     int tag;
+    const atomic_bool *gone; /* NULL: who asks stays */
 };
+
+static bool is_gone(void *ctx)
+{
+    const struct ticket *t = ctx;
+    return t->gone && atomic_load(t->gone);
+}
 
 static void keep(void *ctx, struct promql_result *res, const struct promql_error *error)
 {
@@ -117,19 +124,21 @@ static void open_gate(struct inbox *in)
 }
 
 static int submit(struct query_engine *q, struct inbox *in, const char *text, const char *origin, int tag,
-                  struct query_job **ret)
+                  const atomic_bool *gone)
 {
     struct ticket *t = malloc(sizeof *t);
     assert_non_null(t);
-    *t = (struct ticket){in, tag};
+    *t = (struct ticket){in, tag, gone};
     struct query_request request = {
-        .text = span_str(text), .start_ms = 5000, .end_ms = 5000, .origin = span_str(origin)};
-    struct query_job *job;
-    int r = query_submit(q, &request, keep, t, ret ? ret : &job);
+        .text = span_str(text), .start_ms = 5000, .end_ms = 5000, .origin = span_str(origin), .is_gone = is_gone};
+    int r = query_submit(q, &request, keep, t);
     if (r < 0)
         free(t);
     return r;
 }
+
+/* Hours of work: every step of the outer window looks at every sample of the inner ones. */
+#define HOSTILE "sum_over_time(sum_over_time(m[10000s:1s])[10000s:1s])"
 
 /* ---- tests ---- */
 
@@ -242,54 +251,51 @@ static void a_full_queue_refuses_and_counts(void **state)
     store_close(s);
 }
 
-static void a_cancelled_query_that_waits_leaves_its_place(void **state)
+static void a_query_whose_asker_left_while_it_waited_is_not_run(void **state)
 {
     (void)state;
     struct store *s = open_store(10);
     struct query_engine *q = open_engine(s, 1);
     struct inbox *in = malloc(sizeof *in);
-    struct query_job *job;
+    atomic_bool gone = false;
     assert_non_null(in);
     inbox_init(in);
     block_worker(q, in);
     check_ok(submit(q, in, "m", "a", 1, NULL));
-    check_ok(submit(q, in, "m", "a", 2, &job));
-    query_cancel(job);
-    query_cancel(job); /* twice is once */
+    check_ok(submit(q, in, HOSTILE, "a", 2, &gone));
+    atomic_store(&gone, true);
     open_gate(in);
     wait_for(in, 2);
-    assert_int_equal(in->list[0].tag, 2);
-    assert_int_equal(in->list[0].kind, PROMQL_CANCELED);
-    assert_int_equal(in->list[1].kind, PROMQL_OK);
+    assert_int_equal(in->list[0].kind, PROMQL_OK);
+    assert_int_equal(in->list[1].kind, PROMQL_CANCELED);
     query_free(q);
     free(in);
     store_close(s);
 }
 
-/* Hours of work: every step of the outer window looks at every sample of the inner ones. */
-#define HOSTILE "sum_over_time(sum_over_time(m[10000s:1s])[10000s:1s])"
-
-static void a_running_query_is_cancelled_or_timed_out(void **state)
+static void a_running_query_ends_when_its_asker_leaves_or_its_time_is_up(void **state)
 {
     (void)state;
     struct store *s = open_store(10000);
     struct query_engine *q = open_engine(s, 1);
     struct inbox *in = malloc(sizeof *in);
-    struct query_job *job;
+    atomic_bool gone = false;
     assert_non_null(in);
     inbox_init(in);
     struct ticket *t = malloc(sizeof *t);
     assert_non_null(t);
-    *t = (struct ticket){in, 1};
-    struct query_request request = {.text = SPAN(HOSTILE), .start_ms = 10000000, .end_ms = 10000000};
-    check_ok(query_submit(q, &request, keep, t, &job));
+    *t = (struct ticket){in, 1, &gone};
+    struct query_request request = {
+        .text = SPAN(HOSTILE), .start_ms = 10000000, .end_ms = 10000000, .is_gone = is_gone};
+    check_ok(query_submit(q, &request, keep, t));
     sleep_us(50000);
-    query_cancel(job);
+    atomic_store(&gone, true);
     wait_for(in, 1);
     assert_int_equal(in->list[0].kind, PROMQL_CANCELED);
     struct promql_result *res;
     struct promql_error error;
     request.timeout_ms = 50;
+    request.is_gone = NULL;
     int64_t started = mono_us();
     check_errno(query_run(q, &request, &res, &error), -ECANCELED);
     assert_int_equal(error.kind, PROMQL_TIMEOUT);
@@ -309,11 +315,10 @@ static void a_query_that_waited_too_long_times_out_in_the_queue(void **state)
     inbox_init(in);
     block_worker(q, in);
     struct ticket *t = malloc(sizeof *t);
-    struct query_job *job;
     assert_non_null(t);
     *t = (struct ticket){in, 1};
     struct query_request request = {.text = SPAN("m"), .timeout_ms = 1};
-    check_ok(query_submit(q, &request, keep, t, &job));
+    check_ok(query_submit(q, &request, keep, t));
     sleep_us(5000);
     open_gate(in);
     wait_for(in, 1);
@@ -335,14 +340,13 @@ static void stopping_ends_what_runs_and_what_waits(void **state)
     struct store *s = open_store(10000);
     struct query_engine *q = open_engine(s, 1);
     struct inbox *in = malloc(sizeof *in);
-    struct query_job *job;
     assert_non_null(in);
     inbox_init(in);
     struct ticket *t = malloc(sizeof *t);
     assert_non_null(t);
     *t = (struct ticket){in, 0};
     struct query_request request = {.text = SPAN(HOSTILE), .start_ms = 10000000, .end_ms = 10000000};
-    check_ok(query_submit(q, &request, keep, t, &job));
+    check_ok(query_submit(q, &request, keep, t));
     sleep_us(20000);
     for (int i = 1; i < 5; i++)
         check_ok(submit(q, in, "m", "a", i, NULL));
@@ -404,8 +408,8 @@ int main(void)
         cmocka_unit_test(submitted_queries_end_exactly_once_with_their_answers),
         cmocka_unit_test(one_asker_does_not_make_the_others_wait),
         cmocka_unit_test(a_full_queue_refuses_and_counts),
-        cmocka_unit_test(a_cancelled_query_that_waits_leaves_its_place),
-        cmocka_unit_test(a_running_query_is_cancelled_or_timed_out),
+        cmocka_unit_test(a_query_whose_asker_left_while_it_waited_is_not_run),
+        cmocka_unit_test(a_running_query_ends_when_its_asker_leaves_or_its_time_is_up),
         cmocka_unit_test(a_query_that_waited_too_long_times_out_in_the_queue),
         cmocka_unit_test(stopping_ends_what_runs_and_what_waits),
         cmocka_unit_test(many_askers_at_once_all_get_their_answers),
