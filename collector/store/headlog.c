@@ -138,33 +138,34 @@ static uint64_t step_between(const uint64_t *from_bits, int64_t to)
     return integer_of(f64_from_bits(*from_bits), &from) ? zigzag((uint64_t)to - (uint64_t)from) : UINT64_MAX;
 }
 
-/* base NULL: there is none. Sets BASE_FLAG when it was used. */
-static uint8_t *put_value(uint8_t *p, unsigned *control, struct headlog_state *now, const struct headlog_state *before,
-                          double value, const uint64_t *base)
+/* base NULL: there is none. Returns BASE_FLAG when it was used, and how the value is told; *at becomes the state of the item. Fields are
+ * set one by one: copied as a whole right after, the processor would wait for each. */
+static unsigned put_value(uint8_t **p, struct headlog_state *at, double value, const uint64_t *base)
 {
-    now->bits = f64_bits(value);
-    now->is_integer = integer_of(value, &now->integer);
-    if (now->bits == before->bits)
-        return p;
-    if (base && *base == now->bits) {
-        *control |= BASE_FLAG;
-        return p;
+    uint64_t bits = f64_bits(value);
+    int64_t integer = at->integer, before = at->integer;
+    bool was_integer = at->is_integer;
+    if (bits == at->bits)
+        return 0;
+    at->bits = bits;
+    at->is_integer = integer_of(value, &integer);
+    at->integer = integer;
+    if (base && *base == bits)
+        return BASE_FLAG;
+    if (!at->is_integer) {
+        memcpy(*p, &bits, sizeof bits); /* the file format is little-endian, as is every machine we build for */
+        *p += sizeof bits;
+        return (unsigned)VALUE_BITS << VALUE_SHIFT;
     }
-    if (!now->is_integer) {
-        *control |= (unsigned)VALUE_BITS << VALUE_SHIFT;
-        memcpy(p, &now->bits,
-               sizeof now->bits); /* the file format is little-endian, as is every machine we build for */
-        return p + sizeof now->bits;
-    }
-    uint64_t plain = zigzag((uint64_t)now->integer);
-    uint64_t step = before->is_integer ? zigzag((uint64_t)now->integer - (uint64_t)before->integer) : UINT64_MAX;
-    uint64_t base_step = base ? step_between(base, now->integer) : UINT64_MAX;
+    uint64_t plain = zigzag((uint64_t)integer);
+    uint64_t step = was_integer ? zigzag((uint64_t)integer - (uint64_t)before) : UINT64_MAX;
+    uint64_t base_step = base ? step_between(base, integer) : UINT64_MAX;
     if (base_step < step && base_step < plain) {
-        *control |= BASE_FLAG | (unsigned)VALUE_STEP << VALUE_SHIFT;
-        return varint_put(p, base_step);
+        *p = varint_put(*p, base_step);
+        return BASE_FLAG | (unsigned)VALUE_STEP << VALUE_SHIFT;
     }
-    *control |= (unsigned)(step < plain ? VALUE_STEP : VALUE_INTEGER) << VALUE_SHIFT;
-    return varint_put(p, step < plain ? step : plain);
+    *p = varint_put(*p, step < plain ? step : plain);
+    return (unsigned)(step < plain ? VALUE_STEP : VALUE_INTEGER) << VALUE_SHIFT;
 }
 
 void headlog_add(struct headlog_writer *w, struct headlog_bases *bases, uint32_t id, const struct sample *s)
@@ -179,32 +180,34 @@ void headlog_add(struct headlog_writer *w, struct headlog_bases *bases, uint32_t
     uint64_t base = 0;
     bool has_base = base_of(bases, id, &base);
     unsigned steps = has_base ? bases->marks[id] & STEPS_MASK : HEADLOG_STEPS;
-    const struct headlog_state *before = &w->before;
-    struct headlog_state now = {.id = id, .t = (uint64_t)s->t_ms, .step = before->step};
+    struct headlog_state *at = &w->before;
     unsigned control = 0;
     uint8_t *p = start + 1;
-    if (id == before->id) {
+    if (id == at->id) {
         control |= SERIES_SAME;
-    } else if (id != before->id + 1) {
+    } else if (id != at->id + 1) {
         control |= SERIES_STEP;
-        p = varint_put(p, zigzag((uint64_t)id - before->id));
+        p = varint_put(p, zigzag((uint64_t)id - at->id));
     }
-    if (now.t != before->t) {
-        now.step = now.t - before->t;
-        control |= (unsigned)(now.step == before->step ? TIME_AGAIN : TIME_STEP) << TIME_SHIFT;
-        if (now.step != before->step)
-            p = varint_put(p, zigzag(now.step));
+    at->id = id;
+    uint64_t t = (uint64_t)s->t_ms;
+    if (t != at->t) {
+        uint64_t step = t - at->t;
+        control |= (unsigned)(step == at->step ? TIME_AGAIN : TIME_STEP) << TIME_SHIFT;
+        if (step != at->step)
+            p = varint_put(p, zigzag(step));
+        at->t = t;
+        at->step = step;
     }
-    p = put_value(p, &control, &now, before, s->value, steps < HEADLOG_STEPS ? &base : NULL);
-    bases->bits[id] = now.bits;
+    control |= put_value(&p, at, s->value, steps < HEADLOG_STEPS ? &base : NULL);
+    bases->bits[id] = at->bits;
     bases->marks[id] = bases->age << STEPS_BITS | (steps < HEADLOG_STEPS ? steps + 1 : 0);
     if (s->start_ms) {
         control |= START_FLAG;
-        p = varint_put(p, zigzag(now.t - (uint64_t)s->start_ms));
+        p = varint_put(p, zigzag(t - (uint64_t)s->start_ms));
     }
     *start = (uint8_t)control;
     w->n += (size_t)(p - start);
-    w->before = now;
     w->count++;
 }
 

@@ -383,16 +383,40 @@ static bool settle_series(struct decoder *d, struct series_state *st)
     return true;
 }
 
-int decode_series(struct decoder *d, const struct series_fields *f, struct pb *in)
+/* What senders mostly send: labels, then one sample of two fields, of a series that is known. */
+enum known_sample { KNOWN_SAMPLE, UNKNOWN_SERIES, OTHER_SHAPE };
+static enum known_sample decode_known_sample(struct decoder *d, struct pb m)
+{
+    enum { LABEL = 1 << 3 | PB_BYTES, SAMPLE = 2 << 3 | PB_BYTES, VALUE = 1 << 3 | PB_FIXED64, TIME = 2 << 3 };
+    const unsigned char *start = m.at;
+    struct pb label, sample;
+    while (pb_more(&m) && *m.at == LABEL) {
+        m.at++;
+        if (!pb_bytes(&m, &label))
+            return OTHER_SHAPE;
+    }
+    struct span key = span_of((const char *)start, (size_t)(m.at - start));
+    if (!pb_more(&m) || *m.at++ != SAMPLE || !pb_bytes(&m, &sample) || pb_more(&m) || d->samples.left == 0)
+        return OTHER_SHAPE;
+    struct sample *s = (struct sample *)d->samples.items;
+    uint32_t id;
+    s->start_ms = 0;
+    if (!pb_more(&sample) || *sample.at++ != VALUE || !pb_double(&sample, &s->value) || !pb_more(&sample) ||
+        *sample.at++ != TIME || !pb_int64(&sample, &s->t_ms) || pb_more(&sample) || key.len == 0)
+        return OTHER_SHAPE;
+    if (!d->known->find(d->known->ctx, key, &id))
+        return UNKNOWN_SERIES;
+    struct write_series *w = &d->w->series[d->w->n_series++];
+    *w = (struct write_series){.key = key, .samples = pool_keep(&d->samples, 1), .n_samples = 1, .known = id + 1};
+    return KNOWN_SAMPLE;
+}
+
+MUST_USE static int decode_any_series(struct decoder *d, const struct series_fields *f, struct pb m, bool ask)
 {
     struct series_state st = {0};
-    struct pb m;
-    if (!pb_bytes(in, &m))
-        return -EBADMSG;
-    d->series_seen++;
     struct write_series *s = &st.s;
     int r = 0;
-    if (!d->known || !is_known(d, &m, s))
+    if (!ask || !is_known(d, &m, s))
         r = pool_more(d, &d->labels, 0, LABELS_MAX); /* so no list of labels ever moves */
     while (r == 0 && pb_more(&m))
         r = decode_series_field(d, f, &m, &st);
@@ -416,4 +440,14 @@ int decode_series(struct decoder *d, const struct series_fields *f, struct pb *i
     s->exemplars = pool_keep(&d->exemplars, s->n_exemplars);
     d->w->series[d->w->n_series++] = *s;
     return 0;
+}
+
+int decode_series(struct decoder *d, const struct series_fields *f, struct pb *in)
+{
+    struct pb m;
+    if (!pb_bytes(in, &m))
+        return -EBADMSG;
+    d->series_seen++;
+    enum known_sample known = d->known ? decode_known_sample(d, m) : UNKNOWN_SERIES;
+    return known == KNOWN_SAMPLE ? 0 : decode_any_series(d, f, m, known == OTHER_SHAPE);
 }
