@@ -111,11 +111,11 @@ static int copy_parts(struct backup *b, struct db *head, uint64_t *ret_missing)
 }
 
 /* Files copied for an earlier try that this head.db does not name. */
-static int drop_others(struct backup *b, struct db *head)
+static int drop_others(struct backup *b, struct db *head, const char *names)
 {
     char pattern[PATH_BYTES];
     struct file_list files;
-    int r = path_of(b->to, "day-*", pattern);
+    int r = path_of(b->to, names, pattern);
     if (r == 0)
         r = file_glob(pattern, &files);
     if (r < 0)
@@ -159,7 +159,9 @@ static int try_backup(struct backup *b, bool last)
     if (r == 0)
         r = copy_parts(b, head, &missing);
     if (r == 0 && (missing == 0 || last))
-        r = drop_others(b, head);
+        r = drop_others(b, head, "day-*");
+    if (r == 0)
+        r = drop_others(b, head, "week-*");
     db_close(head);
     if (r == 0 && missing && !last) {
         (void)unlink(to);
@@ -189,7 +191,7 @@ static int finish(struct backup *b)
 
 static void remove_all(const struct backup *b)
 {
-    static const char *const PATTERNS[] = {"day-*", STORE_FILE "*"};
+    static const char *const PATTERNS[] = {"day-*", "week-*", STORE_FILE "*"};
     for (size_t i = 0; i < ARRAY_LEN(PATTERNS); i++) {
         char pattern[PATH_BYTES];
         struct file_list files;

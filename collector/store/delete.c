@@ -211,7 +211,10 @@ static bool may_come_back(const struct store *s, const struct tombstone *t)
 {
     for (size_t i = 0; i < s->n_parts; i++) {
         const struct part *part = &s->parts[i];
-        if ((part->damaged || part->retired) && day_start_ms(t->min_ms) <= part->day_ms && t->max_ms >= part->day_ms)
+        int64_t end_ms;
+        if (__builtin_add_overflow(part->from_ms, (int64_t)part->days * 86400000 - 1, &end_ms))
+            end_ms = INT64_MAX;
+        if ((part->damaged || part->retired) && t->min_ms <= end_ms && t->max_ms >= part->from_ms)
             return true;
     }
     return false;

@@ -340,8 +340,11 @@ size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at, const struct exten
 }
 
 /* ---- days ---- */
-int extent_dir_of_day(struct extent_dir *dir, int64_t day_ms, struct extent_ref **ret, size_t *ret_n)
+int extent_dir_of_days(struct extent_dir *dir, int64_t from_ms, unsigned days, struct extent_ref **ret, size_t *ret_n)
 {
+    int64_t to_ms;
+    if (__builtin_add_overflow(from_ms, (int64_t)days * 86400000, &to_ms))
+        to_ms = INT64_MAX;
     struct extent_ref *refs = NULL;
     size_t n = 0, cap = 0;
     int r = 0;
@@ -349,7 +352,7 @@ int extent_dir_of_day(struct extent_dir *dir, int64_t day_ms, struct extent_ref 
     for (uint32_t at = 0; r == 0 && at < dir->n_groups; at++) {
         const struct extent_group *g = dir->groups[at];
         for (size_t i = 0; r == 0 && g && i < g->n; i++) {
-            if (g->refs[i].bad || day_start_ms(g->refs[i].min_ms) != day_ms)
+            if (g->refs[i].bad || g->refs[i].min_ms < from_ms || g->refs[i].min_ms >= to_ms)
                 continue;
             if (n == cap) {
                 cap = cap ? cap * 2 : 256;
@@ -382,6 +385,15 @@ static struct extent_day *day_of(struct extent_day *days, size_t *n, size_t max,
     return &days[(*n)++];
 }
 
+static void add_part(struct extent_day *day, uint32_t part)
+{
+    for (size_t i = 0; i < day->n_parts; i++)
+        if (day->parts[i] == part)
+            return;
+    if (day->n_parts < DAY_PARTS_MAX)
+        day->parts[day->n_parts++] = part;
+}
+
 size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_day *days, size_t max)
 {
     size_t n = 0;
@@ -395,7 +407,7 @@ size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_
                 continue;
             if (ref->part) {
                 day->part_bytes += ref->n_bytes;
-                day->part = ref->part;
+                add_part(day, ref->part);
             } else {
                 day->hot_bytes += ref->n_bytes;
             }

@@ -62,13 +62,16 @@ struct extent_wanted {
 };
 size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at, const struct extent_wanted *wanted,
                         struct extent_ref *refs);
-/* All that lies on the day, damaged ones left out; malloc. -ENOMEM. */
-MUST_USE int extent_dir_of_day(struct extent_dir *dir, int64_t day_ms, struct extent_ref **ret, size_t *ret_n);
+/* All that lies on the days from one on, damaged ones left out; malloc. -ENOMEM. */
+MUST_USE int extent_dir_of_days(struct extent_dir *dir, int64_t from_ms, unsigned days, struct extent_ref **ret,
+                                size_t *ret_n);
+#define DAY_PARTS_MAX 2u
 /* What each day has, up to max days that begin before before_ms; returns how many. */
 struct extent_day {
     int64_t day_ms;
-    uint64_t hot_bytes, part_bytes; /* in head.db, in a file of its own */
-    uint32_t part;
+    uint64_t hot_bytes, part_bytes; /* in head.db, in files of their own */
+    uint32_t parts[DAY_PARTS_MAX];  /* those files; mostly one */
+    size_t n_parts;
 };
 size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_day *days, size_t max);
 /* Is there an extent (a damaged one counts) that the tombstone touches? */

@@ -3,7 +3,7 @@
  *   store.c    open, close, submit, numbers          load.c    from the files into memory at start
  *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
  *   seal.c     head -> extents                        compact.c small extents -> larger ones, on a thread of its own
- *   part.c    days that are over move into files of their own
+ *   part.c     files of days and weeks that are over  part_move.c makes them
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
  *   delete.c   deletions: tombstones, until the extents are rewritten
@@ -42,6 +42,7 @@
 
 #define READ_CONNECTIONS_IDLE_MAX 16
 #define PART_PATH_MAX 4096
+#define WEEK_DAYS 7
 #define DAY_OVER_MS 3600000   /* after midnight UTC: what comes later than this is rare */
 #define STORE_PAGE_BYTES 2048 /* docs/store.md: 17.4 B written per sample, against 21.7 with 4096; reading is as fast */
 
@@ -75,10 +76,11 @@ struct seal {
     int64_t retry_us;     /* after a failure: not before */
 };
 
-/* A day's file. */
+/* A file of a day or a week. */
 struct part {
     uint32_t id;
-    int64_t day_ms;
+    int64_t from_ms;
+    unsigned days;
     char *name;                     /* in the folder */
     uint32_t extents;               /* the writer's: in use; when none is left the file goes */
     uint64_t bytes;                 /* of the file */
@@ -142,6 +144,7 @@ enum store_counter {
     COUNT_PURGED_EXTENTS,
     COUNT_DELETED_SERIES,
     COUNT_MOVED_DAYS,
+    COUNT_MOVED_WEEKS,
     COUNT_MOVE_FAILURES,
     COUNT_BAD_PARTS,
     COUNT_MERGE_US,
@@ -324,7 +327,7 @@ void store_compact_last(struct store *s);
  * damaged or away is set aside and counted. */
 MUST_USE int store_parts_load(struct store *s);
 void store_parts_free(struct store *s);
-/* The compactor's: move what is over. */
+/* part_move.c, the compactor's: move what is over. */
 MUST_USE int store_move_days(struct store *s);
 /* Of all files; the writer's. */
 uint64_t store_parts_bytes(const struct store *s);

@@ -1,5 +1,5 @@
 /* store_sql.h - everything the store says to SQLite. head.db holds the log, the newest extents, the series, the metadata and the
- * list of the days' files; those hold extents.
+ * list of the files of days and weeks; those hold extents.
  *
  * The rows of series (several series each, series_rows.h) and the records in headlog.data (log_slots.h) begin with their CRC-32C, ext.data holds one (extent.h). ext is filled in the order of making,
  * so that what retention deletes lies together; ext_time covers all that the list of extents needs at start. */
@@ -9,11 +9,11 @@
 #define STORE_LOCK_FILE "store.lock"
 #define STORE_APPLICATION_ID 0x43725374u /* "CrSt" */
 /* Bumped when the meaning of any row changes. There are no migrations: another format's folder is refused. */
-#define STORE_FORMAT 4
+#define STORE_FORMAT 5
 
 static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO meta(key, value) VALUES('format', 4), ('log_trimmed', 0);"
+    "INSERT INTO meta(key, value) VALUES('format', 5), ('log_trimmed', 0);"
     "CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL) STRICT;"
     "CREATE TABLE family(name TEXT PRIMARY KEY, type INTEGER NOT NULL, unit TEXT NOT NULL, help TEXT NOT NULL) STRICT, "
     "WITHOUT ROWID;"
@@ -23,14 +23,15 @@ static const char *const STORE_MIGRATIONS[] = {
     "                 bytes INTEGER NOT NULL, level INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
     "CREATE INDEX ext_time ON ext(max_ms, grp, min_ms, bytes, level);"
     "CREATE TABLE exemplar(id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
-    "CREATE TABLE part(id INTEGER PRIMARY KEY, file TEXT NOT NULL, day_ms INTEGER NOT NULL) STRICT;",
+    "CREATE TABLE part(id INTEGER PRIMARY KEY, file TEXT NOT NULL, day_ms INTEGER NOT NULL, days INTEGER NOT NULL) "
+    "STRICT;",
     "CREATE TABLE tombstone(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, last_ext INTEGER NOT NULL, ords BLOB NOT "
     "NULL,"
     "                       min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL) STRICT;",
     NULL,
 };
 
-/* A day's file has extents and nothing else; written once, then read only. */
+/* A file of a day or week has extents and nothing else; written once, then read only. */
 #define PART_APPLICATION_ID 0x43725044u /* "CrPD" */
 static const char *const PART_MIGRATIONS[] = {
     "CREATE TABLE ext(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,"
@@ -98,8 +99,8 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_EXT_GET] = "SELECT data FROM ext WHERE id = ?1",
     [SQL_EXT_LIST] = "SELECT id, grp, min_ms, max_ms, bytes, level FROM ext INDEXED BY ext_time",
     [SQL_EXT_DELETE] = "DELETE FROM ext WHERE id = ?1",
-    [SQL_PART_PUT] = "INSERT INTO part(id, file, day_ms) VALUES(?1, ?2, ?3)",
-    [SQL_PART_ALL] = "SELECT id, file, day_ms FROM part ORDER BY id",
+    [SQL_PART_PUT] = "INSERT INTO part(id, file, day_ms, days) VALUES(?1, ?2, ?3, ?4)",
+    [SQL_PART_ALL] = "SELECT id, file, day_ms, days FROM part ORDER BY id",
     [SQL_PART_DELETE] = "DELETE FROM part WHERE id = ?1",
     [SQL_TOMB_PUT] = "INSERT INTO tombstone(grp, last_ext, ords, min_ms, max_ms) VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_TOMB_ALL] = "SELECT id, grp, last_ext, ords, min_ms, max_ms FROM tombstone ORDER BY id",

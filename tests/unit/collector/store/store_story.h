@@ -1,6 +1,6 @@
 /* store_story.h - a run of everything the store writes, and what of it must be there afterwards: appends alone and together, late
  * samples, new series, metadata, what rules record, seals, compactions, checkpoints, a day that moves into its file, is written anew
- * and is dropped by the retention, a restart.
+ * and is dropped by the retention, series kept shorter and longer than the rest, days that become a week's file, a restart.
  *
  *   story_init(&y, STORE_FULL, folder);
  *   story_open(&y); story_tell(&y); story_close(&y);
@@ -49,16 +49,20 @@ struct story {
     size_t n_clocks;
     uint64_t families[STORY_FAMILIES]; /* when they were acknowledged */
     size_t n_families;
-    bool (*fault_is_over)(void);             /* NULL: there is none, every error is the store's fault */
-    void (*in_store)(bool in);               /* NULL, or called around calls of the store on the test's own thread */
-    uint64_t errors;                         /* that were told */
-    uint64_t moved, merged, retired, purged; /* what the store says it has done */
+    bool (*fault_is_over)(void); /* NULL: there is none, every error is the store's fault */
+    void (*in_store)(bool in);   /* NULL, or called around calls of the store on the test's own thread */
+    uint64_t errors;             /* that were told */
+    uint64_t moved, weeks, merged, retired, purged; /* what the store says it has done */
 };
 
 /* What rules record is kept for an hour only, by a selector: the first day is rewritten without it. */
 #define STORY_SHORT_FROM 160u
 #define STORY_SHORT_TO 170u
 #define STORY_SHORT_MS 3600000
+/* And some for a hundred days: their days become a week's file. */
+#define STORY_LONG_FROM 180u
+#define STORY_LONG_TO 190u
+#define STORY_LONG_MS (100 * STORY_DAY_MS)
 
 static inline int64_t story_now(void *ctx)
 {
@@ -93,19 +97,21 @@ static inline struct native_histogram *story_histogram(struct arena *a, unsigned
 
 static inline void story_init(struct story *y, enum store_durability durability, const char *folder)
 {
-    static struct matcher matcher; /* lives as long as the program */
-    static const struct store_retention SHORT = {&matcher, 1, STORY_SHORT_MS};
+    static struct matcher matchers[2]; /* live as long as the program */
+    static const struct store_retention OWN[] = {{&matchers[0], 1, STORY_SHORT_MS}, {&matchers[1], 1, STORY_LONG_MS}};
     struct parse_error error;
-    if (!matcher.regex)
-        check_ok(matcher_init(&matcher, MATCH_REGEX, SPAN("series"), SPAN("16[0-9]"), &error));
+    if (!matchers[1].regex) {
+        check_ok(matcher_init(&matchers[0], MATCH_REGEX, SPAN("series"), SPAN("16[0-9]"), &error));
+        check_ok(matcher_init(&matchers[1], MATCH_REGEX, SPAN("series"), SPAN("18[0-9]"), &error));
+    }
     memset(y, 0, sizeof *y);
     y->folder = folder;
     y->config = (struct store_config){.path = folder,
                                       .durability = durability,
                                       .future_ms_max = -1,
                                       .retention_ms = 2 * STORY_DAY_MS,
-                                      .retentions = &SHORT,
-                                      .n_retentions = 1,
+                                      .retentions = OWN,
+                                      .n_retentions = ARRAY_LEN(OWN),
                                       .now_ms = story_now,
                                       .now_ctx = y};
 }
@@ -151,6 +157,7 @@ static inline void story_open(struct story *y)
 static inline void story_close(struct story *y)
 {
     y->moved += y->s->counters[COUNT_MOVED_DAYS];
+    y->weeks += y->s->counters[COUNT_MOVED_WEEKS];
     y->merged += y->s->counters[COUNT_MERGED_EXTENTS];
     y->retired += y->s->counters[COUNT_RETIRED_EXTENTS];
     y->purged += y->s->counters[COUNT_PURGED_EXTENTS];
@@ -371,7 +378,9 @@ static inline void story_tell(struct story *y)
     for (unsigned k = 0; k < 4; k++)
         (void)story_new_request(y, k * 3, 3, t + STORY_STEP_MS, 1);
     story_send_all(y, y->n - 4);
-    story_send(y, 20, 130, t += 2 * STORY_STEP_MS, 2); /* two groups of ids */
+    story_send(y, 20, 130, t += 2 * STORY_STEP_MS, 2);           /* two groups of ids */
+    story_send(y, 180, 5, STORY_MIDNIGHT - 6 * STORY_DAY_MS, 4); /* of last week */
+    story_send(y, 181, 5, STORY_MIDNIGHT - 4 * STORY_DAY_MS, 3);
     story_seal(y);
     t += 10 * STORY_STEP_MS;
     for (unsigned round = 0; round < 4; round++) {
@@ -419,6 +428,15 @@ static inline void story_tell(struct story *y)
     story_send(y, 0, 8, t + 5 * STORY_STEP_MS, 1);
     story_derive(y, 160, 4, t);
     story_send(y, 190, 2, t, 1);
+
+    /* The last week is over since a week: its two days' files become one. */
+    story_clock(y, t = STORY_MIDNIGHT + 6 * STORY_DAY_MS + 7200000);
+    story_send(y, 0, 8, t, 2);
+    story_compact(y);
+    story_send(y, 182, 3, STORY_MIDNIGHT - 6 * STORY_DAY_MS + 5000, 30);
+    story_seal(y);
+    story_compact(y); /* written anew with what came late */
+    story_send(y, 0, 8, t + 5 * STORY_STEP_MS, 1);
 }
 
 /* ---- what must be there ---- */
@@ -538,8 +556,12 @@ static inline bool story_requests_hold(const struct story *y, uint64_t cut, uint
 {
     for (size_t i = 0; i < y->n; i++) {
         const struct story_request *q = &y->requests[i];
-        bool is_short = q->first >= STORY_SHORT_FROM && q->first < STORY_SHORT_TO;
-        int64_t cutoff_ms = story_clock_at(y, cut) - (is_short ? STORY_SHORT_MS : y->config.retention_ms);
+        int64_t keep_ms = y->config.retention_ms;
+        if (q->first >= STORY_SHORT_FROM && q->first < STORY_SHORT_TO)
+            keep_ms = STORY_SHORT_MS;
+        else if (q->first >= STORY_LONG_FROM && q->first < STORY_LONG_TO)
+            keep_ms = STORY_LONG_MS;
+        int64_t cutoff_ms = story_clock_at(y, cut) - keep_ms;
         size_t all = (size_t)q->n_series * q->n_times;
         if (q->t_ms < cutoff_ms || found[i] == all)
             continue; /* the retention may have taken of it */

@@ -243,7 +243,7 @@ static void a_folder_that_is_no_store_is_refused(void **state)
     change(f, "UPDATE meta SET value = 99 WHERE key = 'format'");
     assert_int_equal(store_check(f->folder, NULL, NULL, &n, why, sizeof why), -EUCLEAN);
     assert_non_null(strstr(why, "store format 99"));
-    change(f, "UPDATE meta SET value = 4 WHERE key = 'format'");
+    change(f, "UPDATE meta SET value = 5 WHERE key = 'format'");
     open_again(f);
 }
 

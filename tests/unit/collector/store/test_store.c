@@ -666,8 +666,8 @@ static void other_folders_are_refused_with_the_reason(void **state)
         const char *sql, *why;
     } CASES[] = {
         {"UPDATE meta SET value = 0 WHERE key = 'format'",
-         "store format 0, this program reads and writes format 4 only"},
-        {"UPDATE meta SET value = 3 WHERE key = 'format'", "store format 3"},
+         "store format 0, this program reads and writes format 5 only"},
+        {"UPDATE meta SET value = 4 WHERE key = 'format'", "store format 4"},
         {"PRAGMA user_version = 9", "newer"},
         {"PRAGMA application_id = 5", "another program"},
     };
@@ -678,7 +678,7 @@ static void other_folders_are_refused_with_the_reason(void **state)
         check_errno(store_open(&f->config, &s, why, sizeof why), -EUCLEAN);
         check_contains(why, CASES[i].why);
         check_ok(db_open(file, &(struct db_options){.sync = DB_SYNC_NORMAL}, &db, why, sizeof why));
-        check_ok(db_exec(db, "UPDATE meta SET value = 4 WHERE key = 'format'; PRAGMA user_version = 2"));
+        check_ok(db_exec(db, "UPDATE meta SET value = 5 WHERE key = 'format'; PRAGMA user_version = 2"));
         db_close(db);
     }
     check_ok(file_write(

@@ -242,7 +242,7 @@ static void cut_everywhere(struct folders *f, enum store_durability durability, 
     struct cut c = {.story = &y, .folder = f->image};
     c.log = record(&y, durability, f->run);
     uint64_t n = db_test_log_count(c.log), settled = 0, mixed = 0;
-    assert_true(y.moved >= 2 && y.merged > 0 && y.retired > 0 &&
+    assert_true(y.moved >= 2 && y.weeks >= 2 && y.merged > 0 && y.retired > 0 &&
                 y.purged > 0); /* else the run lacks what is to be cut */
 
     /* Between two syncs the disk stays as it is: the last moment asks for most. */

@@ -1,6 +1,8 @@
 /* What is on disk: rows of series, merged extents, days in files of their own, and what damage and cut-off moves cost. */
 #include "tests/unit/collector/store/store_test.h"
 
+#include <math.h>
+
 #include <stdatomic.h>
 
 #include "collector/store/store_inside.h"
@@ -196,15 +198,20 @@ static void check_days(struct store_fixture *f, int first, const char *when)
     sample_columns_done(&c);
 }
 
-static size_t day_files(struct store_fixture *f)
+static size_t files_of(struct store_fixture *f, const char *names)
 {
     char pattern[512];
     struct file_list files;
-    (void)snprintf(pattern, sizeof pattern, "%s/day-*", f->folder);
+    (void)snprintf(pattern, sizeof pattern, "%s/%s", f->folder, names);
     check_ok(file_glob(pattern, &files));
     size_t n = files.n;
     file_list_done(&files);
     return n;
+}
+
+static size_t day_files(struct store_fixture *f)
+{
+    return files_of(f, "day-*");
 }
 
 static void days_that_are_over_move_into_files_and_leave_with_the_retention(void **state)
@@ -301,6 +308,218 @@ static void a_damaged_day_is_left_out_and_the_rest_serves(void **state)
     assert_int_equal(access(path, F_OK), 0); /* for whoever repairs it */
 }
 
+/* ---- weeks ---- */
+enum { MONDAY = 102, WEEK_SERIES = 60 }; /* 1970-04-13 */
+
+static double hour_value(int day, int h, int i)
+{
+    return sqrt((double)(day * 1000 + h * 20 + i)); /* no decimals: they take room */
+}
+
+/* Each of these days has a sample an hour of each series, and is a file when `moved`. */
+static void write_week(struct store_fixture *f, int first, int days, bool moved)
+{
+    shut(f);
+    atomic_store(&day_clock, (first + days) * DAY + DAY / 2);
+    f->config.now_ms = day_now;
+    open_days(f);
+    for (int day = first; day < first + days; day++) {
+        struct write_request *w = request_new();
+        for (int i = 0; i < WEEK_SERIES; i++) {
+            char text[32];
+            (void)snprintf(text, sizeof text, "m|i=%02d", i);
+            struct write_series *ws = request_series(w, text, 24);
+            for (int h = 0; h < 24; h++)
+                ws->samples[ws->n_samples++] =
+                    (struct sample){.t_ms = day * DAY + h * 3600000, .value = hour_value(day, h, i)};
+        }
+        assert_int_equal(write_now(f->s, w).samples, WEEK_SERIES * 24);
+    }
+    check_ok(store_seal(f->s));
+    if (moved)
+        check_ok(store_compact(f->s));
+}
+
+/* All hours of the days [first, end) and nothing else. */
+static void check_hours(struct store_reader *rd, int first, int end, const char *when)
+{
+    struct sample_columns c;
+    sample_columns_init(&c);
+    for (int i = 0; i < WEEK_SERIES; i += WEEK_SERIES - 1) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "m|i=%02d", i);
+        read_in(rd, text, INT64_MIN, INT64_MAX, &c);
+        if (c.n != (size_t)(end - first) * 24)
+            check_failed("%s: %zu samples instead of %d", when, c.n, (end - first) * 24);
+        for (size_t k = 0; k < c.n; k++) {
+            int64_t day = first + (int64_t)k / 24, h = (int64_t)k % 24;
+            assert_int_equal(c.t_ms[k], day * DAY + h * 3600000);
+            assert_true(c.value[k] == hour_value((int)day, (int)h, i));
+        }
+    }
+    sample_columns_done(&c);
+}
+
+static void check_hours_now(struct store_fixture *f, int first, int end, const char *when)
+{
+    struct store_reader *rd;
+    check_ok(store_reader_open(f->s, &rd));
+    check_hours(rd, first, end, when);
+    store_reader_close(rd);
+}
+
+static void a_week_that_is_over_becomes_one_file_under_the_eyes_of_a_reader(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_reader *rd;
+    struct sample_columns c;
+    write_week(f, MONDAY, 8, true);
+    assert_int_equal(day_files(f), 8);
+    atomic_store(&day_clock, (MONDAY + 14) * DAY); /* the week is over since a week, but for the hour */
+    check_ok(store_compact(f->s));
+    assert_int_equal(files_of(f, "week-*"), 0);
+    check_ok(store_reader_open(f->s, &rd));
+    sample_columns_init(&c);
+    read_in(rd, "m|i=07", (MONDAY + 1) * DAY, (MONDAY + 2) * DAY - 1,
+            &c); /* knows the list, has read one of the files */
+    assert_int_equal(c.n, 24);
+    sample_columns_done(&c);
+    atomic_store(&day_clock, (MONDAY + 14) * DAY + 3600000);
+    check_ok(store_compact(f->s));
+    assert_int_equal(files_of(f, "week-1970-04-13-*.db"), 1);
+    assert_int_equal(files_of(f, "week-*"), 1);
+    assert_int_equal(day_files(f), 1); /* of the next week */
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM part"), 2);
+    assert_int_equal(number_in_file(f, "SELECT sum(days) FROM part"), 8);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM ext"), 0);
+    assert_int_equal(stat_of(f->s, "crest_store_moved_weeks_total"), 1);
+    check_hours(rd, MONDAY, MONDAY + 8, "the reader from before");
+    store_reader_close(rd);
+    for (int i = 0; i < 2; i++) {
+        check_hours_now(f, MONDAY, MONDAY + 8, "moved");
+        shut(f);
+        open_days(f);
+        check_ok(store_compact(f->s)); /* there is nothing more to do */
+        assert_int_equal(stat_of(f->s, "crest_store_moved_weeks_total"), 0);
+    }
+    /* Late data for it are a tenth more: the file is written anew. */
+    for (int i = 0; i < 400; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "late|i=%d", i);
+        put(f->s, text, (MONDAY + 3) * DAY + i, i);
+    }
+    check_ok(store_seal(f->s));
+    check_ok(store_compact(f->s));
+    assert_int_equal(stat_of(f->s, "crest_store_moved_weeks_total"), 1);
+    assert_int_equal(files_of(f, "week-*"), 1);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM ext"), 0);
+    check_hours_now(f, MONDAY, MONDAY + 8, "with late data");
+    assert_int_equal(count_samples(f->s, "late|i=399"), 1);
+}
+
+static void a_weeks_samples_leave_by_days_and_its_file_shrinks(void **state)
+{
+    struct store_fixture *f = *state;
+    write_week(f, MONDAY, 7, true);
+    atomic_store(&day_clock, (MONDAY + 15) * DAY);
+    check_ok(store_compact(f->s));
+    assert_int_equal(files_of(f, "week-*"), 1);
+    uint64_t whole = store_parts_bytes(f->s);
+    shut(f);
+    f->config.retention_ms = 12 * DAY;
+    for (int day = 3; day < 7; day += 3) {
+        atomic_store(&day_clock, (MONDAY + day + 12) * DAY + 1);
+        open_days(f);
+        for (int i = 0; i < 10000 && store_oldest_ms(f->s) < (MONDAY + day) * DAY; i++)
+            sleep_us(1000);
+        check_hours_now(f, MONDAY + day, MONDAY + 7, "some days are over");
+        check_ok(store_compact(f->s));
+        check_hours_now(f, MONDAY + day, MONDAY + 7, "and left the file");
+        assert_int_equal(files_of(f, "week-*"), 1);
+        assert_in_range(store_parts_bytes(f->s), 1, whole - 1);
+        whole = store_parts_bytes(f->s);
+        shut(f);
+        open_days(f);
+        check_hours_now(f, MONDAY + day, MONDAY + 7, "for good");
+        shut(f);
+    }
+    atomic_store(&day_clock, (MONDAY + 7 + 12) * DAY + 1);
+    open_days(f);
+    for (int i = 0; i < 10000 && files_of(f, "week-*"); i++)
+        sleep_us(1000);
+    assert_int_equal(files_of(f, "week-*"), 0);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM part"), 0);
+}
+
+static void pinned_days_of_a_week_stay(void **state)
+{
+    struct store_fixture *f = *state;
+    static const char *const NAMES[] = {"m", NULL};
+    const struct store_pin pin = {(MONDAY + 2) * DAY, (MONDAY + 4) * DAY - 1, NAMES};
+    write_week(f, MONDAY, 7, true);
+    atomic_store(&day_clock, (MONDAY + 15) * DAY);
+    check_ok(store_compact(f->s));
+    shut(f);
+    f->config.retention_ms = DAY;
+    f->config.retention_waits = true;
+    open_days(f);
+    check_ok(store_set_pins(f->s, &pin, 1));
+    for (int i = 0; i < 10000 && store_oldest_ms(f->s) < (MONDAY + 2) * DAY; i++)
+        sleep_us(1000);
+    for (int i = 0; i < 10000 && store_newest_ms(f->s) >= (MONDAY + 4) * DAY; i++)
+        sleep_us(1000);
+    check_ok(store_compact(f->s));
+    check_hours_now(f, MONDAY + 2, MONDAY + 4, "pinned");
+    assert_int_equal(files_of(f, "week-*"), 1);
+    check_ok(store_set_pins(f->s, NULL, 0));
+    for (int i = 0; i < 10000 && files_of(f, "week-*"); i++)
+        sleep_us(1000);
+    assert_int_equal(files_of(f, "week-*"), 0);
+}
+
+static void small_days_of_an_old_week_find_a_file_together(void **state)
+{
+    struct store_fixture *f = *state;
+    write_week(f, MONDAY, 7, false);
+    f->s->part_bytes_min = 32768; /* more than a day has, less than the week */
+    check_ok(store_compact(f->s));
+    assert_int_equal(day_files(f), 0);
+    atomic_store(&day_clock, (MONDAY + 15) * DAY);
+    check_ok(store_compact(f->s));
+    assert_int_equal(files_of(f, "week-*"), 1);
+    assert_int_equal(number_in_file(f, "SELECT count(*) FROM ext"), 0);
+    check_hours_now(f, MONDAY, MONDAY + 7, "together");
+}
+
+static void a_clock_that_goes_to_and_fro_loses_nothing_of_a_week(void **state)
+{
+    struct store_fixture *f = *state;
+    write_week(f, MONDAY, 7, true);
+    atomic_store(&day_clock, (MONDAY + 15) * DAY);
+    check_ok(store_compact(f->s));
+    assert_int_equal(files_of(f, "week-*"), 1);
+    atomic_store(&day_clock, (MONDAY + 8) * DAY); /* its week is not over since a week now */
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 300; i++) {
+            char text[32];
+            (void)snprintf(text, sizeof text, "late|i=%d", i);
+            put(f->s, text, (MONDAY + 2 * round) * DAY + i, i);
+        }
+        check_ok(store_seal(f->s));
+        check_ok(store_compact(f->s));
+        check_hours_now(f, MONDAY, MONDAY + 7, "put back");
+        assert_int_equal(count_samples(f->s, "late|i=299"), (size_t)round + 1);
+        shut(f);
+        open_days(f);
+        check_hours_now(f, MONDAY, MONDAY + 7, "put back and opened again");
+    }
+    atomic_store(&day_clock, (MONDAY + 30) * DAY);
+    check_ok(store_compact(f->s));
+    check_hours_now(f, MONDAY, MONDAY + 7, "and forth");
+    assert_int_equal(count_samples(f->s, "late|i=7"), 3);
+    assert_int_equal(files_of(f, "week-*") + day_files(f), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -313,6 +532,11 @@ int main(void)
         TEST(late_data_join_a_days_file_under_the_eyes_of_a_reader),
         TEST(a_move_that_was_cut_off_anywhere_loses_and_doubles_nothing),
         TEST(a_damaged_day_is_left_out_and_the_rest_serves),
+        TEST(a_week_that_is_over_becomes_one_file_under_the_eyes_of_a_reader),
+        TEST(a_weeks_samples_leave_by_days_and_its_file_shrinks),
+        TEST(pinned_days_of_a_week_stay),
+        TEST(small_days_of_an_old_week_find_a_file_together),
+        TEST(a_clock_that_goes_to_and_fro_loses_nothing_of_a_week),
         TEST(a_damaged_log_record_costs_its_own_samples_and_some_behind_it),
     };
     return cmocka_run_group_tests_name("collector/store files", tests, NULL, NULL);
