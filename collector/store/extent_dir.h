@@ -65,6 +65,7 @@ size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at, const struct exten
 /* All that lies on the days from one on, damaged ones left out; malloc. -ENOMEM. */
 MUST_USE int extent_dir_of_days(struct extent_dir *dir, int64_t from_ms, unsigned days, struct extent_ref **ret,
                                 size_t *ret_n);
+#define WEEK_DAYS 7
 #define DAY_PARTS_MAX 2u
 /* What each day has, up to max days that begin before before_ms; returns how many. */
 struct extent_day {

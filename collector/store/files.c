@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "collector/store/extent_dir.h"
 #include "collector/store/headlog.h"
 #include "collector/store/log_slots.h"
 #include "collector/store/series_key.h"
@@ -41,7 +42,7 @@ static const char *const READ_SQL[READS] = {
     [READ_EXTENT] = "SELECT data FROM ext WHERE id = ?1",
     [READ_PARTS] = "SELECT file FROM part ORDER BY file",
     [READ_HISTLOG] = "SELECT seq, data FROM histlog WHERE seq >= 0 ORDER BY seq",
-    [READ_PART_ROWS] = "SELECT id, file, day_ms FROM part ORDER BY id",
+    [READ_PART_ROWS] = "SELECT id, file, day_ms, days FROM part ORDER BY id",
     [READ_TOMBSTONES] = "SELECT id, grp, last_ext, ords, min_ms, max_ms FROM tombstone ORDER BY id",
 };
 
@@ -481,9 +482,11 @@ int store_files_lists(struct store_files *f, const struct store_walk *walk, uint
         AUTO_FREE char *name = span_dup(db_text(f->head, READ_PART_ROWS, 1));
         bool fits = name && strchr(name, '/') == NULL && path_of(f, name, path) == 0;
         if (!fits)
-            fault_at(walk, STORE_FILE, "part", id, "no day's file has such a name");
+            fault_at(walk, STORE_FILE, "part", id, "no file of a day or week has such a name");
         else if (day_ms % (24 * 3600 * INT64_C(1000)) != 0)
             fault_at(walk, STORE_FILE, "part", id, "its day does not begin at midnight");
+        else if (db_i64(f->head, READ_PART_ROWS, 3) != 1 && db_i64(f->head, READ_PART_ROWS, 3) != WEEK_DAYS)
+            fault_at(walk, STORE_FILE, "part", id, "no file has so many days");
         else if (stat(path, &st) < 0 && errno == ENOENT && is_named(f, name))
             tell_file(f, walk, name, "the file is missing: its samples cannot be read");
     }

@@ -42,7 +42,6 @@
 
 #define READ_CONNECTIONS_IDLE_MAX 16
 #define PART_PATH_MAX 4096
-#define WEEK_DAYS 7
 #define DAY_OVER_MS 3600000   /* after midnight UTC: what comes later than this is rare */
 #define STORE_PAGE_BYTES 2048 /* docs/store.md: 17.4 B written per sample, against 21.7 with 4096; reading is as fast */
 

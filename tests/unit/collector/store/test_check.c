@@ -362,12 +362,13 @@ static void deletions_and_the_list_of_days_are_looked_at(void **state)
     change(f, "UPDATE tombstone SET ords = x'00'");
     (void)check_folder(f, &told);
     says(&told, "head.db|tombstone|1|no deletion can be like this");
-    change(f, "DELETE FROM tombstone; INSERT INTO part(id, file, day_ms) VALUES(7, '../x', 0), (8, 'day-x.db', 5), "
-              "(9, 'day-1970-01-01-9.db', 0)");
+    change(f, "DELETE FROM tombstone; INSERT INTO part(id, file, day_ms, days) VALUES(7, '../x', 0, 1), "
+              "(8, 'day-x.db', 5, 1), (9, 'day-1970-01-01-9.db', 0, 1), (10, 'week-1970-01-05-10.db', 345600000, 8)");
     (void)check_folder(f, &told);
-    says(&told, "head.db|part|7|no day's file has such a name");
+    says(&told, "head.db|part|7|no file of a day or week has such a name");
     says(&told, "head.db|part|8|its day does not begin at midnight");
     says(&told, "day-1970-01-01-9.db||0|the file is missing");
+    says(&told, "head.db|part|10|no file has so many days");
     change(f, "DELETE FROM part");
 }
 
