@@ -129,6 +129,7 @@ MUST_USE static int sync_target(struct sync *s, const struct scrape_job *job, co
         int64_t wait_ms = (offset - a->unix_ms % t->interval_ms + t->interval_ms) % t->interval_ms;
         t->due_us = a->now_us + wait_ms * 1000;
         t->grid_ms = a->unix_ms + wait_ms;
+        t->phase_ms = t->grid_ms % t->interval_ms;
     }
     if (a->n_targets >= TARGETS_MAX) {
         log_warn("too many targets, the rest is not scraped", "job", "%s", job->name, "limit", "%u", TARGETS_MAX);
@@ -253,8 +254,16 @@ static void on_page(void *ctx, struct http_response *response)
                  (unsigned long long)(t->duplicates - duplicates));
 }
 
+static int64_t near_phase(const struct target *t, int64_t ms, int64_t tolerance)
+{
+    int64_t beyond = ((ms - t->phase_ms) % t->interval_ms + t->interval_ms) % t->interval_ms;
+    int64_t off = beyond > t->interval_ms / 2 ? beyond - t->interval_ms : beyond;
+    return off >= -tolerance && off <= tolerance ? ms - off : ms;
+}
+
 /* The time stamp: the schedule's when it is kept within min(interval/100, 2 ms), else the clock's. The schedule runs on the
- * monotonic clock: when the other clock was stepped or has drifted away from it, the grid follows. */
+ * monotonic clock: when the other clock was stepped or has drifted away from it, the grid follows. A machine that is busy between
+ * the readings of the two looks like a step there and, a moment later, back: what comes out near the old grid is on it again. */
 static int64_t scrape_time(struct target *t, int64_t late_us, int64_t unix_now_ms)
 {
     int64_t tolerance = t->interval_ms / 100 < 2 ? t->interval_ms / 100 : 2;
@@ -262,7 +271,7 @@ static int64_t scrape_time(struct target *t, int64_t late_us, int64_t unix_now_m
         tolerance = 1;
     int64_t stepped = unix_now_ms - late_us / 1000 - t->grid_ms;
     if (stepped > tolerance || stepped < -tolerance)
-        t->grid_ms += stepped;
+        t->grid_ms = near_phase(t, t->grid_ms + stepped, tolerance);
     int64_t off = unix_now_ms - t->grid_ms;
     return off >= -tolerance && off <= tolerance ? t->grid_ms : unix_now_ms;
 }

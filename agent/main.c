@@ -75,6 +75,28 @@ static void write_metrics(void *ctx, struct httpd *server, struct metric_writer 
     httpd_stats(server, w);
 }
 
+/* Both clocks at one moment: when the machine was busy between the readings they are read again. */
+struct now {
+    int64_t mono_us, unix_ms;
+};
+static struct now read_clocks(void)
+{
+    struct now now = {0};
+    for (int tries = 0; tries < 8; tries++) {
+        now.mono_us = mono_us();
+        now.unix_ms = unix_ms();
+        if (mono_us() - now.mono_us < 500)
+            break;
+    }
+    return now;
+}
+
+static int64_t turn(struct agent *a)
+{
+    struct now now = read_clocks();
+    return agent_step(a, now.mono_us, now.unix_ms);
+}
+
 static int report(struct problems *problems, int r)
 {
     problems_print(problems, stderr);
@@ -88,7 +110,8 @@ static void reload(struct agent *a, struct httpd *httpd, const char *web_path, s
     struct problems problems;
     problems_init(&problems);
     int r = httpd_daemon_reload_web(httpd, web_path, &problems);
-    int r2 = agent_reload(a, mono_us(), unix_ms(), &problems);
+    struct now now = read_clocks();
+    int r2 = agent_reload(a, now.mono_us, now.unix_ms, &problems);
     r = report(&problems, r < 0 ? r : r2);
     httpd_daemon_loaded(daemon, r == 0);
     if (r < 0)
@@ -112,7 +135,7 @@ static void drain(struct agent *a)
 {
     int64_t until = mono_us() + DRAIN_US;
     while (!agent_idle(a) && mono_us() < until) {
-        int64_t due = agent_step(a, mono_us(), unix_ms());
+        int64_t due = turn(a);
         int64_t soon = mono_us() + 10000;
         wait_until(a, due < soon ? due : soon);
     }
@@ -136,8 +159,9 @@ static int run(const struct options *o)
                                       options_count(o, "spool-size")};
     const char *web_path = options_text(o, "web-config");
     int r = web_path ? web_config_load(web_path, &web, &problems) : 0;
+    struct now now = read_clocks();
     if (r == 0)
-        r = agent_new(&settings, mono_us(), unix_ms(), &problems, &a);
+        r = agent_new(&settings, now.mono_us, now.unix_ms, &problems, &a);
     r = report(&problems, r);
     int code = r == -EINVAL || r == -ENOENT ? EXIT_USAGE : r < 0 ? EXIT_FAILED : EXIT_OK;
     if (r == 0) {
@@ -161,7 +185,7 @@ static int run(const struct options *o)
         daemon_notify("READY=1");
     }
     while (r == 0 && !daemon_stopping()) {
-        wait_until(a, agent_step(a, mono_us(), unix_ms()));
+        wait_until(a, turn(a));
         if (daemon_take_reload())
             reload(a, httpd, web_path, &daemon);
     }

@@ -525,6 +525,7 @@ void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const
     struct label pairs[LABELS_MAX + 1], old_pairs[LABELS_MAX + 1];
     fresh->due_us = t->due_us;
     fresh->grid_ms = t->grid_ms;
+    fresh->phase_ms = t->phase_ms;
     fresh->scrapes = t->scrapes;
     fresh->failures = t->failures;
     fresh->duplicates = t->duplicates;

@@ -31,6 +31,8 @@ struct target {
     int64_t interval_ms, timeout_ms;
     int64_t due_us;  /* monotonic: next scrape */
     int64_t grid_ms; /* unix time that belongs to due_us */
+    int64_t
+        phase_ms; /* where in the interval it stood at first: no step of the clock leaves it a millisecond beside that */
     int64_t time_ms; /* time stamp of the scrape in flight */
     int64_t started_us;
     uint64_t request_id; /* 0: none in flight */

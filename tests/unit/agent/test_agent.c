@@ -209,6 +209,29 @@ static void a_stepped_clock_moves_the_grid_at_once(void **state UNUSED)
     assert_int_equal(samples_of("up"), 1 + 3 * ARRAY_LEN(STEPS)); /* none was skipped, none came twice */
 }
 
+/* A busy machine reads one clock some ms after the other, and a turn later it does not: with both in whole ms the way back is
+ * one shorter or longer than the way there. */
+static void a_clock_that_was_misread_once_leaves_the_grid_where_it_was(void **state UNUSED)
+{
+    static const int64_t THERE[] = {7, 7, -5, 30}, BACK[] = {-6, -8, 4, -31};
+    open_agent(job("a", "/a", ""));
+    next_scrape();
+    for (size_t k = 0; k < ARRAY_LEN(THERE); k++) {
+        f.unix_ms += THERE[k];
+        next_scrape();
+        f.unix_ms += BACK[k];
+        size_t before = samples_of("a");
+        for (int i = 0; i < 3; i++)
+            next_scrape();
+        assert_int_equal(samples_of("a"), before + 3);
+        for (size_t i = before; i < before + 3; i++)
+            if (got[i].t_ms % 1000 != 0)
+                check_failed("after %lld ms: %lld ms beside the grid", (long long)THERE[k],
+                             (long long)(got[i].t_ms % 1000));
+        f.unix_ms -= THERE[k] + BACK[k];
+    }
+}
+
 static void a_target_that_hangs_delays_no_other(void **state UNUSED)
 {
     char jobs[2048];
@@ -428,6 +451,7 @@ int main(void)
         TEST(slower_targets_are_spread_over_their_interval),
         TEST(a_turn_that_comes_late_scrapes_once_and_goes_back_to_the_grid),
         TEST(a_stepped_clock_moves_the_grid_at_once),
+        TEST(a_clock_that_was_misread_once_leaves_the_grid_where_it_was),
         TEST(a_target_that_hangs_delays_no_other),
         TEST(a_target_that_hangs_as_long_as_its_interval_misses_none),
         TEST(the_same_target_twice_is_scraped_once),
