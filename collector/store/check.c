@@ -151,7 +151,7 @@ int store_check(const char *dir, void (*fault)(void *ctx, const struct store_fau
                                         on_record, on_extent, on_fault};
         c->fault = fault;
         c->ctx = ctx;
-        r = store_files_lists(c->files, &walk, &c->n.deletions);
+        r = store_files_lists(c->files, &walk, &c->n.lists);
         if (r == 0)
             r = store_files_structure(c->files, &walk);
         if (r == 0)

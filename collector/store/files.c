@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "collector/store/exemplars.h"
 #include "collector/store/extent_dir.h"
 #include "collector/store/headlog.h"
 #include "collector/store/log_slots.h"
@@ -28,6 +29,7 @@ enum {
     READ_HISTLOG,
     READ_PART_ROWS,
     READ_TOMBSTONES,
+    READ_EXEMPLARS,
     READS
 };
 static const char *const READ_SQL[READS] = {
@@ -44,6 +46,7 @@ static const char *const READ_SQL[READS] = {
     [READ_HISTLOG] = "SELECT seq, data FROM histlog WHERE seq >= 0 ORDER BY seq",
     [READ_PART_ROWS] = "SELECT id, file, day_ms, days FROM part ORDER BY id",
     [READ_TOMBSTONES] = "SELECT id, grp, last_ext, ords, min_ms, max_ms FROM tombstone ORDER BY id",
+    [READ_EXEMPLARS] = "SELECT id, data FROM exemplar ORDER BY id",
 };
 
 struct store_files {
@@ -471,12 +474,34 @@ done:
 }
 
 /* ---- days' files and deletions ---- */
-int store_files_lists(struct store_files *f, const struct store_walk *walk, uint64_t *ret_deletions)
+static int walk_exemplars(struct store_files *f, const struct store_walk *walk, uint64_t *ret_exemplars)
+{
+    struct exemplars *e = NULL; /* keeps the last one: reading is what counts */
+    uint32_t series;
+    int r = exemplars_new(1, 1, &e);
+    while (r == 0 && (r = db_step(f->head, READ_EXEMPLARS)) > 0) {
+        int64_t row = db_i64(f->head, READ_EXEMPLARS, 0);
+        r = exemplars_load(e, row, db_blob(f->head, READ_EXEMPLARS, 1), &series);
+        if (r == -EBADMSG)
+            fault_at(walk, STORE_FILE, "exemplar", row, "its CRC or structure is wrong: an exemplar is lost");
+        r = r == -EBADMSG ? 0 : r;
+        ++*ret_exemplars;
+        if (r < 0) {
+            db_reset(f->head, READ_EXEMPLARS);
+            exemplars_free(e);
+            return r;
+        }
+    }
+    exemplars_free(e);
+    return r < 0 ? step_failed(walk, STORE_FILE, "exemplar", f->head, r) : 0;
+}
+
+int store_files_lists(struct store_files *f, const struct store_walk *walk, struct store_lists *ret)
 {
     int r;
     char path[PATH_BYTES];
     struct stat st;
-    *ret_deletions = 0;
+    *ret = (struct store_lists){0};
     while ((r = db_step(f->head, READ_PART_ROWS)) > 0) {
         int64_t id = db_i64(f->head, READ_PART_ROWS, 0), day_ms = db_i64(f->head, READ_PART_ROWS, 2);
         AUTO_FREE char *name = span_dup(db_text(f->head, READ_PART_ROWS, 1));
@@ -497,12 +522,14 @@ int store_files_lists(struct store_files *f, const struct store_walk *walk, uint
         bool good = extent_group_exists(db_i64(f->head, READ_TOMBSTONES, 1), SERIES_LIMIT) && last >= 0 &&
                     last < UINT32_MAX && db_blob(f->head, READ_TOMBSTONES, 3).len == EXTENT_SERIES_MAX / 8 &&
                     db_i64(f->head, READ_TOMBSTONES, 4) <= db_i64(f->head, READ_TOMBSTONES, 5);
-        ++*ret_deletions;
+        ret->deletions++;
         if (!good)
             fault_at(walk, STORE_FILE, "tombstone", db_i64(f->head, READ_TOMBSTONES, 0),
                      "no deletion can be like this: what it hid comes back");
     }
-    return r < 0 ? step_failed(walk, STORE_FILE, "tombstone", f->head, r) : 0;
+    if (r < 0)
+        return step_failed(walk, STORE_FILE, "tombstone", f->head, r);
+    return walk_exemplars(f, walk, &ret->exemplars);
 }
 
 /* ---- extents ---- */

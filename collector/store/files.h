@@ -49,8 +49,11 @@ MUST_USE int store_files_structure(struct store_files *f, const struct store_wal
 MUST_USE int store_files_series(struct store_files *f, const struct store_walk *walk);
 MUST_USE int store_files_families(struct store_files *f, const struct store_walk *walk);
 MUST_USE int store_files_log(struct store_files *f, const struct store_walk *walk); /* histograms' too */
-/* The lists of days' files and of deletions: rows that cannot be, files that are not there. Faults only. *ret: deletions. */
-MUST_USE int store_files_lists(struct store_files *f, const struct store_walk *walk, uint64_t *ret_deletions);
+/* Exemplars, and the lists of days' files and of deletions: rows that cannot be, files that are not there. Faults only. */
+struct store_lists {
+    uint64_t deletions, exemplars;
+};
+MUST_USE int store_files_lists(struct store_files *f, const struct store_walk *walk, struct store_lists *ret);
 MUST_USE int store_files_extents(struct store_files *f, const struct store_walk *walk);
 /* Names and sizes of head.db (its WAL with it) and of the files that it names; the spans live as long as f. */
 struct store_file {

@@ -344,6 +344,26 @@ static void native_histograms_are_read_to_their_last_bucket(void **state)
     open_again(f);
 }
 
+static void exemplars_are_read(void **state)
+{
+    struct store_fixture *f = *state;
+    struct told told;
+    struct write_request *w = request_new();
+    request_add(w, "requests_total|job=shop", HOUR_MS, 1);
+    struct exemplar *x = arena_array(&w->arena, 1, sizeof *x);
+    *x = (struct exemplar){
+        .labels = labels_of(&w->arena, "trace_id=abc"), .t_ms = HOUR_MS, .value = 2, .has_time = true};
+    w->series[0].exemplars = x;
+    w->series[0].n_exemplars = 1;
+    assert_int_equal(write_now(f->s, w).exemplars, 1);
+    assert_int_equal(check_folder(f, &told).lists.exemplars, 1);
+    assert_int_equal(told.n, 0);
+    change(f, "UPDATE exemplar SET data = zeroblob(length(data))");
+    (void)check_folder(f, &told);
+    assert_int_equal(told.n, 1);
+    says(&told, "head.db|exemplar|");
+}
+
 static void deletions_and_the_list_of_days_are_looked_at(void **state)
 {
     struct store_fixture *f = *state;
@@ -358,7 +378,7 @@ static void deletions_and_the_list_of_days_are_looked_at(void **state)
     assert_int_equal(gone, 1);
     struct store_checked n = check_folder(f, &told);
     assert_int_equal(told.n, 0);
-    assert_int_equal(n.deletions, 1);
+    assert_int_equal(n.lists.deletions, 1);
     change(f, "UPDATE tombstone SET ords = x'00'");
     (void)check_folder(f, &told);
     says(&told, "head.db|tombstone|1|no deletion can be like this");
@@ -383,6 +403,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_days_file_that_cannot_be_read_is_named_and_the_rest_is_read, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(native_histograms_are_read_to_their_last_bucket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(exemplars_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deletions_and_the_list_of_days_are_looked_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_that_is_no_store_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes_are_told_by_metric_label_and_pair, set_up, tear_down),
