@@ -202,6 +202,11 @@ static void alerts_line(const struct report *r, struct buf *out)
         buf_str(out, " of ");
         report_text(out, longest->service);
     }
+    if (longest->words[0]) {
+        buf_str(out, " (");
+        report_text(out, longest->words);
+        buf_str(out, ")");
+    }
     buf_str(out, ", from ");
     report_when(r, out, longest->start_ms);
     buf_str(out, " for ");

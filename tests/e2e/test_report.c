@@ -275,6 +275,7 @@ static void alerts_are_told_in_words_and_so_is_the_time_in_which_none_could_fire
     e2e_write("plan.csv", "minute,market,orders\n+0,de,8\n");
     char *html = report_of(c, event);
     check_contains(html, "<strong>Stuck</strong> the gateway &lt;x&gt; takes 7 s</td>");
+    check_contains(html, ": Stuck of shop (the gateway &lt;x&gt; takes 7 s), from ");
     check_contains(html, "<td class=\"what\">the gateway &lt;x&gt; takes 7 s</td>"); /* the chart's table */
     check_contains(html, ">the gateway &lt;x&gt; takes 7 s</text>");                 /* the chart's mark */
     assert_null(strstr(html, "Rules were not evaluated"));
