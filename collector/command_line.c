@@ -1,14 +1,19 @@
 /* What crest-collector is told: its commands and options, and the command that needs no collector. */
 #include "collector/command_line.h"
 
+#include <errno.h>
+
 #include "collector/ask.h"
 #include "collector/config.h"
+#include "collector/rules/rule_test.h"
 #include "collector/rules/rules.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 
 static const struct command_def COMMANDS[] = {
     {"", NULL, 0, 0, "run the collector"},
     {"check", "[config|rules|event] FILE…", 1, 10000, "validate files and what they refer to; errors as file:line:col"},
+    {"test", "rules FILE…", 1, 10000, "run promtool's unit tests of rules"},
     {"init", NULL, 0, 0, "print a commented crest.yml"},
     {"mark", "KIND SERVICE TEXT", 3, 3, "annotate the time-line: mark deploy checkout v42 (SERVICE - is none)"},
     {"event", "import FILE | list | check FILE… | remove NAME", 1, 1000, "the sale: its window, plan and last event"},
@@ -167,6 +172,16 @@ static const struct option_def OPTIONS[] = {
      .arg = "DURATION",
      .help = "the window's length instead of the file's",
      .commands = "event"},
+    {.name = "run", .type = OPT_TEXT, .arg = "REGEX", .help = "only the tests whose name matches", .commands = "test"},
+    {.name = "junit",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .help = "write the results as JUnit XML, too",
+     .commands = "test"},
+    {.name = "ignore-unknown-fields",
+     .type = OPT_FLAG,
+     .help = "unknown keys of test files are warnings",
+     .commands = "test"},
     {.name = "output",
      .letter = 'o',
      .type = OPT_TEXT,
@@ -273,4 +288,40 @@ int collector_check(const struct options *options)
     problems_print(&problems, stderr);
     problems_done(&problems);
     return code;
+}
+
+/* Exit codes are promtool's: 0 all passed, 1 not so. */
+int collector_test(const struct options *options)
+{
+    size_t n = options_operand_count(options);
+    if (strcmp(options_operand(options, 0), "rules") != 0 || n < 2) {
+        fprintf(stderr, "crest-collector test: say what and name the files: test rules FILE…\n");
+        return EXIT_USAGE;
+    }
+    AUTO_FREE const char **paths = calloc(n, sizeof *paths);
+    const char *junit = options_text(options, "junit");
+    struct rule_test_config config = {.run = options_text(options, "run"),
+                                      .ignore_unknown_fields = options_flag(options, "ignore-unknown-fields")};
+    struct rule_test_report report;
+    log_init("crest-collector", LOG_LEVEL_ERROR); /* what fails is told with its test */
+    for (size_t i = 1; i < n && paths; i++)
+        paths[i - 1] = options_operand(options, i);
+    int r = paths ? rule_test_run(&config, paths, n - 1, stdout, &report) : -ENOMEM;
+    if (r < 0) {
+        fprintf(stderr, "crest-collector test: %s\n", strerror(-r));
+        return EXIT_FAILED;
+    }
+    if (junit) {
+        struct buf xml;
+        buf_init(&xml, 1u << 30);
+        rule_test_junit(&report, &xml);
+        int written = buf_error(&xml) ? buf_error(&xml) : file_write(junit, xml.data, xml.len);
+        buf_done(&xml);
+        if (written < 0) {
+            fprintf(stderr, "crest-collector test: cannot write %s: %s\n", junit, strerror(-written));
+            r = 1;
+        }
+    }
+    rule_test_done(&report);
+    return r == 0 ? EXIT_OK : EXIT_FAILED;
 }

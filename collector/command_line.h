@@ -9,3 +9,5 @@
 extern const struct program_def COLLECTOR_PROGRAM;
 /* check [KIND] FILE…: each file is validated with what it refers to; all mistakes on stderr. An exit code. */
 int collector_check(const struct options *options);
+/* test rules FILE…: promtool's unit tests. An exit code. */
+int collector_test(const struct options *options);

@@ -435,6 +435,8 @@ int main(int argc, char **argv)
     const char *command = options_command(options);
     if (strcmp(command, "check") == 0) {
         code = collector_check(options);
+    } else if (strcmp(command, "test") == 0) {
+        code = collector_test(options);
     } else if (strcmp(command, "init") == 0) {
         fputs(COLLECTOR_CONFIG_EXAMPLE, stdout);
         code = EXIT_OK;

@@ -1,20 +1,10 @@
 /* histogram.c - a native histogram as Prometheus's API shows it: {"count":"3","sum":"4.5","buckets":[[0,"1","2","3"],…]}, from
  * the lowest bucket to the highest, empty ones left out. The first number of a bucket: 0 (lower, upper], 1 [lower, upper),
  * 3 [lower, upper]. */
-#include <math.h>
-
 #include "collector/http/api.h"
+#include "lib/metric/native.h"
 
 enum { OPEN_LEFT = 0, OPEN_RIGHT = 1, CLOSED = 3 };
-
-static double upper_bound(const struct native_histogram *h, int64_t index)
-{
-    if (h->schema == HISTOGRAM_CUSTOM_SCHEMA)
-        return index < 0 ? -INFINITY : index < (int64_t)h->n_bounds ? h->bounds[index] : INFINITY;
-    /* index / 2^schema is exact: schemas end at 8 and indexes are 32-bit */
-    double power = ldexp((double)index, -h->schema), v = exp2(power);
-    return isinf(v) && power <= 1024 ? 0x1.fffffffffffffp1023 : v; /* the last bucket before the overflow bucket */
-}
 
 static void write_bucket(struct json_writer *j, int kind, double low, double high, double count)
 {
@@ -36,7 +26,7 @@ static void write_positive(struct json_writer *j, const struct native_histogram 
         index += h->positive_spans[s].offset;
         for (uint32_t i = 0; i < h->positive_spans[s].length && bucket < h->n_positive; i++, index++) {
             bool lowest = h->schema == HISTOGRAM_CUSTOM_SCHEMA && index == 0;
-            write_bucket(j, lowest ? CLOSED : OPEN_LEFT, upper_bound(h, index - 1), upper_bound(h, index),
+            write_bucket(j, lowest ? CLOSED : OPEN_LEFT, native_bound(h, index - 1), native_bound(h, index),
                          h->positive[bucket++]);
         }
     }
@@ -52,7 +42,7 @@ static void write_negative(struct json_writer *j, const struct native_histogram 
     for (size_t s = h->n_negative_spans; s-- > 0;) {
         for (uint32_t i = 0; i < h->negative_spans[s].length && bucket > 0; i++) {
             index--;
-            write_bucket(j, OPEN_RIGHT, -upper_bound(h, index), -upper_bound(h, index - 1), h->negative[--bucket]);
+            write_bucket(j, OPEN_RIGHT, -native_bound(h, index), -native_bound(h, index - 1), h->negative[--bucket]);
         }
         index -= h->negative_spans[s].offset;
     }

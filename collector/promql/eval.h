@@ -34,7 +34,7 @@ struct eval {
     struct promql_error *error;
     int64_t start_ms, end_ms, step_ms; /* of the query: @ start(), @ end(), step(), range() */
     bool instant;
-    int64_t lookback_ms, deadline_mono_us;
+    int64_t lookback_ms, subquery_step_ms, deadline_mono_us;
     const atomic_bool *cancelled;
     bool (*is_gone)(void *ctx);
     void *gone_ctx;

@@ -45,6 +45,7 @@ MUST_USE int promql_parse_selector(struct span text, struct arena *arena, struct
 struct promql_params {
     int64_t start_ms, end_ms, step_ms; /* start == end and step 0: an instant query */
     int64_t lookback_ms;               /* 0: LOOKBACK_MS */
+    int64_t subquery_step_ms;          /* of [range:]; 0: SUBQUERY_STEP_MS */
     uint64_t samples_max, bytes_max;   /* 0: limits.h */
     int64_t deadline_mono_us;          /* 0: none */
     const atomic_bool *cancelled;      /* NULL: cannot be cancelled */

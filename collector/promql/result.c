@@ -247,6 +247,7 @@ static void set_limits(struct eval *ev, const struct promql_params *p)
     ev->end_ms = p->end_ms;
     ev->step_ms = p->step_ms;
     ev->lookback_ms = p->lookback_ms > 0 && p->lookback_ms <= 1000000000000000 ? p->lookback_ms : LOOKBACK_MS;
+    ev->subquery_step_ms = p->subquery_step_ms > 0 ? p->subquery_step_ms : SUBQUERY_STEP_MS;
     ev->samples_max = p->samples_max ? p->samples_max : QUERY_SAMPLES_MAX;
     ev->deadline_mono_us = p->deadline_mono_us;
     ev->cancelled = p->cancelled;

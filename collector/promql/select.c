@@ -357,13 +357,12 @@ static int load_subquery(struct eval *ev, struct range_source *src, size_t i, st
     return 0;
 }
 
-#define SUBQUERY_STEP_MS 60000 /* where [range:] names none: Prometheus's default evaluation interval */
 
 /* The steps inside all windows: multiples of the resolution, from the first behind the earliest window's open end. */
 MUST_USE static int subquery_grid(struct eval *ev, const struct promql_expr *e, const struct range_source *src,
                                   size_t steps, struct grid *ret)
 {
-    int64_t step_ms = SUBQUERY_STEP_MS;
+    int64_t step_ms = ev->subquery_step_ms;
     int r = e->subquery.step ? eval_duration(ev, e, e->subquery.step, false, &step_ms) : 0;
     if (r < 0)
         return r;

@@ -14,9 +14,9 @@
 
 struct query_engine;
 struct query_limits {
-    uint64_t samples_max, bytes_max; /* 0: limits.h */
-    int64_t timeout_ms, lookback_ms; /* 0: limits.h */
-    unsigned workers;                /* 0: one per core */
+    uint64_t samples_max, bytes_max;                   /* 0: limits.h */
+    int64_t timeout_ms, lookback_ms, subquery_step_ms; /* 0: limits.h */
+    unsigned workers;                                  /* 0: one per core */
 };
 struct query_request {
     struct span text;

@@ -93,6 +93,7 @@
 #define QUERY_DEPTH_MAX 256u          /* nesting of an expression */
 #define QUERY_HEIGHT_MAX 2048u /* height of an expression's tree: a + b + c ... leans to the left without nesting */
 #define LOOKBACK_MS 300000
+#define SUBQUERY_STEP_MS 60000             /* where [range:] names none: Prometheus's default evaluation interval */
 #define ANSWER_WHOLE_BYTES (1u << 20)      /* answers up to here are sent at once, longer ones as they are taken */
 #define ANSWER_PIECE_BYTES_MAX (64u << 20) /* one series with all its points, and the above: 422 above */
 #define ANSWERS_BYTES_MAX                                                                                              \
