@@ -357,7 +357,6 @@ static int load_subquery(struct eval *ev, struct range_source *src, size_t i, st
     return 0;
 }
 
-
 /* The steps inside all windows: multiples of the resolution, from the first behind the earliest window's open end. */
 MUST_USE static int subquery_grid(struct eval *ev, const struct promql_expr *e, const struct range_source *src,
                                   size_t steps, struct grid *ret)
