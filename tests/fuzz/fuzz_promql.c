@@ -7,7 +7,39 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* One store for all inputs: three series with a gap, a reset, a stale marker. */
+/* Histograms with exponential and with custom buckets that grow, and are reset now and then. */
+static void add_histograms(struct write_request *w, struct write_series *ws, bool custom)
+{
+    static struct histogram_span spans[1] = {{-1, 4}};
+    static double bounds[3] = {-1, 0.5, 2};
+    ws->histograms = arena_array(&w->arena, 60, sizeof *ws->histograms);
+    for (int64_t k = 0; k < 60; k++) {
+        struct native_histogram *h = arena_alloc(&w->arena, sizeof *h);
+        double n = (double)(k % 25);
+        *h = (struct native_histogram){.schema = custom ? HISTOGRAM_CUSTOM_SCHEMA : (int32_t)(k / 40),
+                                       .is_float = true,
+                                       .hint = k == 50 ? HISTOGRAM_GAUGE : HISTOGRAM_RESET_UNKNOWN,
+                                       .zero_threshold = custom ? 0 : 0.001,
+                                       .zero_count = custom ? 0 : n,
+                                       .count = 5 * n,
+                                       .sum = k == 33 ? NAN : n,
+                                       .positive_spans = spans,
+                                       .n_positive_spans = 1,
+                                       .n_positive = 4,
+                                       .bounds = custom ? bounds : NULL,
+                                       .n_bounds = custom ? 3 : 0};
+        h->positive = arena_array(&w->arena, 4, sizeof *h->positive);
+        for (size_t i = 0; i < 4; i++)
+            h->positive[i] = n;
+        if (custom) {
+            static struct histogram_span from_zero[1] = {{0, 4}};
+            h->positive_spans = from_zero;
+        }
+        ws->histograms[ws->n_histograms++] = (struct histogram_sample){k * 10000, 0, h};
+    }
+}
+
+/* One store for all inputs: three series with a gap, a reset, a stale marker, and two of histograms. */
 static struct store *fuzz_store(void)
 {
     static struct store *s;
@@ -17,10 +49,13 @@ static struct store *fuzz_store(void)
     if (store_open(&(struct store_config){.future_ms_max = -1}, &s, why, sizeof why) < 0)
         abort();
     struct write_request *w = write_request_new(1u << 20);
+    static struct label histograms[2][2] = {
+        {{SPAN_INIT("__name__"), SPAN_INIT("h")}, {SPAN_INIT("i"), SPAN_INIT("1")}},
+        {{SPAN_INIT("__name__"), SPAN_INIT("h")}, {SPAN_INIT("i"), SPAN_INIT("2")}}};
     static struct label pairs[3][2] = {{{SPAN_INIT("__name__"), SPAN_INIT("a")}, {SPAN_INIT("i"), SPAN_INIT("1")}},
                                        {{SPAN_INIT("__name__"), SPAN_INIT("a")}, {SPAN_INIT("i"), SPAN_INIT("2")}},
                                        {{SPAN_INIT("__name__"), SPAN_INIT("b")}, {SPAN_INIT("le"), SPAN_INIT("+Inf")}}};
-    w->series = arena_array(&w->arena, 3, sizeof *w->series);
+    w->series = arena_array(&w->arena, 5, sizeof *w->series);
     for (size_t i = 0; i < 3; i++) {
         struct write_series *ws = &w->series[w->n_series++];
         ws->labels = (struct labels){pairs[i], 2};
@@ -31,6 +66,11 @@ static struct store *fuzz_store(void)
                                                                .value = k == 30  ? stale_marker()
                                                                         : k > 40 ? (double)k - 40
                                                                                  : (double)k};
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct write_series *ws = &w->series[w->n_series++];
+        ws->labels = (struct labels){histograms[i], 2};
+        add_histograms(w, ws, i == 1);
     }
     struct store_written written;
     if (store_write(s, w, &written) < 0)
