@@ -14,6 +14,7 @@
 #define SEAL_INTERVAL_MS 600000
 #define KEY_BYTES_MAX ((LABELS_MAX) * (LABEL_NAME_BYTES_MAX + LABEL_VALUE_BYTES_MAX + 16u))
 #define PART_BYTES_MIN (64u << 10)   /* a day with less is not worth a file */
+#define VACUUM_MEMORY_MAX (16 << 20) /* by way of memory, which the heads have left, instead of a temporary file */
 #define VACUUM_BYTES_MAX (256 << 20) /* at close; beyond that it would take longer than a stop may */
 
 int64_t store_now_ms(const struct store *s)
@@ -164,6 +165,7 @@ static int open_file(struct store *s, char *why, size_t why_bytes)
         return r;
     const struct db_options options = {.sync = s->config.durability == STORE_NORMAL ? DB_SYNC_NORMAL : DB_SYNC_FULL,
                                        .page_bytes = STORE_PAGE_BYTES,
+                                       .journal_bytes_max = STORE_WAL_BYTES + (STORE_WAL_BYTES >> 2),
                                        .sql = STORE_SQL,
                                        .sql_count = STORE_STATEMENTS,
                                        .migrations = STORE_MIGRATIONS,
@@ -241,7 +243,9 @@ static void give_back_pages(struct store *s)
         pages = db_i64(s->db, SQL_PAGES, 0);
     db_reset(s->db, SQL_PAGES);
     if (free_pages > pages / 8 && (pages - free_pages) * STORE_PAGE_BYTES <= VACUUM_BYTES_MAX)
-        (void)!db_exec(s->db, "VACUUM"); /* if there is no room for it, the pages stay and are used later */
+        (void)!db_exec(s->db, (pages - free_pages) * STORE_PAGE_BYTES <= VACUUM_MEMORY_MAX
+                                  ? "PRAGMA temp_store = MEMORY; VACUUM"
+                                  : "VACUUM"); /* if there is no room for it, the pages stay and are used later */
 }
 
 void store_close(struct store *s)

@@ -212,6 +212,8 @@ struct store {
     int64_t watched_ms[STORE_WATCH_MAX];
     uint32_t n_watched;
     int64_t head_since_us, retention_due_us, probe_due_us, truncate_due_us;
+    size_t siblings;          /* requests about the last commit: in it, or queued at its end */
+    int64_t patience_us;      /* to wait for as many again */
     int64_t unsynced_us;      /* durability normal: the first commit since the log was synced; 0: none */
     bool lazy, after_derived; /* commits do not wait for the disk; the last commit had what rules record */
     size_t wal_bytes;         /* written since the last complete checkpoint, roughly */

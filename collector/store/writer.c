@@ -6,7 +6,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
-#define GROUP_MAX 64      /* requests of one commit */
+#define GROUP_MAX 64 /* requests of one commit */
+#define PATIENCE_US_MAX 1000
 #define SEAL_STEPS_MAX 16 /* groups of a seal between two commits: some 2 ms */
 #define RETENTION_EVERY_US 60000000
 #define PROBE_EVERY_US 1000000
@@ -389,6 +390,30 @@ static int64_t keep_house(struct store *s)
     return sleep < 1000 ? 1000 : sleep;
 }
 
+/* Several senders, each with its next request soon after its answer: a moment's wait makes one commit, one fsync and one page's remainder
+ * of what would be two of each. As many are waited for as there were about the last commit, half as long as that took at most; one sender
+ * alone is never. */
+static size_t wait_for_siblings(struct store *s, void **items, size_t n)
+{
+    if (!s->db || s->config.durability == STORE_NORMAL || n == 0)
+        return n;
+    int64_t now_us = mono_us(), until_us = now_us + s->patience_us;
+    while (n < s->siblings && n < GROUP_MAX && now_us < until_us) {
+        size_t more = queue_pop_all(s->queue, items + n, GROUP_MAX - n, until_us - now_us);
+        if (more == 0)
+            break;
+        n += more;
+        now_us = mono_us();
+    }
+    return n;
+}
+
+static void count_siblings(struct store *s, size_t n, int64_t took_us)
+{
+    s->siblings = n + queue_depth(s->queue);
+    s->patience_us = took_us / 2 < PATIENCE_US_MAX ? took_us / 2 : PATIENCE_US_MAX;
+}
+
 void store_writer_main(void *arg)
 {
     struct store *s = arg;
@@ -398,7 +423,11 @@ void store_writer_main(void *arg)
         size_t n = queue_pop_all(s->queue, items, GROUP_MAX, sleep_us);
         if (n == 0 && queue_is_closed(s->queue) && queue_depth(s->queue) == 0)
             return;
+        n = wait_for_siblings(s, items, n);
+        int64_t start_us = mono_us();
         work(s, (struct job **)items, n);
+        if (n)
+            count_siblings(s, n, mono_us() - start_us);
         sleep_us = keep_house(s);
     }
 }

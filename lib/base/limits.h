@@ -74,7 +74,7 @@
 #define STORE_HEAD_OVERFLOW 4u /* times the above when sealing fails: then ingest is refused (503) */
 #define STORE_RECORD_BYTES (16u << 20)      /* a commit stops taking requests here; SQLite's rows end at 1 GB */
 #define STORE_RECORD_BYTES_MAX (256u << 20) /* of one record: the above and one request as large as the queue takes */
-#define STORE_WAL_BYTES (4u << 20)          /* checkpoint from here on: a 20 MB one takes 60-95 ms */
+#define STORE_WAL_BYTES (16u << 20)         /* checkpoint from here on: a 20 MB one takes 60-95 ms */
 #define STORE_WAL_BYTES_MAX (64u << 20)     /* readers wait for a full checkpoint when the WAL is larger */
 #define STORE_TOMBSTONES_MAX                                                                                           \
     1000000u /* deletions not cleaned up yet, by group of 128 series: 56 B each; further ones are refused */

@@ -41,6 +41,7 @@ struct db_options {
     const char *const *migrations;
     uint32_t application_id; /* 0: not checked; else set on a new file and required on an old one */
     size_t cache_kib;        /* 0: SQLite's default */
+    int64_t journal_bytes_max; /* what the WAL file shrinks to after a checkpoint; 0: 4 MB */
 };
 /* path NULL: in memory. why (may be NULL) gets a sentence on failure. */
 MUST_USE int db_open(const char *path, const struct db_options *options, struct db **ret, char *why, size_t why_bytes);

@@ -80,7 +80,8 @@ static int set_pragmas(struct db *db, const char *path, const struct db_options 
         if (r == 0)
             r = set_pragma(db, "wal_autocheckpoint", 0);
         if (r == 0)
-            r = set_pragma(db, "journal_size_limit", JOURNAL_BYTES_MAX);
+            r = set_pragma(db, "journal_size_limit",
+                           options->journal_bytes_max ? options->journal_bytes_max : JOURNAL_BYTES_MAX);
     }
     if (r == 0)
         r = set_pragma(db, "cell_size_check", 1);
