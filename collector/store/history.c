@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 
 #define ANSWER_SAMPLES 200000u              /* what a window is aimed at: a few MB */
+#define MATRIX_SAMPLES 100000u              /* the same as JSON, which is read into a tree */
 #define WINDOW_FIRST_MS (2ll * 3600 * 1000) /* a block of Prometheus */
 #define WINDOW_MAX_MS (31ll * 86400 * 1000)
 #define CALM_ANSWERS 8u             /* after so many a longer window is dared than the one that failed */
@@ -138,7 +139,7 @@ static int ask_some(struct importing *x, struct history_window *w, struct histor
 /* The next window: as many samples as are aimed at, going by this one's, at most four times as long. */
 static void set_window(struct importing *x, int64_t window_ms, uint64_t samples)
 {
-    double times = (double)ANSWER_SAMPLES / ((double)samples + 1);
+    double times = (x->h->by_remote_read ? ANSWER_SAMPLES : MATRIX_SAMPLES) / ((double)samples + 1);
     times = times > 4 ? 4 : times < 0.1 ? 0.1 : times;
     double ms = (double)window_ms * times;
     x->window_ms = ms < 1 ? 1 : ms > (double)WINDOW_MAX_MS ? WINDOW_MAX_MS : (int64_t)ms;

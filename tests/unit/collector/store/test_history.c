@@ -94,7 +94,7 @@ static void answer_query(struct stub *s, struct span form, struct stub_page *pag
                        (long long)(to_ms / 1000));
         buf_str(&body, "}]}}");
         if (s->swells_over_ms && range_ms > s->swells_over_ms)
-            while (body.len < (9u << 20))
+            while (body.len < (5u << 20))
                 buf_str(&body, "                                                                ");
         page->owned = buf_take(&body, NULL);
     }
