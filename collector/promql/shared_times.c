@@ -112,19 +112,20 @@ bool rates_of_shared_times(struct range_call *c)
     if (!sh || raw->start_ms || !sh->lo || sh->lo + from != c->lo || !have_edges(sh, c->source, d->is_rate))
         return false;
     const struct edge *edges = sh->edges + from;
-    const double *v = raw->values;
-    bool resets = d->is_counter && column_falls(v, raw->n);
-    for (size_t s = 0; s < c->grid.n; s++) {
+    const double *v = raw->values, range_s = (double)c->source->range_ms / 1000.0;
+    double *values = c->values;
+    bool *present = c->present, is_counter = d->is_counter, resets = is_counter && column_falls(v, raw->n);
+    for (size_t s = 0, n = c->grid.n; s < n; s++) {
         const struct edge *e = &edges[s];
         if (e->first == NO_WINDOW)
             continue;
         double first = v[e->first], growth = v[e->last] - first, scale = e->scale;
         if (resets)
             growth = grown_by_resets(v, e, growth, &reset);
-        if (d->is_counter && e->sampled * first < e->to_start * growth && growth > 0 && first >= 0)
-            scale = scale_of(e, e->sampled * (first / growth), (double)c->source->range_ms / 1000.0, d->is_rate);
-        c->values[s] = growth * scale;
-        c->present[s] = true;
+        if (is_counter && e->sampled * first < e->to_start * growth && growth > 0 && first >= 0)
+            scale = scale_of(e, e->sampled * (first / growth), range_s, d->is_rate);
+        values[s] = growth * scale;
+        present[s] = true;
     }
     return true;
 }
