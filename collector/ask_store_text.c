@@ -62,6 +62,7 @@ int ask_store_export(const struct options *o)
         return EXIT_USAGE;
     e.selections = matches.list;
     e.n_selections = matches.n;
+    e.native_histograms = options_flag(o, "native-histograms");
     int r = ask_store_open(options_operand(o, 1), false, &e.store);
     if (r == 0) {
         r = store_export(&e);
@@ -79,7 +80,7 @@ int ask_store_export(const struct options *o)
         uint64_t n;
         const char *words;
     } LOST[] = {{e.stale, "stale markers: left out"},
-                {e.histograms, "native histograms: left out"},
+                {e.histograms, "native histograms: left out (--native-histograms writes them)"},
                 {e.nans, "NaNs with a payload: became NaN"},
                 {e.nameless, "series without a metric name: left out"}};
     for (size_t i = 0; i < ARRAY_LEN(LOST); i++)

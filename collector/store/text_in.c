@@ -4,6 +4,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/metric/exposition.h"
+#include "lib/metric/native.h"
 
 #define BATCH_SAMPLES 20000
 #define BATCH_BYTES_MAX (64u << 20)
@@ -12,8 +13,8 @@ struct importing {
     struct text_import *i;
     struct parse_error *error;
     struct write_request *request;
-    size_t samples, samples_cap; /* of the request; room of its last series */
-    struct span last;            /* the text that names its last series */
+    size_t samples, samples_cap, histograms_cap; /* of the request; room of its last series */
+    struct span last;                            /* the text that names its last series */
     int64_t last_start_ms;
     size_t series_cap, metadata_cap;
 };
@@ -46,7 +47,7 @@ static int send_batch(struct importing *x)
         write_request_free(request);
         return r;
     }
-    x->i->samples += written.samples;
+    x->i->samples += written.samples + written.histograms;
     for (size_t k = 0; k < STORE_REFUSED_REASONS; k++)
         x->i->refused += written.refused[k];
     if ((written.error || x->i->why[0] == '\0') && written.why[0])
@@ -91,7 +92,29 @@ static int new_series(struct importing *x, const struct exposition_sample *s)
         return r;
     w->n_series++;
     x->last = s->series;
-    x->samples_cap = 0;
+    x->samples_cap = x->histograms_cap = 0;
+    return 0;
+}
+
+static int add_histogram(struct importing *x, struct write_series *ws, const struct exposition_sample *s)
+{
+    struct native_histogram *copy;
+    struct histogram_sample *histograms =
+        grown(x->request, ws->histograms, ws->n_histograms, &x->histograms_cap, sizeof *histograms);
+    if (!histograms || native_copy(&x->request->arena, s->histogram, &copy) < 0)
+        return -ENOMEM;
+    ws->histograms = histograms;
+    ws->histograms[ws->n_histograms++] = (struct histogram_sample){s->t_ms, s->start_ms, copy};
+    return 0;
+}
+
+static int add_float(struct importing *x, struct write_series *ws, const struct exposition_sample *s)
+{
+    struct sample *samples = grown(x->request, ws->samples, ws->n_samples, &x->samples_cap, sizeof *samples);
+    if (!samples)
+        return -ENOMEM;
+    ws->samples = samples;
+    ws->samples[ws->n_samples++] = (struct sample){s->t_ms, s->start_ms, s->value};
     return 0;
 }
 
@@ -104,11 +127,9 @@ static int take_sample(void *ctx, const struct exposition_sample *s)
     if (r < 0)
         return r;
     struct write_series *ws = &x->request->series[x->request->n_series - 1];
-    struct sample *samples = grown(x->request, ws->samples, ws->n_samples, &x->samples_cap, sizeof *samples);
-    if (!samples)
-        return -ENOMEM;
-    ws->samples = samples;
-    ws->samples[ws->n_samples++] = (struct sample){s->t_ms, s->start_ms, s->value};
+    r = s->histogram ? add_histogram(x, ws, s) : add_float(x, ws, s);
+    if (r < 0)
+        return r;
     if (++x->samples >= BATCH_SAMPLES || x->request->arena.used_bytes >= BATCH_BYTES_MAX)
         r = send_batch(x);
     return r;
@@ -138,8 +159,9 @@ static int take_metadata(void *ctx, const struct metadata *m)
 int store_import(struct text_import *i, struct parse_error *ret_error)
 {
     struct importing x = {.i = i, .error = ret_error};
-    const struct exposition_events looks = {.ctx = &x, .sample = check_sample};
-    const struct exposition_events takes = {.ctx = &x, .sample = take_sample, .metadata = take_metadata};
+    const struct exposition_events looks = {.ctx = &x, .sample = check_sample, .native_histograms = true};
+    const struct exposition_events takes = {
+        .ctx = &x, .sample = take_sample, .metadata = take_metadata, .native_histograms = true};
     i->why[0] = '\0';
     int r = exposition_parse(EXPOSITION_OPENMETRICS, i->text, &looks, ret_error);
     if (r == 0)

@@ -5,6 +5,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
+#include "lib/metric/exposition_native.h"
 
 #define FLUSH_BYTES (1u << 20)
 #define OUT_BYTES_MAX (64u << 20) /* a line is a label set at most, and those have limits */
@@ -99,7 +100,9 @@ static struct metric metric_of(const struct exporting *x, struct span name)
             return (struct metric){name, stem, m->type, m};
     }
     const struct metadata *m = metadata_of(x, name);
-    if (m && has_suffix(m->type, SPAN("")))
+    bool native =
+        x->e->native_histograms && m && (m->type == METRIC_TYPE_HISTOGRAM || m->type == METRIC_TYPE_GAUGE_HISTOGRAM);
+    if (m && (native || has_suffix(m->type, SPAN(""))))
         return (struct metric){name, name, m->type, m};
     /* the text format calls a counter's family by its sample's name, OpenMetrics does not */
     if (m && m->type == METRIC_TYPE_COUNTER && ends_with(name, "_total", &stem))
@@ -270,17 +273,21 @@ static int put_samples(struct exporting *x, const struct store_series *series)
     for (size_t i = 0; r == 0 && i < x->columns.n; i++) {
         char text[NUMBER_TEXT_MAX];
         double value = x->columns.value[i];
-        if (x->columns.histograms && x->columns.histograms[i]) {
-            x->e->histograms++;
-            continue;
-        }
+        const struct native_histogram *h = x->columns.histograms ? x->columns.histograms[i] : NULL;
         if (is_stale(value)) {
             x->e->stale++;
             continue;
         }
+        if (h && !x->e->native_histograms) {
+            x->e->histograms++;
+            continue;
+        }
         x->e->nans += isnan(value) && f64_bits(value) != NAN_BITS;
         buf_span(&x->out, buf_view(&x->line));
-        buf_bytes(&x->out, text, format_f64(text, value));
+        if (h)
+            exposition_put_histogram(&x->out, h);
+        else
+            buf_bytes(&x->out, text, format_f64(text, value));
         buf_char(&x->out, ' ');
         buf_bytes(&x->out, text, format_seconds_ms(text, x->columns.t_ms[i]));
         buf_char(&x->out, '\n');

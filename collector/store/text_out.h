@@ -5,8 +5,9 @@
  *
  * Families stand together, series by series, each in time order: what promtool's tsdb create-blocks-from openmetrics and our own import
  * read. A family whose samples do not fit its type, whose name two types claim, or whose bounds a reader would write differently
- * (le="1"), goes out as unknown, each metric by its own name. Left out: stale markers, native histograms, series without a metric name. A
- * NaN's payload becomes NaN, start times stay behind. */
+ * (le="1"), goes out as unknown, each metric by its own name. Left out: stale markers, series without a metric name, and native
+ * histograms unless they are asked for: our own import reads those (exposition_native.h), promtool does not. A NaN's payload
+ * becomes NaN, start times stay behind. */
 #pragma once
 
 #include "collector/store/store.h"
@@ -18,6 +19,7 @@ struct text_export {
     const struct store_selection *selections; /* a series that matches any; none: all */
     size_t n_selections;
     int64_t min_ms, max_ms;
+    bool native_histograms;
     int (*write)(void *ctx, const char *text, size_t n); /* a negative result ends it */
     void *ctx;
     uint64_t series, samples;

@@ -301,6 +301,7 @@ MUST_USE static int sample_line(struct parser *ps)
         return r;
     s.labels = (struct labels){line->labels.pairs, line->labels.n};
     s.value = line->value;
+    s.histogram = line->histogram;
     s.has_time = line->has_time;
     s.t_ms = line->has_time ? line->t_ms : 0;
     s.exemplar = line->has_exemplar ? &line->exemplar : NULL;
@@ -350,6 +351,7 @@ int exposition_parse(enum exposition_format format, struct span page, const stru
                             .len = page.len,
                             .openmetrics = format == EXPOSITION_OPENMETRICS,
                             .strict = events->strict,
+                            .native = events->native_histograms,
                             .error = ret_error};
     ps.events = events;
     ps.strict = NULL;

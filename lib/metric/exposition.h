@@ -27,7 +27,9 @@ struct exposition_sample {
     int64_t t_ms;                    /* the page's own timestamp */
     int64_t start_ms;                /* from _created of OpenMetrics: 0 unknown */
     const struct exemplar *exemplar; /* NULL: none */
-    struct span family;              /* the metric family of the last TYPE it belongs to, or its own name */
+    const struct native_histogram
+        *histogram;     /* NULL: a float; only with .native_histograms, until the callback returns */
+    struct span family; /* the metric family of the last TYPE it belongs to, or its own name */
     enum metric_type type;
     struct span series; /* the page's bytes that name it, foo{a="b"}: a key for caches */
 };
@@ -36,6 +38,7 @@ struct exposition_events {
     int (*sample)(void *ctx, const struct exposition_sample *s);
     int (*metadata)(void *ctx, const struct metadata *m); /* may be NULL; once per TYPE/HELP/UNIT line, growing */
     bool strict;
+    bool native_histograms; /* OpenMetrics: values may be histograms, as exposition_native.h draws them */
 };
 /* -EINVAL: malformed, *ret_error says where; -ENOMEM; what a callback returned. ret_error is set for the first two. */
 MUST_USE int exposition_parse(enum exposition_format format, struct span page, const struct exposition_events *events,

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "lib/base/number.h"
+#include "lib/metric/exposition_native.h"
 
 #define EXEMPLAR_CHARACTERS_MAX 128u /* OpenMetrics: names and values of an exemplar's labels together */
 
@@ -290,7 +291,8 @@ MUST_USE static int openmetrics_rest(struct page *p, struct sample_line *line)
 {
     int r = one_space(p, "' ' and the value");
     if (r == 0)
-        r = scan_number(p, "value", &line->value);
+        r = p->native && page_char(p) == '{' ? page_histogram(p, &line->histogram)
+                                             : scan_number(p, "value", &line->value);
     for (int part = 0; r == 0 && part < 2 && page_char(p) == ' '; part++) {
         p->at++;
         if (page_char(p) == '#') {
@@ -347,6 +349,7 @@ int page_sample(struct page *p, struct sample_line *line)
     struct span name = {NULL, 0};
     int r = 0;
     line->has_time = line->has_exemplar = false;
+    line->histogram = NULL;
     line->labels.pairs[0] = (struct label){SPAN("__name__"), SPAN("")}; /* nearly always the first in order */
     line->labels.n = 1;
     if (page_char(p) != '{')

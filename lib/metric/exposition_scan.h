@@ -15,7 +15,7 @@
 struct page {
     const char *text;
     size_t len, at;
-    bool openmetrics, strict;
+    bool openmetrics, strict, native; /* native: histograms may be values (exposition_native.h) */
     struct arena scratch;
     struct parse_error *error;
 };
@@ -29,6 +29,7 @@ struct sample_line {
     struct span name, series;
     struct label_list labels; /* sorted, unique, the name among them */
     double value;
+    const struct native_histogram *histogram; /* NULL: a float; in the scratch */
     bool has_time, has_exemplar;
     int64_t t_ms;
     struct label_list exemplar_labels;

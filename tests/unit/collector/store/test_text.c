@@ -1,5 +1,5 @@
 /* Export and import: the text that goes out comes in, and goes out again byte by byte. */
-#include "tests/unit/collector/store/store_test.h"
+#include "tests/unit/collector/store/histogram_test.h"
 
 #include "collector/store/text_in.h"
 #include "collector/store/text_out.h"
@@ -257,6 +257,96 @@ static void a_long_text_comes_in_batches(void **state)
     buf_done(&again);
 }
 
+/* Out, in, and out again: the same text, and the same bits of every histogram. */
+static void native_histograms_go_out_and_come_in(void **state)
+{
+    struct store_fixture *f = *state;
+    struct arena arena;
+    struct buf text, again;
+    struct store *copy;
+    char why[256];
+    uint64_t n = 0, stale = 0;
+    arena_init(&arena, 64u << 20);
+    buf_init(&text, 16u << 20);
+    buf_init(&again, 16u << 20);
+    put_family(f->s, "rpc_seconds", METRIC_TYPE_HISTOGRAM, "seconds", "How long.");
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct native_histogram *h = histogram_of(&arena, seed);
+        if (isnan(h->sum) && !is_stale(h->sum))
+            h->sum = f64_from_bits(NAN_BITS);
+        stale += is_stale(h->sum);
+        put_histogram(f->s, seed % 2 ? "rpc_seconds|job=a" : "rpc_seconds|job=b", (int64_t)seed * 1000, h);
+    }
+    put(f->s, "rpc_seconds|job=a", 500, 1.5); /* it was a float once */
+    struct text_export e = {.store = f->s, ALL_TIME, .write = collect, .ctx = &text};
+    check_ok(store_export(&e));
+    assert_int_equal(e.samples, 1);
+    assert_int_equal(e.histograms, 200 - stale); /* what promtool cannot read is left out, unless it is asked for */
+    assert_int_equal(e.stale, stale);
+    buf_clear(&text);
+    e = (struct text_export){.store = f->s, ALL_TIME, .native_histograms = true, .write = collect, .ctx = &text};
+    check_ok(store_export(&e));
+    assert_int_equal(e.samples, 201 - stale);
+    assert_int_equal(e.histograms + e.nans, 0);
+    check_contains(text.data, "# TYPE rpc_seconds histogram\n");
+    check_contains(text.data, "rpc_seconds{job=\"a\"} {count:");
+    check_ok(store_open(&(struct store_config){.future_ms_max = -1}, &copy, why, sizeof why));
+    import_all(copy, buf_view(&text), 201 - stale);
+    e = (struct text_export){.store = copy, ALL_TIME, .native_histograms = true, .write = collect, .ctx = &again};
+    check_ok(store_export(&e));
+    assert_string_equal(text.data, again.data);
+    for (int k = 0; k < 2; k++) {
+        struct sample_columns c;
+        sample_columns_init(&c);
+        read_series(copy, k ? "rpc_seconds|job=a" : "rpc_seconds|job=b", INT64_MIN, INT64_MAX, &c);
+        for (size_t i = 0; i < c.n; i++) {
+            if (c.t_ms[i] == 500)
+                continue;
+            struct native_histogram *want = histogram_of(&arena, (uint64_t)c.t_ms[i] / 1000);
+            if (isnan(want->sum))
+                want->sum = f64_from_bits(NAN_BITS);
+            check_histogram(c.histograms[i], want);
+            n++;
+        }
+        sample_columns_done(&c);
+    }
+    assert_int_equal(n, 200 - stale);
+    store_close(copy);
+    buf_done(&text);
+    buf_done(&again);
+    arena_done(&arena);
+}
+
+static void a_histogram_that_is_none_has_its_place(void **state)
+{
+    struct store_fixture *f = *state;
+#define GOOD "count:3,sum:1,schema:0,zero_threshold:0,zero_count:1"
+    static const struct {
+        const char *text;
+        uint32_t column;
+        const char *why;
+    } CASES[] = {
+        {"h {" GOOD "} 1\n", 3, "add up"},
+        {"h {" GOOD ",positive_spans:[0:1],positive_buckets:[2],count:3} 1\n", 99, "twice"},
+        {"h {" GOOD ",what:1} 1\n", 57, "no such field"},
+        {"h {count:3} 1\n", 3, "needs count, sum"},
+        {"h {" GOOD ",positive_spans:[0:x]} 1\n", 75, "whole number"},
+        {"h {" GOOD ",positive_spans:[0:1],positive_buckets:[2,} 1\n", 98, "not a number"},
+        {"h {" GOOD ",positive_spans:[0:1],positive_buckets:[2 1\n", 97, "']'"},
+        {"h {" GOOD "1\n", 0, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct parse_error error = {0};
+        struct text_import in = {.store = f->s, .text = span_str(CASES[i].text)};
+        assert_int_equal(store_import(&in, &error), -EINVAL);
+        if (CASES[i].why && (error.line != 1 || error.column != CASES[i].column || !strstr(error.text, CASES[i].why)))
+            check_failed("case %zu: %u:%u: %s", i, error.line, error.column, error.text);
+    }
+    assert_int_equal(store_series_count(f->s), 0);
+    import_all(f->s, SPAN("h {" GOOD ",positive_spans:[0:1],positive_buckets:[2]} 1\n# EOF\n"), 1);
+    assert_int_equal(count_samples(f->s, "h"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -269,6 +359,8 @@ int main(void)
         TEST(a_mistake_has_its_place_and_nothing_was_stored),
         TEST(another_value_at_the_same_time_is_refused_and_said),
         TEST(a_long_text_comes_in_batches),
+        TEST(native_histograms_go_out_and_come_in),
+        TEST(a_histogram_that_is_none_has_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
