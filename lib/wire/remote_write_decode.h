@@ -38,7 +38,7 @@ MUST_USE int pool_more(struct decoder *d, struct pool *p, size_t n, size_t room)
 
 /* The field numbers of TimeSeries in both protocols. */
 struct series_fields {
-    uint32_t labels, samples, exemplars, histograms, metadata;
+    uint32_t labels, samples, exemplars, histograms, metadata, created;
 };
 extern const struct series_fields SERIES_FIELDS_1, SERIES_FIELDS_2;
 /* The next TimeSeries of the request, appended to w->series (which has room) unless it is rejected or empty. */

@@ -231,7 +231,7 @@ MUST_USE static int decode_exemplar(struct decoder *d, struct pb *in, struct exe
 
 const struct series_fields SERIES_FIELDS_1 = {.labels = 1, .samples = 2, .exemplars = 3, .histograms = 4};
 const struct series_fields SERIES_FIELDS_2 = {
-    .labels = 1, .samples = 2, .histograms = 3, .exemplars = 4, .metadata = 5};
+    .labels = 1, .samples = 2, .histograms = 3, .exemplars = 4, .metadata = 5, .created = 6};
 
 struct series_state {
     struct write_series s;
@@ -239,6 +239,7 @@ struct series_state {
     bool labels_apart; /* other fields stand between them: no key */
     struct references refs;
     struct series_metadata metadata;
+    int64_t created_ms; /* 2.0 before samples had start times of their own: of those that have none */
 };
 
 /* The labels of a message whose labels come first and together, as senders write them; empty otherwise. Fields are only stepped over. */
@@ -359,7 +360,19 @@ MUST_USE static int decode_series_field(struct decoder *d, const struct series_f
         return type == PB_BYTES ? decode_one_exemplar(d, in, st) : -EBADMSG;
     if (field == f->metadata && type == PB_BYTES)
         return decode_series_metadata(in, &st->metadata) ? 0 : -EBADMSG;
+    if (f->created && field == f->created && type == PB_VARINT)
+        return pb_int64(in, &st->created_ms) ? 0 : -EBADMSG;
     return pb_skip(in, type) ? 0 : -EBADMSG;
+}
+
+static void settle_starts(struct decoder *d, const struct series_state *st)
+{
+    struct sample *samples = (struct sample *)d->samples.items;
+    struct histogram_sample *histograms = (struct histogram_sample *)d->histograms.items;
+    for (size_t i = 0; i < st->s.n_samples; i++)
+        samples[i].start_ms = samples[i].start_ms ? samples[i].start_ms : st->created_ms;
+    for (size_t i = 0; i < st->s.n_histograms; i++)
+        histograms[i].start_ms = histograms[i].start_ms ? histograms[i].start_ms : st->created_ms;
 }
 
 /* The labels are all there: valid after this, or false and the series is left out. */
@@ -426,6 +439,8 @@ MUST_USE static int decode_any_series(struct decoder *d, const struct series_fie
         return -EBADMSG; /* a name without its value */
     if (!s->known && !settle_series(d, &st))
         return 0;
+    if (st.created_ms)
+        settle_starts(d, &st);
     if (st.metadata.present) {
         r = keep_series_metadata(d, &st.metadata, &s->labels);
         if (r < 0)

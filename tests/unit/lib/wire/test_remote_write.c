@@ -580,8 +580,15 @@ static void custom_bucket_histograms_keep_their_bounds(void **state)
 static void histograms_that_break_their_rules_are_left_out(void **state)
 {
     (void)state;
-    static const char *const WORDS[] = {
-        "spans name another number", "negative", "overlap", "schema", "mixes", "do not rise", "overflow", "beyond"};
+    static const char *const WORDS[] = {"spans name another number",
+                                        "negative",
+                                        "overlap",
+                                        "schema",
+                                        "mixes",
+                                        "do not rise",
+                                        "overflow",
+                                        "beyond",
+                                        "add up"};
     for (size_t i = 0; i < ARRAY_LEN(WORDS); i++) {
         struct buf h = i == 5 || i == 7 ? custom_histogram() : integer_histogram();
         if (i == 0)
@@ -599,6 +606,8 @@ static void histograms_that_break_their_rules_are_left_out(void **state)
             put_double(&h, 13, 1);
         else if (i == 5)
             put_double(&h, 16, 2.5);
+        else if (i == 8)
+            put_int(&h, 1, 22);
         else {
             put_bucket_span(&h, 11, 0, 1);
             put_double(&h, 13, 1);
@@ -679,6 +688,32 @@ static struct buf request_2(void)
     put_message(&raw, 5, &s);
     buf_done(&refs);
     return raw;
+}
+
+static void start_times_of_a_series_are_those_of_its_samples_without(void **state)
+{
+    (void)state;
+    struct buf raw = new_buf(), s = new_buf(), m = new_buf();
+    put_span(&raw, 4, SPAN(""));
+    put_span(&raw, 4, SPAN("__name__"));
+    put_span(&raw, 4, SPAN("up"));
+    put_int(&s, 1, 1);
+    put_int(&s, 1, 2);
+    put_int(&s, 6, 700); /* created_timestamp */
+    put_int(&m, 2, 1000);
+    put_message(&s, 2, &m);
+    put_int(&m, 2, 2000);
+    put_int(&m, 3, 900); /* one of its own */
+    put_message(&s, 2, &m);
+    struct buf h = integer_histogram();
+    put_message(&s, 3, &h);
+    put_message(&raw, 5, &s);
+    struct remote_write_report report;
+    struct write_request *w = must_decode(REMOTE_WRITE_2, &raw, &report);
+    assert_int_equal(w->series[0].n_samples, 2);
+    assert_true(w->series[0].samples[0].start_ms == 700 && w->series[0].samples[1].start_ms == 900);
+    assert_true(w->series[0].histograms[0].start_ms == 700);
+    write_request_free(w);
 }
 
 static void protocol_2_resolves_its_symbols(void **state)
@@ -940,6 +975,7 @@ int main(void)
         cmocka_unit_test(histograms_that_break_their_rules_are_left_out),
         cmocka_unit_test(exemplars_come_with_their_labels),
         cmocka_unit_test(protocol_2_resolves_its_symbols),
+        cmocka_unit_test(start_times_of_a_series_are_those_of_its_samples_without),
         cmocka_unit_test(protocol_2_refuses_references_to_nowhere),
         cmocka_unit_test(a_request_cut_at_any_byte_is_refused_or_whole),
         cmocka_unit_test(flipped_bits_never_do_harm),
