@@ -483,7 +483,8 @@ static void every_bit_of_a_prometheus_comes_in(void **state)
     assert_int_equal(h.names, 7);
     matcher_done(&matchers[0]);
     matcher_done(&matchers[1]);
-    store_server_stop(server);
+    (void)store_server_stop(server);
+    store_server_remove(server);
 }
 
 int main(void)
