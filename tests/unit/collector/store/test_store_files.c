@@ -430,7 +430,7 @@ static void a_weeks_samples_leave_by_days_and_its_file_shrinks(void **state)
     for (int day = 3; day < 7; day += 3) {
         atomic_store(&day_clock, (MONDAY + day + 12) * DAY + 1);
         open_days(f);
-        for (int i = 0; i < 10000 && store_oldest_ms(f->s) < (MONDAY + day) * DAY; i++)
+        for (int i = 0; i < 60000 && store_oldest_ms(f->s) < (MONDAY + day) * DAY; i++)
             sleep_us(1000);
         check_hours_now(f, MONDAY + day, MONDAY + 7, "some days are over");
         check_ok(store_compact(f->s));
@@ -445,7 +445,7 @@ static void a_weeks_samples_leave_by_days_and_its_file_shrinks(void **state)
     }
     atomic_store(&day_clock, (MONDAY + 7 + 12) * DAY + 1);
     open_days(f);
-    for (int i = 0; i < 10000 && files_of(f, "week-*"); i++)
+    for (int i = 0; i < 60000 && files_of(f, "week-*"); i++)
         sleep_us(1000);
     assert_int_equal(files_of(f, "week-*"), 0);
     assert_int_equal(number_in_file(f, "SELECT count(*) FROM part"), 0);
@@ -464,15 +464,15 @@ static void pinned_days_of_a_week_stay(void **state)
     f->config.retention_waits = true;
     open_days(f);
     check_ok(store_set_pins(f->s, &pin, 1));
-    for (int i = 0; i < 10000 && store_oldest_ms(f->s) < (MONDAY + 2) * DAY; i++)
+    for (int i = 0; i < 60000 && store_oldest_ms(f->s) < (MONDAY + 2) * DAY; i++)
         sleep_us(1000);
-    for (int i = 0; i < 10000 && store_newest_ms(f->s) >= (MONDAY + 4) * DAY; i++)
+    for (int i = 0; i < 60000 && store_newest_ms(f->s) >= (MONDAY + 4) * DAY; i++)
         sleep_us(1000);
     check_ok(store_compact(f->s));
     check_hours_now(f, MONDAY + 2, MONDAY + 4, "pinned");
     assert_int_equal(files_of(f, "week-*"), 1);
     check_ok(store_set_pins(f->s, NULL, 0));
-    for (int i = 0; i < 10000 && files_of(f, "week-*"); i++)
+    for (int i = 0; i < 60000 && files_of(f, "week-*"); i++)
         sleep_us(1000);
     assert_int_equal(files_of(f, "week-*"), 0);
 }
