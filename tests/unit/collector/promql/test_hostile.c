@@ -84,8 +84,8 @@ static int ask(struct store *s, const char *text, int64_t end_ms, struct promql_
     int64_t took_us = mono_us() - start_us;
     print_message("%8.1f ms  %.60s%s  %s\n", (double)took_us / 1e3, text, strlen(text) > 60 ? "…" : "",
                   r == 0 ? "answered" : error->text);
-    /* the deadline, and what one step behind it may take on a machine that is busy */
-    assert_true(took_us < (int64_t)(DEADLINE_MS * 1000 + 3000000) * check_patience());
+    /* the deadline, and much more than a step behind it takes: this finds what hangs, and says nothing of speed */
+    assert_true(took_us < (int64_t)(DEADLINE_MS * 1000 + 30000000) * check_patience());
     return r;
 }
 
