@@ -222,9 +222,9 @@ MUST_USE static int one_space(struct page *p, const char *before)
 
 int page_seconds_ms(double seconds, int64_t *ret_ms)
 {
-    /* A double near now is exact to 0.2 us: what lies that near to a millisecond is meant to be it. */
-    double ms = seconds * 1000, nearest = nearbyint(ms);
-    double begun = fabs(ms - nearest) < 1e-3 ? nearest : floor(ms);
+    /* A double near now is exact to 0.2 us, one of the year 2500 to 4 us: what lies that near to a millisecond is meant to be it. */
+    double ms = seconds * 1000, nearest = nearbyint(ms), exact_to = fmax(1e-3, fabs(ms) * 0x1p-52);
+    double begun = fabs(ms - nearest) <= exact_to ? nearest : floor(ms);
     if (!(begun > -9.2e18 && begun < 9.2e18))
         return -ERANGE;
     *ret_ms = (int64_t)begun;

@@ -41,12 +41,16 @@ static void check_round_trip(struct store *s)
     struct text_import i = {.store = store_of_its_own(), .text = buf_view(&text)};
     int r = store_import(&i, &error);
     if (r < 0 || i.refused) {
-        fprintf(stderr, "%u:%u: %s %s\n%s", error.line, error.column, error.text, i.why, text.data);
+        fprintf(stderr, "%u:%u: %s %s\n", error.line, error.column, error.text, i.why);
+        fwrite(text.data, 1, text.len, stderr);
         abort();
     }
     export_all(i.store, &again);
     if (text.len != again.len || memcmp(text.data, again.data, text.len) != 0) {
-        fprintf(stderr, "---- exported\n%s---- and from its import\n%s", text.data, again.data);
+        fputs("---- exported\n", stderr);
+        fwrite(text.data, 1, text.len, stderr); /* it may hold NULs */
+        fputs("---- and from its import\n", stderr);
+        fwrite(again.data, 1, again.len, stderr);
         abort();
     }
     store_close(i.store);

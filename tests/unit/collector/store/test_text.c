@@ -52,7 +52,7 @@ static uint64_t fill(struct store *s)
 {
     static const double VALUES[] = {
         0, -0.0, 1, -1.5, 0.1, 1e300, 5e-324, 1e-7, 12345678901234567.0, INFINITY, -INFINITY, 1e21, 3.0000000000000004};
-    static const int64_t TIMES[] = {-86400001, -1, 0, 1, 999, 1732233600123, 4102444800000};
+    static const int64_t TIMES[] = {-86400001, -1, 0, 1, 999, 1732233600123, 4102444800000, 17322336023009};
     uint64_t n = 0;
     put_family(s, "requests_total", METRIC_TYPE_COUNTER, "", "text format's name for it");
     put_family(s, "orders", METRIC_TYPE_COUNTER, "", "a \\ and a\nline \"quoted\"");
