@@ -263,6 +263,7 @@ int collector_check(const struct options *options)
     struct problems problems;
     problems_init(&problems);
     const char *kind = NULL;
+    bool found = false;
     size_t first = 0, n = options_operand_count(options);
     static const char *const KINDS[] = {"config", "rules", "event"};
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
@@ -284,11 +285,13 @@ int collector_check(const struct options *options)
             (void)!ask_event_check(path, NULL, &problems);
             continue;
         }
-        int r = is_rules ? rules_check(&path, 1, &problems) : collector_config_check(path, &problems);
+        size_t findings = problems.warnings;
+        int r = is_rules ? rules_check_doubts(&path, 1, &problems) : collector_config_check(path, &problems);
+        found = found || (is_rules && problems.warnings > findings);
         if (r == 0 && problems_errors(&problems) == bad)
             printf("%s: ok (%s)\n", path, is_rules ? "rules" : "config");
     }
-    int code = problems_errors(&problems) ? EXIT_USAGE : EXIT_OK;
+    int code = problems_errors(&problems) ? EXIT_USAGE : found ? EXIT_LINT : EXIT_OK;
     problems_print(&problems, stderr);
     problems_done(&problems);
     return code;

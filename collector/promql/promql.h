@@ -38,6 +38,10 @@ void promql_write_tree(const struct promql_expr *e, struct json_writer *j);
 /* Call for each vector selector of the expression: rule dependencies, coverage, lint. */
 void promql_each_selector(const struct promql_expr *e, void (*fn)(void *ctx, const struct matcher *matchers, size_t n),
                           void *ctx);
+/* Call for what the expression says and can hardly mean, with its place in the text: it can never give anything, or it gives a number
+ * where nothing is known. recorded: the result is kept, so that a value that is missing is missed. */
+typedef void (*promql_doubt)(void *ctx, size_t start, size_t end, const char *words);
+void promql_each_doubt(const struct promql_expr *e, bool recorded, promql_doubt fn, void *ctx);
 /* Parse a series selector alone (match[] parameters): matchers live in the arena but own regexes: matcher_done each. */
 MUST_USE int promql_parse_selector(struct span text, struct arena *arena, struct matcher **ret, size_t *ret_n,
                                    struct parse_error *ret_error);

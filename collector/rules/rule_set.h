@@ -56,6 +56,8 @@ struct rule_set {
 /* Paths may hold shell patterns; a file named twice is read once. A pattern without a file is a warning, a missing file an error. */
 MUST_USE int rule_set_load(const char *const *paths, size_t n, int64_t interval_ms, struct rule_set **ret,
                            struct problems *problems);
+/* rule_doubts.c: warnings about rules that are there twice and expressions that can hardly be meant. -ENOMEM. */
+MUST_USE int rule_set_doubts(const struct rule_set *set, struct problems *problems);
 void rule_set_free(struct rule_set *set);
 /* inputs.c: fill in the groups' inputs. */
 MUST_USE int rule_set_find_inputs(struct rule_set *set);

@@ -285,6 +285,17 @@ int rules_check(const char *const *paths, size_t n, struct problems *problems)
     return r;
 }
 
+int rules_check_doubts(const char *const *paths, size_t n, struct problems *problems)
+{
+    struct rule_set *set;
+    int r = rule_set_load(paths, n, DEFAULT_INTERVAL_MS, &set, problems);
+    if (r == 0) {
+        r = rule_set_doubts(set, problems);
+        rule_set_free(set);
+    }
+    return r;
+}
+
 /* ---- turns ---- */
 
 static bool records(const struct group_def *def)

@@ -46,6 +46,8 @@ MUST_USE int rules_new(const struct rules_config *config, struct rules **ret);
 /* Paths may hold shell patterns. -EINVAL with problems: nothing changed. Waits for the evaluation that runs. */
 MUST_USE int rules_load(struct rules *ru, const char *const *paths, size_t n, struct problems *problems);
 /* Validate files only (crest-collector check rules). */
+/* The same with warnings about what can hardly be meant (check rules). */
+MUST_USE int rules_check_doubts(const char *const *paths, size_t n, struct problems *problems);
 MUST_USE int rules_check(const char *const *paths, size_t n, struct problems *problems);
 /* Before rules_start: where the port was not known when the room was made. */
 MUST_USE int rules_set_external_url(struct rules *ru, const char *external_url);

@@ -71,6 +71,35 @@ static void results_are_written_as_junit(void **state)
     free(out);
 }
 
+static void what_can_hardly_be_meant_is_found(void **state)
+{
+    (void)state;
+    char program[4096];
+    const char *bin = getenv("CREST_BIN");
+    AUTO_FREE char *said = NULL;
+    int status = -1;
+    static const char *const FOUND[] = {
+        ":4: warning: ratio:recorded: ", "while no series has code=~\"5..\" the ratio has no value",
+        ":6: warning: Filled: ",         "divided by a made-up number",
+        ":8: warning: FilledBehind: ",   "without data the ratio has a made-up value",
+        ":10: warning: OtherValues: ",   "the label job is \"a\" on the left and \"b\" on the right",
+        ":12: warning: OtherLabels: ",   "the left side has the label job and the other one cannot have it",
+        ":14: warning: OnMissing: ",     "the left side is aggregated without that label",
+        ":16: warning: NoSeries: ",      "no series has job=\"a\" and job=~\"b|c\"",
+        ":18: warning: NoValue: ",       "no value is in both ranges",
+        ":20: warning: NoValue: ",       "with this name and these labels in line 18",
+    };
+    assert_int_equal(ours("check", "tests/rule_tests/doubtful.yml"), 3);
+    assert_int_equal(ours("check", "tests/rule_tests/doubtless.yml"), 0);
+    assert_int_equal(ours("check", "tests/rule_tests/rules_broken.yml"), 2);
+    snprintf(program, sizeof program, "%s/crest-collector", bin ? bin : "build/release");
+    check_ok(process_run((const char *const[]){program, "check", "rules", "tests/rule_tests/doubtful.yml", NULL},
+                         &(struct process_options){.log_path = e2e_path("found")}, 60000, 1u << 20, NULL, &status));
+    check_ok(file_read(e2e_path("found"), 1u << 20, &said, NULL));
+    for (size_t i = 0; i < ARRAY_LEN(FOUND); i++)
+        check_contains(said, FOUND[i]);
+}
+
 static void the_fields_rule_files_are_good_to_both(void **state)
 {
     (void)state;
@@ -104,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(every_test_file_has_promtools_verdict, e2e_teardown),
         cmocka_unit_test_teardown(results_are_written_as_junit, e2e_teardown),
+        cmocka_unit_test_teardown(what_can_hardly_be_meant_is_found, e2e_teardown),
         cmocka_unit_test_teardown(the_fields_rule_files_are_good_to_both, e2e_teardown),
     };
     return cmocka_run_group_tests_name("rule tests", tests, NULL, NULL);
