@@ -39,8 +39,8 @@ struct db_options {
     /* [i] brings user_version i to i+1; ended by NULL; never edited once released. All that are due run in one
      * transaction, foreign keys checked at its end. NULL: the version is not looked at */
     const char *const *migrations;
-    uint32_t application_id; /* 0: not checked; else set on a new file and required on an old one */
-    size_t cache_kib;        /* 0: SQLite's default */
+    uint32_t application_id;   /* 0: not checked; else set on a new file and required on an old one */
+    size_t cache_kib;          /* 0: SQLite's default */
     int64_t journal_bytes_max; /* what the WAL file shrinks to after a checkpoint; 0: 4 MB */
 };
 /* path NULL: in memory. why (may be NULL) gets a sentence on failure. */
