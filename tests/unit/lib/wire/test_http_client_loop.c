@@ -1,13 +1,10 @@
 /* The client in somebody's loop: one descriptor, many requests, cancelling, streams. */
 #include "lib/wire/http_client.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/file.h"
 #include "lib/base/limits.h"
 #include "tests/support/check.h"
 #include "tests/support/odd_peer.h"
