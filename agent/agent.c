@@ -16,7 +16,6 @@
 #define LIVE_INTERVAL_MS 2000
 #define GATHER_US 100000
 #define FILE_SD_PERIOD_US 1000000
-#define METADATA_MAX 100000u         /* metric families remembered as sent; more are sent again */
 #define METADATA_PERIOD_US 300000000 /* then all of it is sent again: a receiver may have been set up anew */
 #define SLOT_MARGIN_MS_MAX 5 /* a request that may take the whole interval ends this long before the next one is due */
 #define USER_AGENT "User-Agent: crest-agent"
@@ -64,7 +63,7 @@ static void sink_metadata(void *ctx, const struct metadata *m)
 static void forget_metadata(struct agent *a)
 {
     strmap_done(&a->metadata);
-    strmap_init(&a->metadata, METADATA_MAX);
+    strmap_init(&a->metadata, AGENT_METADATA_MAX);
     a->metadata_due_us = a->now_us + METADATA_PERIOD_US;
 }
 
@@ -409,7 +408,7 @@ int agent_new(const struct agent_settings *settings, int64_t now_us, int64_t uni
     a->now_us = now_us;
     a->unix_ms = unix_now_ms;
     pthread_mutex_init(&a->senders_lock, NULL);
-    strmap_init(&a->metadata, METADATA_MAX);
+    strmap_init(&a->metadata, AGENT_METADATA_MAX);
     int r = agent_config_load(settings->config_path, &a->config, problems);
     if (r == 0)
         r = pair_table_new(&a->pairs);

@@ -11,7 +11,6 @@
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 
-#define SEGMENT_BYTES_MAX (4u << 20)
 #define SEGMENTS_MIN 8u /* of a full spool: so much is dropped at once at most */
 #define HEADER_BYTES 12u
 
@@ -160,7 +159,8 @@ int spool_open(const char *dir, uint64_t max_bytes, struct spool **ret)
         return -ENOMEM;
     sp->lock_fd = sp->write_fd = sp->read_fd = -1;
     sp->max_bytes = max_bytes;
-    sp->segment_bytes = max_bytes / SEGMENTS_MIN < SEGMENT_BYTES_MAX ? max_bytes / SEGMENTS_MIN : SEGMENT_BYTES_MAX;
+    sp->segment_bytes =
+        max_bytes / SEGMENTS_MIN < SPOOL_SEGMENT_BYTES_MAX ? max_bytes / SEGMENTS_MIN : SPOOL_SEGMENT_BYTES_MAX;
     sp->dir = strdup(dir);
     r = sp->dir ? take_lock(sp) : -ENOMEM;
     if (r == 0)

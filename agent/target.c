@@ -7,8 +7,6 @@
 #include "lib/base/number.h"
 #include "lib/wire/url.h"
 
-#define TARGET_BYTES (1u << 20) /* labels and URL of one target */
-
 struct scraped {
     uint32_t series;
     struct sample sample;
@@ -77,7 +75,7 @@ static void append_params(struct buf *url, const struct scrape_job *job, const s
 MUST_USE static int make_url(struct target *t, const struct labels *all)
 {
     struct buf url, key;
-    buf_init(&url, TARGET_BYTES);
+    buf_init(&url, TARGET_BYTES_MAX);
     buf_span(&url, labels_get(all, SPAN("__scheme__")));
     buf_str(&url, "://");
     buf_span(&url, labels_get(all, SPAN("__address__")));
@@ -89,7 +87,7 @@ MUST_USE static int make_url(struct target *t, const struct labels *all)
     int r = buf_error(&url);
     t->url = r ? NULL : buf_take(&url, NULL);
     buf_done(&url);
-    buf_init(&key, TARGET_BYTES);
+    buf_init(&key, TARGET_BYTES_MAX);
     buf_printf(&key, "%s\n%s\n%lld\n", t->job->name, t->url ? t->url : "", (long long)t->interval_ms);
     labels_format(&key, &t->labels);
     t->key = buf_error(&key) ? NULL : buf_take(&key, NULL);
@@ -149,14 +147,14 @@ int target_new(const struct scrape_job *job, const struct pair_list *group, stru
     struct buf scratch;
     if (!t)
         return -ENOMEM;
-    arena_init(&t->arena, TARGET_BYTES);
-    arena_init(&t->info_arena, TARGET_BYTES);
+    arena_init(&t->arena, TARGET_BYTES_MAX);
+    arena_init(&t->info_arena, TARGET_BYTES_MAX);
     series_cache_init(&t->cache, pairs);
     t->job = job;
     t->external = *external;
     t->interval_ms = job->interval_ms;
     t->timeout_ms = job->timeout_ms;
-    buf_init(&scratch, TARGET_BYTES);
+    buf_init(&scratch, TARGET_BYTES_MAX);
     label_builder_init(&b, &t->arena);
     discovered(&b, &t->arena, job, group, address);
     int r = relabel_apply(&job->relabel, &b, &scratch);
@@ -474,9 +472,9 @@ void target_take_page(struct target *t, const struct http_response *response, in
     struct page_reader p = {.t = t, .sink = sink};
     struct gone g = {sink, t->time_ms, &t->cache};
     bool ok = false;
-    arena_init(&p.arena, TARGET_BYTES);
+    arena_init(&p.arena, TARGET_BYTES_MAX);
     arena_init(&p.family_texts, SCRAPE_BODY_BYTES_MAX);
-    buf_init(&p.scratch, TARGET_BYTES);
+    buf_init(&p.scratch, TARGET_BYTES_MAX);
     t->n_page = 0;
     t->error[0] = 0;
     series_cache_begin(&t->cache);
@@ -550,8 +548,8 @@ void target_adopt(struct target *t, struct target *fresh, int64_t time_ms, const
             stale(sink, &fresh->info, time_ms);
         fresh->info.n = 0;
     }
-    arena_init(&p.arena, TARGET_BYTES);
-    buf_init(&p.scratch, TARGET_BYTES);
+    arena_init(&p.arena, TARGET_BYTES_MAX);
+    buf_init(&p.scratch, TARGET_BYTES_MAX);
     for (size_t i = 0; i < fresh->cache.n; i++) {
         struct cached_series *e = &fresh->cache.list[i];
         struct labels scraped = series_cache_scraped(&fresh->cache, e, pairs), final = {0},

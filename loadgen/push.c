@@ -7,10 +7,10 @@
 #include "lib/base/number.h"
 #include "lib/wire/http_client.h"
 #include "lib/wire/remote_write.h"
+#include "lib/base/limits.h"
 
 #define RETRY_MS 1000
 #define SEND_TIMEOUT_MS 5000
-#define ARENA_BYTES_MAX (64u << 20)
 
 /* Seconds. Dense where shops' budgets lie, so that quantiles of them are near the truth. */
 static const double BOUNDS[] = {0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1,
@@ -39,7 +39,7 @@ int push_new(const char *url, const char *auth_file, const struct run_config *co
         return -ENOMEM;
     p->config = config;
     p->credentials = (struct http_credentials){.auth_file = auth_file, .ca_file = config->ca_file};
-    arena_init(&p->arena, ARENA_BYTES_MAX);
+    arena_init(&p->arena, PUSH_BYTES_MAX);
     p->url = span_dup(span_str(url));
     int r = p->url ? http_client_new(&p->client) : -ENOMEM;
     if (r == 0)

@@ -14,8 +14,7 @@
 #pragma once
 
 #include "loadgen/engine/run.h"
-
-#define PUSH_QUEUE_MAX 900 /* 15 minutes of a collector that is away */
+#include "lib/base/limits.h"
 
 struct push;
 /* auth_file: one line, USER:PASSWORD or a bearer token, read at each request; NULL: none. It and config stay the caller's. */

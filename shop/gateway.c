@@ -13,7 +13,6 @@
 #include "lib/httpd/httpd_daemon.h"
 #include "shop/faults.h"
 
-#define PENDING_MAX 8192 /* payments waiting for their latency; 503 above */
 #define HANG_US 60000000 /* a hang ends after a minute, so that nothing grows for ever */
 #define RATE_WINDOW_US 1000000
 
@@ -33,7 +32,7 @@ struct gateway {
     struct httpd_daemon daemon;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct pending list[PENDING_MAX]; /* a heap by due_us */
+    struct pending list[GATEWAY_PENDING_MAX]; /* a heap by due_us */
     size_t n;
     bool closing;
     int64_t window_start_us;
@@ -186,7 +185,7 @@ static void on_payment(struct httpd_request *r, void *ctx)
         p.due_us = now + (p.answer == ANSWER_HANG ? HANG_US : (int64_t)(latency > 0 ? latency * 1000 : 0));
         httpd_defer(r);
         pthread_mutex_lock(&g->lock);
-        bool full = g->n == PENDING_MAX || g->closing;
+        bool full = g->n == GATEWAY_PENDING_MAX || g->closing;
         if (!full) {
             g->list[g->n++] = p;
             heap_up(g, g->n - 1);

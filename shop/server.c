@@ -13,7 +13,6 @@
 #include "lib/wire/http_client.h"
 #include "shop/visit.h"
 
-#define FORM_BYTES_MAX 65536
 #define JSON_TYPE "application/json"
 
 static void on_step(struct httpd_request *r, void *ctx);
@@ -25,24 +24,24 @@ static const struct httpd_route ROUTES[] = {
     {"GET", "/search", 0, on_step, .help = "search"},
     {"GET", "/product/{sku}", 0, on_step, .help = "product"},
     {"GET", "/cart", 0, on_step, .help = "cart"},
-    {"POST", "/cart", FORM_BYTES_MAX, on_step, .help = "add to cart"},
+    {"POST", "/cart", SHOP_FORM_BYTES_MAX, on_step, .help = "add to cart"},
     {"GET", "/checkout/address", 0, on_step, .help = "address form"},
-    {"POST", "/checkout/address", FORM_BYTES_MAX, on_step, .help = "address"},
+    {"POST", "/checkout/address", SHOP_FORM_BYTES_MAX, on_step, .help = "address"},
     {"GET", "/checkout/shipping", 0, on_step, .help = "shipping form"},
-    {"POST", "/checkout/shipping", FORM_BYTES_MAX, on_step, .help = "shipping"},
+    {"POST", "/checkout/shipping", SHOP_FORM_BYTES_MAX, on_step, .help = "shipping"},
     {"GET", "/checkout/payment", 0, on_step, .help = "payment form"},
-    {"POST", "/checkout/payment", FORM_BYTES_MAX, on_step, .help = "payment"},
+    {"POST", "/checkout/payment", SHOP_FORM_BYTES_MAX, on_step, .help = "payment"},
     {"GET", "/order/{id}", 0, on_step, .help = "order"},
     {"GET", "/api/home", 0, on_step, .help = "home"},
     {"GET", "/api/search", 0, on_step, .help = "search"},
     {"GET", "/api/product/{sku}", 0, on_step, .help = "product"},
     {"GET", "/api/cart", 0, on_step, .help = "cart"},
-    {"POST", "/api/cart", FORM_BYTES_MAX, on_step, .help = "add to cart"},
-    {"POST", "/api/checkout/address", FORM_BYTES_MAX, on_step, .help = "address"},
-    {"POST", "/api/checkout/shipping", FORM_BYTES_MAX, on_step, .help = "shipping"},
-    {"POST", "/api/checkout/payment", FORM_BYTES_MAX, on_step, .help = "payment"},
+    {"POST", "/api/cart", SHOP_FORM_BYTES_MAX, on_step, .help = "add to cart"},
+    {"POST", "/api/checkout/address", SHOP_FORM_BYTES_MAX, on_step, .help = "address"},
+    {"POST", "/api/checkout/shipping", SHOP_FORM_BYTES_MAX, on_step, .help = "shipping"},
+    {"POST", "/api/checkout/payment", SHOP_FORM_BYTES_MAX, on_step, .help = "payment"},
     {"GET", "/api/order/{id}", 0, on_step, .help = "order"},
-    {"GET|PUT", "/control", FORM_BYTES_MAX, on_blocking, .help = "faults"},
+    {"GET|PUT", "/control", SHOP_FORM_BYTES_MAX, on_blocking, .help = "faults"},
     {"GET", "/ledger", 0, on_blocking, .help = "the independent truth"},
     {0},
 };
@@ -237,7 +236,7 @@ MUST_USE static int gateway_control(struct shop *shop, const json_t *part, char 
                                    .url = url,
                                    .body = span_str(body),
                                    .timeout_ms = 3000,
-                                   .body_bytes_max = FORM_BYTES_MAX};
+                                   .body_bytes_max = SHOP_FORM_BYTES_MAX};
     struct http_response response = {0};
     int r = http_fetch(&request, &response);
     if (r < 0)
@@ -361,7 +360,7 @@ static void reply_control(struct httpd_request *r, struct shop *shop, const char
     struct json_writer j;
     struct pool_counts pool;
     pool_count(shop->pool, &pool);
-    buf_init(&out, FORM_BYTES_MAX);
+    buf_init(&out, SHOP_FORM_BYTES_MAX);
     jw_init(&j, &out);
     jw_object(&j);
     jw_key(&j, "gateway");
@@ -491,7 +490,7 @@ MUST_USE static int open_parts(struct server *s, const struct options *o, char *
 
 MUST_USE static int start_workers(struct server *s)
 {
-    int r = queue_new(WORK_QUEUE_MAX, &s->queue);
+    int r = queue_new(SHOP_WORK_QUEUE_MAX, &s->queue);
     for (size_t i = 0; r == 0 && i < WORKERS; i++)
         r = thread_start("shop-worker", worker_main, s, &s->workers[i]);
     return r;

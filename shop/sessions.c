@@ -20,7 +20,7 @@ int sessions_new(struct sessions **ret)
     if (!s)
         return -ENOMEM;
     pthread_mutex_init(&s->lock, NULL);
-    strmap_init(&s->map, SESSIONS_MAX);
+    strmap_init(&s->map, SHOP_SESSIONS_MAX);
     *ret = s;
     return 0;
 }
@@ -103,7 +103,7 @@ int sessions_create(struct sessions *s, enum market market, enum channel channel
     if (r == 0)
         r = random_hex(fresh->csrf);
     pthread_mutex_lock(&s->lock);
-    if (r == 0 && s->map.used >= SESSIONS_MAX)
+    if (r == 0 && s->map.used >= SHOP_SESSIONS_MAX)
         sweep(s, now_ms);
     if (r == 0)
         r = strmap_put(&s->map, span_str(fresh->id), fresh);

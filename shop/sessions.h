@@ -19,7 +19,7 @@ MUST_USE int sessions_new(struct sessions **ret);
 void sessions_free(struct sessions *s);
 /* The known session (-ENOENT: none, or idle too long). */
 MUST_USE int sessions_find(struct sessions *s, struct span id, int64_t now_ms, struct session *ret);
-/* -ENOSPC: SESSIONS_MAX visitors within the idle time. */
+/* -ENOSPC: SHOP_SESSIONS_MAX visitors within the idle time. */
 MUST_USE int sessions_create(struct sessions *s, enum market market, enum channel channel, int64_t now_ms,
                              struct session *ret);
 void sessions_put(struct sessions *s, const struct session *session);

@@ -13,14 +13,12 @@
 
 #include "lib/base/macros.h"
 #include "lib/base/span.h"
+#include "lib/base/limits.h"
 
 #define PRODUCTS 500
-#define CART_ITEMS_MAX 20u      /* different articles in a cart: 400 above */
 #define QUANTITY_MAX 99u        /* of one article in a cart */
-#define SESSIONS_MAX 200000u    /* visitors remembered; idle ones go first, then 503 */
 #define SESSION_IDLE_MS 1800000 /* 30 minutes, the field's habit */
 #define WORKERS 256u            /* requests that may wait at once: a 10 s pool wait at 20 payments/s, and air */
-#define WORK_QUEUE_MAX 4096u    /* requests waiting for a worker: 503 above */
 #define POOL_WAIT_MS 10000
 #define DB_SESSIONS_MAX 64
 

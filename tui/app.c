@@ -9,9 +9,9 @@
 #include "tui/command.h"
 #include "tui/keys.h"
 #include "tui/plan.h"
+#include "lib/base/limits.h"
 
 #define MESSAGE_MS 6000
-#define FRAME_BYTES_MAX (16u << 20)  /* of one drawing: the row lists of ten thousand services take 2 MB */
 #define STALE_MS 3000                /* docs/stream.md: three seconds without a frame */
 #define EXPLORE_EVERY_MS 5000        /* a query a few seconds old is still news; the collector has others to serve */
 #define SCRUB_BACK_MS (86400000 * 7) /* farther than a week back is for Explore */
@@ -30,7 +30,7 @@ int app_new(const struct app_config *config, struct app **ret)
     snprintf(app->link_words, sizeof app->link_words, "connecting");
     history_init(&app->history);
     history_init(&app->past_history);
-    arena_init(&app->frame, FRAME_BYTES_MAX);
+    arena_init(&app->frame, CONSOLE_FRAME_BYTES_MAX);
     app->made = json_array();
     int r = app->made ? model_init(&app->live) : -ENOMEM;
     if (r == 0)

@@ -18,6 +18,7 @@
 #include "tui/sse.h"
 #include "tui/story.h"
 #include "tui/timeline.h"
+#include "lib/base/limits.h"
 
 enum view_id {
     VIEW_EVENT,
@@ -59,8 +60,6 @@ struct list {
 };
 
 /* ---- explore ---- */
-#define EXPLORE_SERIES_MAX 200u
-#define EXPLORE_POINTS_MAX 400u
 struct explore_series {
     char *labels;
     double *values; /* EXPLORE's n_points, NAN where there is none */

@@ -13,8 +13,7 @@
 #include "tui/screen.h"
 #include "tui/script.h"
 
-#define REPLAY_BYTES_MAX (256u << 20) /* a night of frames */
-#define TURN_MS 1000                  /* ages and staleness move on without frames */
+#define TURN_MS 1000 /* ages and staleness move on without frames */
 #define ONCE_WAIT_MS 10000
 #define ONCE_STEP_MS 5
 #define DRAW_EVERY_MS 50 /* frames that come faster are drawn together */

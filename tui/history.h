@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "lib/base/hash.h"
+#include "lib/base/limits.h"
 
 #define HISTORY_SECONDS 900u
-#define HISTORY_TRACKS_MAX 2048u /* 3.6 KB each: 7 MB; lines beyond show no graph */
 
 struct history {
     struct strmap tracks;

@@ -6,13 +6,13 @@
 #include "lib/wire/http_client.h"
 #include "lib/wire/url.h"
 #include "tui/words.h"
+#include "lib/base/limits.h"
 
 #define WAIT_MIN_MS 500
 #define WAIT_MAX_MS 10000
 #define SILENCE_MS 15000
 #define REQUEST_TIMEOUT_MS 10000
 #define CONNECT_TIMEOUT_MS 5000
-#define ANSWER_BYTES_MAX (24u << 20) /* 15 minutes of 200 services' graphs are some 10 MB */
 #define URL_BYTES_MAX 2048
 
 struct asked { /* a request on its way */
@@ -270,7 +270,7 @@ static int send_request(void *ctx, enum app_request kind, uint64_t tag, const ch
                                              .body = span_str(body),
                                              .credentials = &credentials,
                                              .timeout_ms = REQUEST_TIMEOUT_MS,
-                                             .body_bytes_max = ANSWER_BYTES_MAX},
+                                             .body_bytes_max = CONSOLE_ANSWER_BYTES_MAX},
                       on_answer, a, NULL);
     free(url);
     if (r < 0)

@@ -12,9 +12,7 @@
 #pragma once
 
 #include "lib/wire/json.h"
-
-#define MODEL_ROWS_MAX 20000u /* of a section: ten thousand services with room; further rows are counted as "more" */
-#define MODEL_SECTIONS_MAX 64u
+#include "lib/base/limits.h"
 
 struct model {
     json_t *sections; /* {section: {key: row}} */

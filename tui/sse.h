@@ -13,9 +13,7 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
-
-#define SSE_EVENT_BYTES_MAX (4u << 20) /* a frame is at most 256 KB; room for a collector with other limits */
-#define SSE_ID_BYTES_MAX 128u
+#include "lib/base/limits.h"
 
 struct sse_event {
     const char *name; /* "message" when the stream names none */

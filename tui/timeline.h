@@ -8,10 +8,7 @@
 #pragma once
 
 #include "tui/model.h"
-
-#define TIMELINE_BYTES_MAX                                                                                             \
-    (16u << 20)                    /* a shop of a few services: a night; 200 services: some minutes; 0.2 s to walk */
-#define TIMELINE_FRAMES_MAX 43200u /* half a day of seconds: an idle collector's frames are small */
+#include "lib/base/limits.h"
 
 struct timeline;
 MUST_USE int timeline_new(struct timeline **ret);

@@ -12,11 +12,9 @@
 
 #include "collector/live/live.h"
 #include "collector/state/state.h"
+#include "lib/base/limits.h"
 
 #define ANNOTATIONS_SHOWN 200u
-#define ANNOTATION_KIND_MAX 32u
-#define ANNOTATION_SERVICE_MAX 256u
-#define ANNOTATION_TEXT_MAX 2000u
 
 struct annotation {
     int64_t id, t_ms;

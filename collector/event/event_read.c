@@ -11,8 +11,6 @@
 #include "lib/base/number.h"
 #include "lib/wire/yaml.h"
 
-#define EVENT_BYTES_MAX (512ul << 20) /* one event in memory: EVENT_ROWS_MAX rows, their curves, a month of minutes */
-
 struct event_keys {
     const char *name, *title, *service, *plan, *last, *last_starts;
     const struct yaml_node *window, *phases, *markets, *money_per_order;

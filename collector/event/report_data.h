@@ -4,8 +4,7 @@
 #include "collector/event/event_actual.h"
 #include "collector/event/event_beside.h"
 #include "collector/event/report.h"
-
-#define REPORT_ROWS_MAX 200u /* alerts, annotations, gaps: beyond, the table says how many more */
+#include "lib/base/limits.h"
 
 struct report_totals {                                                /* of a market: NAN is unknown */
     double now[CURVE_VALUES], plan[CURVE_VALUES], last[CURVE_VALUES]; /* plan and last up to at_ms */

@@ -16,7 +16,7 @@ int view_new(const struct view_config *config, struct view **ret)
     v->config = *config;
     v->started_ms = v->committed_ms = unix_ms();
     v->now_ms = v->families_ms = TIME_NONE;
-    arena_init(&v->arena, VIEW_BYTES_MAX);
+    arena_init(&v->arena, VIEW_LOOK_BYTES_MAX);
     strmap_init(&v->services, LIVE_ROWS_MAX);
     *ret = v;
     return 0;

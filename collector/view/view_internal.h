@@ -12,8 +12,8 @@
 #include "collector/view/view.h"
 #include "lib/base/arena.h"
 #include "lib/base/hash.h"
+#include "lib/base/limits.h"
 
-#define VIEW_BYTES_MAX (256ul << 20) /* of one frame's look; the sections stay as they were above */
 #define TIME_NONE INT64_MIN
 
 struct signal {       /* a commerce: series now */

@@ -57,7 +57,11 @@
 #define TALLY_SERIES_MAX 20000u          /* counters behind one figure: it fails above */
 #define REPORT_BYTES_MAX (64u << 20)     /* a report: 64 markets of a month by the minute */
 #define EVENT_BODY_BYTES_MAX (64u << 20) /* an import: the three of them, quoted */
-
+#define EVENT_BYTES_MAX (512ul << 20) /* one event in memory: EVENT_ROWS_MAX rows, their curves, a month of minutes */
+#define REPORT_ROWS_MAX 200u          /* alerts, annotations, gaps: beyond, the table says how many more */
+#define ANNOTATION_KIND_MAX 32u       /* bytes: one word */
+#define ANNOTATION_SERVICE_MAX 256u   /* bytes */
+#define ANNOTATION_TEXT_MAX 2000u     /* bytes: a paragraph; the API refuses more */
 /* ---- store ---- */
 #define STORE_SERIES_MAX                                                                                               \
     10000000u /* default cap: 324 B each (6 labels) are 3.2 GB; new series are refused above, known ones go on */
@@ -133,6 +137,7 @@
 #define LIVE_SECTION_BYTES_MAX (32u << 20) /* what one section renders; above, its last rows stay */
 #define LIVE_STATE_BYTES_MAX (64u << 20)   /* an answer of /state: 503 above */
 #define LIVE_WAITERS_MAX 64u               /* requests of /state at once: 503 above */
+#define VIEW_LOOK_BYTES_MAX (256ul << 20)  /* of one frame's look; the sections stay as they were above */
 
 /* ---- http client ---- */
 #define HTTP_REQUESTS_MAX 20000u /* of one client at once: twice TARGETS_MAX; -EAGAIN above, the caller counts */
@@ -142,3 +147,52 @@
 /* ---- agent ---- */
 #define SPOOL_BYTES_MAX (512ull << 20) /* default of --spool-size: oldest segment dropped, samples counted */
 #define TARGETS_MAX 10000u
+#define AGENT_METADATA_MAX 100000u         /* metric families remembered as sent; more are sent again */
+#define TARGET_BYTES_MAX (1u << 20)        /* labels and URL of one target */
+#define SPOOL_SEGMENT_BYTES_MAX (4u << 20) /* a file of the spool: what dropping the oldest loses at once */
+/* ---- the terminal ---- */
+#define TIMELINE_BYTES_MAX                                                                                             \
+    (16u << 20)                    /* a shop of a few services: a night; 200 services: some minutes; 0.2 s to walk */
+#define TIMELINE_FRAMES_MAX 43200u /* half a day of seconds: an idle collector's frames are small */
+#define HISTORY_TRACKS_MAX 2048u   /* 3.6 KB each: 7 MB; lines beyond show no graph */
+#define MODEL_ROWS_MAX 20000u  /* of a section: ten thousand services with room; further rows are counted as "more" */
+#define MODEL_SECTIONS_MAX 64u /* of the stream: four times LIVE_SOURCES_MAX */
+#define SSE_EVENT_BYTES_MAX (4u << 20)       /* a frame is at most 256 KB; room for a collector with other limits */
+#define SSE_ID_BYTES_MAX 128u                /* ours are EPOCH-SEQ, 40 bytes */
+#define REPLAY_BYTES_MAX (256u << 20)        /* a night of frames */
+#define CONSOLE_ANSWER_BYTES_MAX (24u << 20) /* 15 minutes of 200 services' graphs are some 10 MB */
+#define CONSOLE_FRAME_BYTES_MAX (16u << 20)  /* of one drawing: the row lists of ten thousand services take 2 MB */
+#define EXPLORE_SERIES_MAX 200u              /* lines nobody could tell apart; the table says how many more */
+#define EXPLORE_POINTS_MAX 400u              /* steps of a graph: the widest terminal has 400 columns */
+/* ---- journeys and load ---- */
+#define HURL_TREE_BYTES_MAX (256u << 20) /* a file of CONFIG_BYTES_MAX needs several times its size at worst */
+#define HURL_VARIABLES_MAX 4096u         /* every session has a slot for each */
+#define JSONPATH_DEPTH_MAX 64u           /* nested filters and parentheses */
+#define JSONPATH_TEXT_BYTES_MAX 65536u   /* bytes of a path */
+#define JSONPATH_NODES_MAX 1000000u      /* nodes held while evaluating: `$..*..*` over a large body must end */
+#define XPATH_NODES_MAX 100000           /* a page has some thousand */
+#define COOKIE_BYTES_MAX 4096u           /* name and value, rfc6265bis 5.7 */
+#define COOKIES_MAX 180u                 /* per user; browsers keep that many per site */
+#define JOURNEYS_MAX 1000u               /* files of one run */
+#define JOURNEY_STEPS_MAX 2000u          /* of all journeys: each has two histograms of 0.2 MB in every worker */
+#define SESSION_STEPS_MAX 10000u         /* a @goto loop must end */
+#define SESSION_BYTES_MAX (64u << 20)    /* captures of one session */
+#define STEP_BYTES_MAX (256u << 20)      /* while one response is looked at */
+#define WAITING_ARRIVALS_MAX 1000000u    /* arrivals waiting for one of --users: beyond they are dropped */
+#define PLAN_STAGES_MAX 1000u            /* of a ramp or stairs */
+#define PLAN_RATE_MAX 1e7                /* sessions per second */
+#define FEED_BYTES_MAX (256u << 20)      /* a file of variables, a row per session */
+#define FEED_COLUMNS_MAX 64u             /* variables it sets */
+#define FEED_ROWS_MAX 20000000u          /* offsets of 8 bytes each: 160 MB */
+#define ALLOW_HOSTS_MAX 10000u           /* hosts that load may go to */
+#define IDLE_TRANSFERS_MAX 1024u         /* easy handles kept for reuse: about 10 KB each */
+#define PUSH_QUEUE_MAX 900               /* 15 minutes of a collector that is away */
+#define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */
+/* ---- the shop and its demo ---- */
+#define SHOP_FORM_BYTES_MAX 65536  /* a form or JSON body: 413 above */
+#define GATEWAY_PENDING_MAX 8192   /* payments waiting for their latency; 503 above */
+#define CART_ITEMS_MAX 20u         /* different articles in a cart: 400 above */
+#define SHOP_SESSIONS_MAX 200000u  /* visitors remembered; idle ones go first, then 503 */
+#define SHOP_WORK_QUEUE_MAX 4096u  /* requests waiting for a worker: 503 above */
+#define STORY_BYTES_MAX (1u << 20) /* some 10,000 lines; a sale tells fewer than 100 */
+#define DEMO_PAGES_MAX 256         /* alerts of one demo; later ones are not remembered */

@@ -8,8 +8,6 @@
 #include "lib/base/number.h"
 #include "lib/wire/url.h"
 
-#define HOSTS_MAX 10000u
-
 struct allowed {
     struct span host; /* without "*." */
     bool below;       /* *.host */
@@ -69,7 +67,7 @@ int allow_hosts_parse(const char *name, struct span text, struct allow_hosts **r
     if (!a)
         return -ENOMEM;
     arena_init(&a->arena, CONFIG_BYTES_MAX * 2);
-    a->list = arena_array(&a->arena, HOSTS_MAX, sizeof *a->list);
+    a->list = arena_array(&a->arena, ALLOW_HOSTS_MAX, sizeof *a->list);
     bool ok = a->list != NULL;
     struct span rest = text, line;
     uint32_t number = 0;
@@ -81,8 +79,8 @@ int allow_hosts_parse(const char *name, struct span text, struct allow_hosts **r
         if (line.len == 0)
             continue;
         struct allowed one = {0};
-        if (a->n == HOSTS_MAX) {
-            problem_add(problems, PROBLEM_ERROR, name, number, 1, "more than %u hosts", HOSTS_MAX);
+        if (a->n == ALLOW_HOSTS_MAX) {
+            problem_add(problems, PROBLEM_ERROR, name, number, 1, "more than %u hosts", ALLOW_HOSTS_MAX);
             break;
         }
         if (read_line(line, &one) < 0) {

@@ -20,7 +20,6 @@
 
 #define EPOLL_EVENTS_MAX 256
 #define HEADERS_BYTES_MAX (256u << 10) /* of one response; browsers give up at about as much */
-#define IDLE_TRANSFERS_MAX 1024u       /* easy handles kept for reuse: about 10 KB each */
 #define CONNECTIONS_MAX 1000000L       /* never the reason for closing one */
 #define UPLOAD_BYTES 16384L
 #define RECEIVE_BYTES 16384L

@@ -16,8 +16,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/wire/url.h"
-
-#define COOKIES_MAX 180u /* per user; browsers keep that many per site */
+#include "lib/base/limits.h"
 
 struct cookie;
 struct cookie_jar {

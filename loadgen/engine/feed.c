@@ -6,8 +6,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/file.h"
-
-#define ROWS_MAX 20000000u
+#include "lib/base/limits.h"
 
 struct feed {
     struct arena arena;
@@ -106,8 +105,8 @@ MUST_USE static int read_rows(struct feed *f, struct csv *c)
                         n - before, f->columns, FEED_COLUMNS_MAX);
             return -EINVAL;
         }
-        if (++lines > ROWS_MAX) {
-            problem_add(c->problems, PROBLEM_ERROR, c->name, line, 0, "more than %u rows", ROWS_MAX);
+        if (++lines > FEED_ROWS_MAX) {
+            problem_add(c->problems, PROBLEM_ERROR, c->name, line, 0, "more than %u rows", FEED_ROWS_MAX);
             return -EINVAL;
         }
     }

@@ -14,9 +14,7 @@
 #include "lib/base/span.h"
 #include "loadgen/hurl/random.h"
 #include "loadgen/hurl/tree.h"
-
-#define FEED_BYTES_MAX (256u << 20)
-#define FEED_COLUMNS_MAX 64u
+#include "lib/base/limits.h"
 
 struct feed;
 MUST_USE int feed_load(const char *path, enum hurl_feed_mode mode, uint64_t seed, struct feed **ret,

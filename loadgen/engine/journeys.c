@@ -51,7 +51,7 @@ MUST_USE static int step_for(struct journeys *js, size_t first, const struct jou
             }
             return 0;
         }
-    if (js->n_steps >= STEPS_MAX)
+    if (js->n_steps >= JOURNEY_STEPS_MAX)
         return -E2BIG;
     js->steps[js->n_steps] = (struct journey_step){j->name, e->step, e->slos, e->n_slos};
     *ret = js->n_steps++;
@@ -100,7 +100,7 @@ MUST_USE static int add_journey(struct journeys *js, struct hurl_file *f, struct
         if (r == -E2BIG) {
             struct hurl_place at = f->entries[i].request.at;
             problem_add(problems, PROBLEM_ERROR, f->name, at.line, at.column,
-                        "more than %u steps in all journeys together", STEPS_MAX);
+                        "more than %u steps in all journeys together", JOURNEY_STEPS_MAX);
             return -EINVAL;
         }
     }
@@ -118,7 +118,7 @@ int journeys_load(const char *const *paths, size_t n, struct journeys **ret, str
         return -ENOMEM;
     arena_init(&js->arena, 256u << 20);
     js->list = arena_array(&js->arena, n, sizeof *js->list);
-    js->steps = arena_array(&js->arena, STEPS_MAX, sizeof *js->steps);
+    js->steps = arena_array(&js->arena, JOURNEY_STEPS_MAX, sizeof *js->steps);
     int result = js->list && js->steps ? 0 : -ENOMEM;
     for (size_t i = 0; i < n && result != -ENOMEM; i++) {
         struct hurl_file *f = NULL;

@@ -14,9 +14,7 @@
 #include "loadgen/hurl/random.h"
 #include "loadgen/hurl/tree.h"
 #include "loadgen/hurl/value.h"
-
-#define JOURNEYS_MAX 1000u
-#define STEPS_MAX 2000u /* of all journeys: each has two histograms of 0.2 MB in every worker */
+#include "lib/base/limits.h"
 
 struct journey {
     struct hurl_file *file;

@@ -18,9 +18,7 @@
 #include "lib/base/macros.h"
 #include "lib/base/span.h"
 #include "loadgen/hurl/random.h"
-
-#define PLAN_STAGES_MAX 1000u
-#define PLAN_RATE_MAX 1e7 /* sessions per second */
+#include "lib/base/limits.h"
 
 struct plan_stage {
     double seconds, from, to; /* the rate runs straight from..to */

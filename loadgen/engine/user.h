@@ -12,10 +12,7 @@
 #include "loadgen/engine/cookie_jar.h"
 #include "loadgen/engine/request.h"
 #include "loadgen/engine/stats.h"
-
-#define SESSION_STEPS_MAX 10000u      /* a @goto loop must end */
-#define SESSION_BYTES_MAX (64u << 20) /* captures of one session */
-#define STEP_BYTES_MAX (256u << 20)   /* while one response is looked at */
+#include "lib/base/limits.h"
 
 struct worker;
 enum user_state { USER_IDLE, USER_WAITING, USER_IN_FLIGHT };

@@ -16,9 +16,9 @@
 #include "loadgen/engine/config.h"
 #include "loadgen/engine/stats.h"
 #include "loadgen/engine/user.h"
+#include "lib/base/limits.h"
 
-#define WORKER_TURN_US 20000          /* the flags are looked at this often */
-#define WAITING_ARRIVALS_MAX 1000000u /* arrivals waiting for one of --users: beyond they are dropped */
+#define WORKER_TURN_US 20000 /* the flags are looked at this often */
 
 enum worker_phase { WORKER_RUNNING, WORKER_STOPPING, WORKER_ABORTING };
 

@@ -12,13 +12,13 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/macros.h"
+#include "lib/base/limits.h"
 
 struct jsonpath;
 struct jsonpath_result {
     struct span *values;
     size_t n;
 };
-#define JSONPATH_NODES_MAX 1000000u /* nodes held while evaluating: `$..*..*` over a large body must end */
 
 /* -EINVAL with a sentence in why; -ENOMEM. */
 MUST_USE int jsonpath_compile(struct arena *a, struct span text, const struct jsonpath **ret, char *why,

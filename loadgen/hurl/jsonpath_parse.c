@@ -5,9 +5,8 @@
 #include "lib/base/number.h"
 #include "loadgen/hurl/json_text.h"
 #include "loadgen/hurl/jsonpath_tree.h"
+#include "lib/base/limits.h"
 
-#define PATH_DEPTH_MAX 64u   /* nested filters and parentheses */
-#define PATH_TEXT_MAX 65536u /* bytes of a path */
 #define INDEX_MAX 9007199254740991
 
 struct path_parser {
@@ -99,7 +98,7 @@ MUST_USE static int parse_quoted(struct path_parser *p, struct span *ret_json)
     char quote = peek(p);
     size_t start = p->at++;
     struct buf json;
-    buf_init(&json, PATH_TEXT_MAX * 2);
+    buf_init(&json, JSONPATH_TEXT_BYTES_MAX * 2);
     buf_char(&json, '"');
     while (p->at < p->text.len && peek(p) != quote) {
         char c = p->text.ptr[p->at++];
@@ -398,8 +397,8 @@ MUST_USE static int parse_basic(struct path_parser *p, const struct jsonpath_fil
         return -ENOMEM;
     *ret = f;
     skip_blanks(p);
-    if (++p->depth > PATH_DEPTH_MAX)
-        return fail(p, "conditions nested deeper than %u", PATH_DEPTH_MAX);
+    if (++p->depth > JSONPATH_DEPTH_MAX)
+        return fail(p, "conditions nested deeper than %u", JSONPATH_DEPTH_MAX);
     if (peek(p) == '!') {
         p->at++;
         f->kind = FILTER_NOT;
@@ -436,8 +435,8 @@ MUST_USE static int parse_and(struct path_parser *p, const struct jsonpath_filte
 
 static int parse_filter(struct path_parser *p, const struct jsonpath_filter **ret)
 {
-    if (++p->depth > PATH_DEPTH_MAX)
-        return fail(p, "conditions nested deeper than %u", PATH_DEPTH_MAX);
+    if (++p->depth > JSONPATH_DEPTH_MAX)
+        return fail(p, "conditions nested deeper than %u", JSONPATH_DEPTH_MAX);
     TRY(parse_and(p, ret));
     for (;;) {
         skip_blanks(p);
@@ -458,8 +457,8 @@ static int parse_filter(struct path_parser *p, const struct jsonpath_filter **re
 int jsonpath_compile(struct arena *a, struct span text, const struct jsonpath **ret, char *why, size_t why_bytes)
 {
     struct path_parser p = {.arena = a, .text = span_trim(text), .why = why, .why_bytes = why_bytes};
-    if (p.text.len > PATH_TEXT_MAX)
-        return fail(&p, "longer than %u bytes", PATH_TEXT_MAX);
+    if (p.text.len > JSONPATH_TEXT_BYTES_MAX)
+        return fail(&p, "longer than %u bytes", JSONPATH_TEXT_BYTES_MAX);
     if (peek(&p) != '$')
         return fail(&p, "a JSONPath starts with $");
     p.at++;

@@ -6,8 +6,6 @@
 #include "lib/match/regex.h"
 #include "loadgen/hurl/parser.h"
 
-#define TREE_BYTES_MAX (256u << 20) /* a file of CONFIG_BYTES_MAX needs several times its size at worst */
-
 /* ---- lines ---- */
 
 int parse_line_end(struct hurl_parser *p, const char *after)
@@ -481,7 +479,7 @@ int hurl_parse(const char *name, struct span text, struct hurl_file **ret, struc
     struct hurl_file *f = calloc(1, sizeof *f);
     if (!f)
         return -ENOMEM;
-    arena_init(&f->arena, TREE_BYTES_MAX);
+    arena_init(&f->arena, HURL_TREE_BYTES_MAX);
     f->weight = 1;
     f->name = arena_dup(&f->arena, span_str(name));
     f->journey = journey_name(&f->arena, name);

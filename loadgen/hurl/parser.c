@@ -4,8 +4,8 @@
 #include <stdarg.h>
 
 #include "loadgen/hurl/parse.h"
+#include "lib/base/limits.h"
 
-#define VARIABLES_MAX 4096u /* every session has a slot for each */
 #define FOUND_BYTES_MAX 24u /* quoted in messages */
 
 bool looking_at(const struct hurl_parser *p, const char *word)
@@ -102,8 +102,8 @@ int slot_for(struct hurl_parser *p, struct span name, uint32_t *ret)
         *ret = (uint32_t)known;
         return 0;
     }
-    if (f->n_variables >= VARIABLES_MAX)
-        return parse_fail(p, place_of(p), "more than %u variables in one file", VARIABLES_MAX);
+    if (f->n_variables >= HURL_VARIABLES_MAX)
+        return parse_fail(p, place_of(p), "more than %u variables in one file", HURL_VARIABLES_MAX);
     struct span kept;
     PARSE_TRY(keep_span(p, name, &kept));
     struct span *slot = list_push(&f->arena, &f->variables, &f->n_variables, sizeof *slot);

@@ -12,8 +12,7 @@
 
 #include "lib/base/macros.h"
 #include "lib/base/span.h"
-
-#define COOKIE_BYTES_MAX 4096u /* name and value, rfc6265bis 5.7 */
+#include "lib/base/limits.h"
 
 struct set_cookie {
     struct span name, value;

@@ -9,8 +9,6 @@
 #include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/json_text.h"
 
-#define XPATH_NODES_MAX 100000 /* a page has some thousand */
-
 /* libxml2 prints to stderr unless told otherwise; the message is ours to give. */
 static void silent(void *ctx, xmlErrorPtr error)
 {

@@ -11,8 +11,6 @@
 #include "lib/httpd/httpd.h"
 #include "lib/wire/json.h"
 
-#define PAGES_MAX 256 /* alerts of one demo; later ones are not remembered */
-
 struct known {
     char alert[64], fingerprint[32];
     struct page page;
@@ -23,7 +21,7 @@ struct pager {
     size_t n_faults;
     struct httpd *httpd;
     pthread_mutex_t lock;
-    struct known list[PAGES_MAX];
+    struct known list[DEMO_PAGES_MAX];
     size_t n;
 };
 
@@ -76,7 +74,7 @@ static void take(struct pager *p, const json_t *alert, int64_t now)
     for (size_t i = 0; i < p->n && !k; i++)
         if (strcmp(p->list[i].fingerprint, fingerprint) == 0 && p->list[i].page.starts_ms == starts_ms)
             k = &p->list[i];
-    if (!k && p->n < PAGES_MAX) {
+    if (!k && p->n < DEMO_PAGES_MAX) {
         k = &p->list[p->n++];
         *k = (struct known){.page = {.starts_ms = starts_ms, .received_ms = now}};
         snprintf(k->alert, sizeof k->alert, "%s", name);

@@ -13,9 +13,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
 #include "lib/base/file.h"
+#include "lib/base/limits.h"
 
-#define STORY_BYTES_MAX (1u << 20) /* some 10,000 lines; a sale tells fewer than 100 */
-#define LOOK_MS 100                /* how soon the viewer's leaving is noticed */
+#define LOOK_MS 100 /* how soon the viewer's leaving is noticed */
 #define TUI_END_MS 5000
 
 struct show {

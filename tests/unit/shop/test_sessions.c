@@ -62,7 +62,7 @@ static void a_full_shop_refuses_until_somebody_has_gone(void **state UNUSED)
     struct session a, first, found;
     check_ok(sessions_new(&s));
     check_ok(sessions_create(s, MARKET_DE, CHANNEL_WEB, 0, &first));
-    for (unsigned i = 1; i < SESSIONS_MAX; i++)
+    for (unsigned i = 1; i < SHOP_SESSIONS_MAX; i++)
         if (sessions_create(s, MARKET_DE, CHANNEL_WEB, 5000, &a) < 0)
             check_failed("visitor %u", i);
     check_errno(sessions_create(s, MARKET_DE, CHANNEL_WEB, 5000, &a), -ENOSPC);
