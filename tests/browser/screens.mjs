@@ -1,4 +1,4 @@
-/* screens.mjs DIR - pictures of every view, light and dark, at 360, 1280 and 1920 px, from the fixture's sale with the
+/* screens.mjs DIR [NAME…] - pictures of every view (or of those named), light and dark, at 360, 1280 and 1920 px, from the fixture's sale with the
  * gateway fault; make screens writes docs/screens/. For people to look at, and to be judged in ten seconds. */
 import {mkdirSync} from 'node:fs';
 import {chromium} from 'playwright-core';
@@ -10,7 +10,7 @@ const BOARD = {crest_board: 1, title: 'Checkout', charts: [['commerce:throughput
     .map(([expr, title, unit]) => ({expr, title, unit}))};
 const WIDE = [['kiosk', '/event?kiosk'], ['whole-event', '/event?from=event'], ['board', '/explore?board=' + encodeURIComponent(JSON.stringify(BOARD))]];
 const SIZES = [[360, 740], [1280, 800], [1920, 1080]];
-const dir = process.argv[2];
+const [dir, ...only] = process.argv.slice(2);
 
 mkdirSync(dir, {recursive: true});
 const fake = await startFake();
@@ -30,10 +30,8 @@ await Promise.all(['light', 'dark'].map(async (colorScheme) => {
     for (const [width, height] of SIZES) {
         const tab = await browser.newContext({viewport: {width, height}, colorScheme});
         const page = await tab.newPage();
-        for (const [name, path] of VIEWS)
-            await shoot(page, `${name}-${width}-${colorScheme}`, path);
-        if (width === 1920)
-            for (const [name, path] of WIDE)
+        for (const [name, path] of [...VIEWS, ...(width === 1920 ? WIDE : width === 1280 ? WIDE.slice(0, 1) : [])])
+            if (only.length === 0 || only.includes(name))
                 await shoot(page, `${name}-${width}-${colorScheme}`, path);
         await tab.close();
     }
