@@ -165,6 +165,9 @@ export async function startFake({port = 0} = {}) {
         else if (query.startsWith('commerce:throughput_rps{market="",'))
             result = Object.entries(state(Date.now()).services).filter(([, row]) => Number.isFinite(row.signals?.throughput_rps))
                 .map(([service, {tier, stack}]) => ({metric: {__name__: 'commerce:throughput_rps', service, tier, stack}, values: values((t) => state(t).services[service].signals.throughput_rps)}));
+        else if (query.startsWith('commerce:route_'))
+            result = STEPS.map((step) => ({metric: {__name__: query.split('{')[0], service: 'shop', route: step},
+                values: values(() => sections(0).steps[`shop/${step}`][query.includes('p95') ? 'response_seconds:p95' : 'failure_ratio'])}));
         else if (query.includes('service="shop"'))
             result = Object.keys(sections(0).services.shop.signals).map((name) => ({metric: {__name__: `commerce:${name}`, service: 'shop', tier: 'app'},
                 values: values((t) => sections(t).services.shop.signals[name])}));

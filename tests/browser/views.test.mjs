@@ -76,6 +76,13 @@ if (await ready()) {
         assert.equal(payment[1], '90 ms');
         assert.match(payment[2], /●\s*0\.1 %/);
         assert.equal(payment[3], '2.0 %');
+        /* Both charts have what was before the page was opened. */
+        for (const title of ['p95 by step', 'Technical failures by step']) {
+            const figure = page.locator('figure.chart').filter({has: page.locator('figcaption', {hasText: title})});
+            await figure.locator('summary').click();
+            await until(async () => await figure.locator('.chart-table tbody tr').count() > 20, `${title} has its past`);
+            assert.deepEqual(await figure.locator('.chart-table thead th').allInnerTexts(), ['Time', 'home', 'search', 'product', 'cart', 'address', 'shipping', 'payment', 'order']);
+        }
         const widths = await page.evaluate(() => [...document.querySelectorAll('.funnel .bar')].map((bar) => parseFloat(bar.style.width)));
         assert.ok(widths.every((width, i) => i === 0 ? width === 100 : width < widths[i - 1]), widths.join());
     }));

@@ -34,12 +34,12 @@ export function open(main) {
         const charts = [
             makeChart(grid, {
                 title: `p95 by step, ${service}`, format: seconds, order,
-                history: () => [{query: `commerce:route_checkout_step_seconds:p95{service=${quoted}}`, label: (labels) => labels.route ?? null}],
+                history: () => [{query: `commerce:route_operation_seconds:p95{service=${quoted}}`, label: (labels) => labels.route ?? null}],
                 live: () => rows().filter((row) => Number.isFinite(row['response_seconds:p95'])).map((row) => [row.step, row['response_seconds:p95']]),
             }),
             makeChart(grid, {
                 title: `Technical failures by step, ${service}`, format: ratio, order,
-                history: () => [],
+                history: () => [{query: `commerce:route_operation_failure_ratio{service=${quoted}}`, label: (labels) => labels.route ?? null}],
                 live: () => rows().filter((row) => Number.isFinite(row.failure_ratio)).map((row) => [row.step, row.failure_ratio]),
             }),
         ];
