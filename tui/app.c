@@ -287,7 +287,7 @@ void app_open(struct app *app)
         break;
     case VIEW_JOURNEYS:
         if ((row = model_row(m, "steps", key)))
-            open_query(app, "commerce:route_checkout_step_seconds:p95{service=\"%s\"}", row_text(row, "service"));
+            open_query(app, "commerce:route_operation_seconds:p95{service=\"%s\"}", row_text(row, "service"));
         break;
     case VIEW_ALERTS:
     case VIEW_SERVICE:
