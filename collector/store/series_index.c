@@ -70,7 +70,7 @@ static void keep_key(struct series_keys *k, uint32_t id, struct span key)
         k->ids = ids;
     }
     if (k->cap - k->used < need) {
-        size_t cap = k->cap + k->cap / 2 + need + 4096;
+        size_t cap = k->cap + need + (64u << 10);
         uint8_t *bytes = realloc(k->bytes, cap);
         if (!bytes)
             return;

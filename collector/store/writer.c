@@ -8,6 +8,7 @@
 
 #define GROUP_MAX 64 /* requests of one commit */
 #define PATIENCE_US_MAX 1000
+#define SEAL_LEAD 16u     /* a sixteenth of a head comes meanwhile, not half: memory */
 #define SEAL_STEPS_MAX 16 /* groups of a seal between two commits: some 2 ms */
 #define RETENTION_EVERY_US 60000000
 #define PROBE_EVERY_US 1000000
@@ -335,13 +336,13 @@ static void probe(struct store *s)
     s->seal.retry_us = 0;
 }
 
-/* One group between two commits is enough for few series or senders that pause. With a million series and senders that do not, the next
- * head would be full before this one is sealed: memory for both. */
+/* One group between two commits is enough for few series or senders that pause. With many series and senders that do not, the next head
+ * would be full before this one is sealed: memory for both. */
 static bool seal_lags(const struct store *s)
 {
     const struct seal *seal = &s->seal;
     return seal->running && (uint64_t)seal->next_group * s->view.frozen->samples <
-                                2 * (uint64_t)seal->n_groups * s->view.active->samples;
+                                SEAL_LEAD * (uint64_t)seal->n_groups * s->view.active->samples;
 }
 
 static int seal_some(struct store *s)

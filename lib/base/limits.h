@@ -71,7 +71,7 @@
 #define RULE_INPUTS_MAX 256u   /* metric names that a rule group reads; with more it runs at any commit */
 #define STORE_WATCH_MAX                                                                                                \
     1024u /* metric names whose samples a commit tells of; what rules beyond them read wakes them at any commit */
-#define STORE_HEAD_SAMPLES (1u << 20) /* samples in memory before they are sealed: some 20 MB, replayed in 0.2 s ... */
+#define STORE_HEAD_SAMPLES (5u << 17) /* samples in memory before they are sealed: some 14 MB, replayed in 0.2 s ... */
 #define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
     24u                        /* ... or as many per series, whichever is more: extents should not become tiny, and a
                                   million series should not take more than a GB */
