@@ -33,6 +33,19 @@ enum conn_error {
 enum conn_http { CONN_HTTP_ANY, CONN_HTTP_10, CONN_HTTP_11, CONN_HTTP_2 };
 enum conn_family { CONN_FAMILY_ANY, CONN_FAMILY_4, CONN_FAMILY_6 };
 
+/* How a connection is made, where that is not simply "to the URL's host". NULL: as usual. Connections that were made in different ways are different
+ * connections. Texts are what libcurl's option of the same name takes. */
+struct conn_route {
+    const char *proxy;          /* "http://host:port", "socks5h://…"; the environment's proxies are never used */
+    const char *no_proxy;       /* hosts that the proxy is not for, comma separated */
+    const char *const *resolve; /* "host:port:address" */
+    size_t n_resolve;
+    const char *const *connect_to; /* "host:port:host:port" */
+    size_t n_connect_to;
+    const char *unix_socket;
+    const char *ca_file; /* NULL: the engine's */
+    const char *cert_file, *key_file;
+};
 /* Copied by conn_send, but for the body: its bytes must live until the response or the close. */
 struct conn_request {
     const char *method, *url;
@@ -43,9 +56,17 @@ struct conn_request {
     int64_t connect_timeout_ms, timeout_ms; /* > 0 */
     enum conn_http http;
     enum conn_family family;
-    bool insecure;   /* certificates are not checked */
-    bool compressed; /* ask for gzip, deflate, brotli; the body comes decoded */
-    bool path_as_is; /* /../ is not squeezed */
+    bool insecure;                  /* certificates are not checked */
+    bool compressed;                /* ask for gzip, deflate, brotli; the body comes decoded */
+    bool path_as_is;                /* /../ is not squeezed */
+    const struct conn_route *route; /* NULL: straight to the URL's host */
+    int64_t limit_rate;             /* bytes per second, each way; 0: as fast as it goes */
+};
+/* The server's own certificate; "" where it says nothing. */
+struct conn_certificate {
+    const char *subject, *issuer;         /* "C = DE, O = …, CN = shop.test" */
+    const char *start_date, *expire_date; /* "Jan 10 08:29:52 2026 GMT" */
+    const char *serial_number;            /* "1e:e8:b1:…" */
 };
 /* Lives until on_response returns. */
 struct conn_response {
@@ -54,9 +75,14 @@ struct conn_response {
     int status, version;    /* 0 without a response; version 10, 11, 20 */
     struct span headers;    /* "Name: value\r\n" lines of the final response */
     struct span body;
+    struct span raw; /* the body as it came, before decoding; the same bytes when there was nothing to decode */
     const char *ip;
     int64_t sent_us, done_us; /* mono_us */
     bool fresh;               /* a connection was made for it */
+    /* What the time went to: durations, 0 for what did not happen. The rest of done - sent is the transfer of the answer. */
+    int64_t dns_us, connect_us, tls_us;
+    int64_t first_byte_us;                      /* from the ready connection to the answer's first byte */
+    const struct conn_certificate *certificate; /* NULL: not TLS, or not known */
 };
 
 struct conn_config {
