@@ -222,8 +222,7 @@ static void debians_promtool_takes_the_shipped_rules(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         snprintf(script, sizeof script, "promtool check rules '%.400s'", rules[i]);
         expect_script(script, "SUCCESS");
-        /* 3: ratios without a value before the first failure are findings; the programs count from 0 on */
-        snprintf(script, sizeof script, "crest-collector check rules '%.400s' || [ $? -eq 3 ]", rules[i]);
+        snprintf(script, sizeof script, "crest-collector check rules '%.400s'", rules[i]); /* findings would be 3 */
         expect_script(script, NULL);
     }
 }
