@@ -7,6 +7,7 @@
 int command_run(const struct options *o);
 int command_test(const struct options *o);
 int command_check(const struct options *o);
+int command_import(const struct options *o);
 
 /* ---- what run and test share ---- */
 /* Journeys of the operands with the variables of --variable, --variables-file and HURL_… set, and nothing unset. Problems are printed. NULL: code

@@ -7,6 +7,7 @@ static const struct command_def COMMANDS[] = {
     {"test", "FILE…", 1, 1000,
      "run each journey once; exit codes are hurl's: 0 ok, 1 usage, 2 file, 3 runtime, 4 assert"},
     {"check", "[journey|hosts|feed] FILE…", 1, 1001, "say what is wrong with files, without running them"},
+    {"import", "har|log|curl|postman [FILE…|COMMAND]", 1, 1001, "make journeys of what others recorded or wrote down"},
     {0},
 };
 static const struct option_def OPTIONS[] = {
@@ -167,6 +168,12 @@ static const struct option_def OPTIONS[] = {
      .max = 4294967295.0,
      .commands = "run|test",
      .help = "of all random choices; the JSON has the one that was used"},
+    {.name = "output",
+     .letter = 'o',
+     .type = OPT_TEXT,
+     .arg = "FILE|DIR",
+     .commands = "import",
+     .help = "write the journey there instead of stdout; log: the folder for all that is written"},
     {.name = "quiet", .type = OPT_FLAG, .commands = "run", .help = "no live line on stderr"},
     {0},
 };
@@ -198,6 +205,8 @@ int main(int argc, char **argv)
         code = command_run(o);
     else if (strcmp(command, "test") == 0)
         code = command_test(o);
+    else if (strcmp(command, "import") == 0)
+        code = command_import(o);
     else
         code = command_check(o);
     options_free(o);

@@ -188,6 +188,15 @@
 #define IDLE_TRANSFERS_MAX 1024u         /* easy handles kept for reuse: about 10 KB each */
 #define PUSH_QUEUE_MAX 900               /* 15 minutes of a collector that is away */
 #define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */
+/* ---- imported journeys ---- */
+#define IMPORT_FILE_BYTES_MAX (512u << 20)   /* a HAR with bodies: an hour of browsing is some 100 MB */
+#define IMPORT_DRAFT_BYTES_MAX (256u << 20)  /* one journey in the making: a CONFIG_BYTES_MAX file with room */
+#define IMPORT_VALUE_BYTES_MAX 4096u         /* a value that is followed from a response to a request: tokens, ids */
+#define IMPORT_COMMAND_BYTES_MAX (16u << 20) /* a curl command with its body */
+#define HAR_ENTRIES_MAX 100000u              /* exchanges of a recording; later ones are left out and counted */
+#define HAR_SOURCES_MAX 1000000u             /* values of responses that are remembered */
+#define HAR_BODY_BYTES_MAX (8u << 20)        /* a response's body beyond is not looked into */
+#define HAR_SEARCH_BODIES 16u /* latest texts in which a value without a place of its own is looked for */
 /* ---- the shop and its demo ---- */
 #define SHOP_FORM_BYTES_MAX 65536  /* a form or JSON body: 413 above */
 #define GATEWAY_PENDING_MAX 8192   /* payments waiting for their latency; 503 above */

@@ -83,6 +83,10 @@ static bool looking_at_pair(const struct hurl_parser *p)
             if (close == line.len)
                 return false;
             i += close + 2;
+        } else if (c == '\\' && i + 2 < s.len && s.ptr[i + 1] == 'u' && s.ptr[i + 2] == '{') {
+            while (i < s.len && s.ptr[i] != '}' && s.ptr[i] != '\n')
+                i++;
+            i += i < s.len && s.ptr[i] == '}';
         } else if (c == '\\' && i + 1 < s.len) {
             i += 2;
         } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') {

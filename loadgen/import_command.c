@@ -1,0 +1,110 @@
+/* crest-loadgen import: what others recorded or wrote down, as journeys. */
+#include <errno.h>
+
+#include "lib/base/file.h"
+#include "lib/base/limits.h"
+#include "loadgen/commands.h"
+#include "loadgen/hurl/check.h"
+#include "loadgen/hurl/parse.h"
+#include "loadgen/import/curl.h"
+
+struct import_kind {
+    const char *name;
+    /* The input's text, and how it is called, to a draft; problems get every remark. */
+    int (*read)(const struct options *o, struct span text, const char *file, struct journey_draft *d,
+                struct problems *ps);
+};
+
+static int read_curl(const struct options *o, struct span text, const char *file, struct journey_draft *d,
+                     struct problems *ps)
+{
+    (void)o;
+    return import_curl(text, file, d, ps);
+}
+
+static const struct import_kind KINDS[] = {
+    {"curl", read_curl},
+};
+
+/* What an importer writes is a journey that runs here, whatever it was made of. */
+MUST_USE static int check_journey(const char *name, struct span text, struct problems *ps)
+{
+    struct hurl_file *f = NULL;
+    int r = hurl_parse(name, text, &f, ps);
+    if (r == 0)
+        r = hurl_check(f, ps);
+    hurl_file_free(f);
+    return r;
+}
+
+MUST_USE static int write_journey(const char *path, struct span text)
+{
+    if (path)
+        return file_write(path, text.ptr, text.len);
+    return fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0 ? 0 : -EIO;
+}
+
+/* The operand's file, stdin for none or "-", or for curl the command itself. */
+MUST_USE static int read_input(const struct options *o, const struct import_kind *kind, char **ret_text, size_t *ret_n,
+                               const char **ret_name)
+{
+    const char *operand = options_operand_count(o) > 1 ? options_operand(o, 1) : "-";
+    bool is_command = kind->read == read_curl && span_starts(span_str(operand), SPAN("curl "));
+    *ret_name = strcmp(operand, "-") == 0 ? "stdin" : is_command ? "command" : operand;
+    if (is_command) {
+        *ret_n = strlen(operand);
+        *ret_text = span_dup(span_str(operand));
+        return *ret_text ? 0 : -ENOMEM;
+    }
+    return file_read(strcmp(operand, "-") == 0 ? "/dev/stdin" : operand, IMPORT_FILE_BYTES_MAX, ret_text, ret_n);
+}
+
+MUST_USE static int import_one(const struct options *o, const struct import_kind *kind, struct problems *ps)
+{
+    AUTO_FREE char *text = NULL;
+    size_t n = 0;
+    const char *name = "";
+    int r = read_input(o, kind, &text, &n, &name);
+    if (r < 0) {
+        problem_add(ps, PROBLEM_ERROR, name, 0, 0, "cannot be read: %s", strerror(-r));
+        return -EINVAL;
+    }
+    struct journey_draft d;
+    struct buf out;
+    journey_init(&d);
+    buf_init(&out, CONFIG_BYTES_MAX);
+    r = kind->read(o, span_of(text, n), name, &d, ps);
+    if (r == 0)
+        r = journey_print(&d, &out);
+    const char *path = options_text(o, "output");
+    if (r == 0)
+        r = check_journey(path ? path : "journey", buf_view(&out), ps);
+    if (r == 0 && (r = write_journey(path, buf_view(&out))) < 0) {
+        problem_add(ps, PROBLEM_ERROR, path ? path : "stdout", 0, 0, "cannot be written: %s", strerror(-r));
+        r = -EIO;
+    }
+    buf_done(&out);
+    journey_done(&d);
+    return r;
+}
+
+int command_import(const struct options *o)
+{
+    const struct import_kind *kind = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+        if (strcmp(KINDS[i].name, options_operand(o, 0)) == 0)
+            kind = &KINDS[i];
+    if (!kind) {
+        fprintf(stderr, "crest-loadgen import: '%s' is none of har, log, curl, postman\n", options_operand(o, 0));
+        return EXIT_USAGE;
+    }
+    struct problems ps;
+    problems_init(&ps);
+    int r = import_one(o, kind, &ps);
+    problems_print(&ps, stderr);
+    bool invalid = problems_errors(&ps) > 0;
+    problems_done(&ps);
+    if (r < 0 && !invalid)
+        fprintf(stderr, "crest-loadgen import: %s\n", strerror(-r));
+    return r == 0 ? EXIT_OK : r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
