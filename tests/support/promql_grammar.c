@@ -26,7 +26,8 @@ static const char *const GAUGE_CHANGES[] = {"delta", "idelta", "deriv", "changes
 static const char *const OVER_TIME[] = {"avg_over_time",     "min_over_time",    "max_over_time",
                                         "sum_over_time",     "count_over_time",  "last_over_time",
                                         "present_over_time", "stddev_over_time", "stdvar_over_time"};
-static const char *const MAPS[] = {"abs", "ceil", "floor", "sgn", "sqrt", "deg", "rad", "-"};
+static const char *const MAPS[] = {"abs", "sqrt", "deg", "rad", "-"};
+static const char *const STEPS[] = {"ceil(", "floor(", "sgn(", "round("};
 static const char *const AGGREGATIONS[] = {"sum", "avg", "min", "max", "count", "group"};
 static const char *const GROUPINGS[] = {
     "", " by (job)", " by (instance)", " by (job, instance)", " without (instance)", " without (job, instance)"};
@@ -74,6 +75,36 @@ static void unique_side(struct check_random *r, struct buf *out, unsigned depth)
     buf_char(out, ')');
 }
 
+/* Difference "the last digit": an average is the sum by the count since 3.0 and was the mean so far of each sample. What makes a step
+ * out of a last digit (round, a comparison) is asked of samples as they are, or where no average of theirs lies. */
+static void off_steps(struct check_random *r, struct buf *out, unsigned depth, bool plain)
+{
+    if (plain) {
+        selector(r, out);
+        return;
+    }
+    buf_char(out, '(');
+    vector(r, out, depth + 1);
+    buf_str(out, " + 0.0123456789)");
+}
+
+static void comparison(struct check_random *r, struct buf *out, unsigned depth)
+{
+    bool plain = check_random_below(r, 3) == 0, with_number = check_random_below(r, 2);
+    buf_str(out, with_number ? "" : "sum by (job, instance) (");
+    off_steps(r, out, depth, plain);
+    buf_printf(out, "%s %s %s", with_number ? "" : ")", PICK(r, COMPARISONS), check_random_below(r, 2) ? "bool " : "");
+    if (with_number) {
+        buf_str(out, PICK(r, NUMBERS));
+    } else if (plain) {
+        buf_str(out, "sum by (job, instance) (");
+        selector(r, out);
+        buf_char(out, ')');
+    } else {
+        unique_side(r, out, depth);
+    }
+}
+
 static void operation(struct check_random *r, struct buf *out, unsigned depth)
 {
     switch (check_random_below(r, 6)) {
@@ -86,8 +117,7 @@ static void operation(struct check_random *r, struct buf *out, unsigned depth)
         vector(r, out, depth + 1);
         break;
     case 2:
-        vector(r, out, depth + 1);
-        buf_printf(out, " %s %s%s", PICK(r, COMPARISONS), check_random_below(r, 2) ? "bool " : "", PICK(r, NUMBERS));
+        comparison(r, out, depth);
         break;
     case 3:
         unique_side(r, out, depth);
@@ -96,7 +126,7 @@ static void operation(struct check_random *r, struct buf *out, unsigned depth)
         break;
     case 4:
         unique_side(r, out, depth);
-        buf_printf(out, " %s ", check_random_below(r, 2) ? PICK(r, ARITHMETIC) : PICK(r, COMPARISONS));
+        buf_printf(out, " %s ", PICK(r, ARITHMETIC));
         unique_side(r, out, depth);
         break;
     default:
@@ -166,11 +196,13 @@ static void call(struct check_random *r, struct buf *out, unsigned depth)
         selector(r, out);
         buf_char(out, ')');
         break;
-    default:
-        buf_str(out, "round(");
-        vector(r, out, depth + 1);
-        buf_str(out, ", 0.5)");
+    default: {
+        const char *step = PICK(r, STEPS);
+        buf_str(out, step);
+        off_steps(r, out, depth, check_random_below(r, 3) == 0);
+        buf_str(out, strcmp(step, "round(") == 0 ? ", 0.5)" : ")");
         break;
+    }
     }
 }
 
