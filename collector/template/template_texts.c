@@ -168,6 +168,8 @@ static int replace_all(const struct regex *re, struct span to, struct span text,
 {
     size_t from = 0, copied = 0;
     bool after_match = false;
+    if (!text.ptr)
+        text = SPAN(""); /* matches are told apart by their place */
     while (from <= text.len) {
         struct span groups[32] = {{NULL, 0}};
         size_t n;
@@ -176,8 +178,7 @@ static int replace_all(const struct regex *re, struct span to, struct span text,
             break;
         size_t start = (size_t)(groups[0].ptr - text.ptr), end = start + groups[0].len;
         if (!(groups[0].len == 0 && after_match && start == copied)) {
-            if (start > copied)
-                buf_bytes(out, text.ptr + copied, start - copied);
+            buf_bytes(out, text.ptr + copied, start - copied);
             regex_expand(re, to, groups, n < ARRAY_LEN(groups) ? n : ARRAY_LEN(groups), out);
             copied = end;
             after_match = true;

@@ -131,7 +131,8 @@ MUST_USE static int replace_pattern(struct filtering *x, struct span to)
     struct regex *re;
     bool owned;
     EVAL_TRY(eval_pattern(x->s, &x->f->args[0], &re, &owned, x->why));
-    struct span text = x->v->text, groups[REGEX_GROUPS_MAX];
+    struct span text = x->v->text.ptr ? x->v->text : SPAN(""),
+                groups[REGEX_GROUPS_MAX]; /* matches have a place in it */
     struct buf out;
     buf_init(&out, BODY_BYTES_MAX);
     size_t at = 0, n = 0;

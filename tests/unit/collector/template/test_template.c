@@ -245,6 +245,7 @@ static void templates_change_texts(void **unused)
         {"{{ match \"^sh\" $labels.job }} {{ match \"x$\" $labels.job }}", 0, "true false"},
         {"{{ reReplaceAll \"(.*):.*\" \"$1\" $labels.instance }}", 0, "shop.example.org"},
         {"{{ reReplaceAll \"a*\" \"-\" \"baac\" }}", 0, "-b-c-"},
+        {"{{ reReplaceAll \"(.*)\" \"<$1>\" $labels.none }}", 0, "<>"},
         {"{{ urlQueryEscape \"a b&c=d\" }}", 0, "a+b%26c%3Dd"},
         {"{{ tableLink \"up == 0\" }}", 0, "/graph?g0.expr=up+%3D%3D+0&g0.tab=1"},
         {"{{ pathPrefix }} {{ externalURL }}", 0, "/x http://crest:9480/x"},
