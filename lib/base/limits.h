@@ -188,6 +188,7 @@
 #define IDLE_TRANSFERS_MAX 1024u         /* easy handles kept for reuse: about 10 KB each */
 #define PUSH_QUEUE_MAX 900               /* 15 minutes of a collector that is away */
 #define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */
+#define LIMIT_PROBES_MAX 64u             /* of one search for the limit: an evening at a minute each */
 /* ---- imported journeys ---- */
 #define IMPORT_FILE_BYTES_MAX (512u << 20)   /* a HAR with bodies: an hour of browsing is some 100 MB */
 #define IMPORT_DRAFT_BYTES_MAX (256u << 20)  /* one journey in the making: a CONFIG_BYTES_MAX file with room */

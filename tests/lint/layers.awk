@@ -27,6 +27,7 @@ BEGIN {
     allow["loadgen/hurl"] = "lib/*"
     allow["loadgen/engine"] = "lib/* loadgen/hurl"
     allow["loadgen/import"] = "lib/* loadgen/hurl"
+    allow["loadgen/limit"] = "lib/* loadgen/hurl loadgen/engine"
     allow["loadgen"] = "lib/* loadgen/*"
     allow["agent"] = "lib/*"
     allow["tui"] = "lib/*"
