@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h> /* SIGTERM */
-#include <sys/random.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
@@ -10,6 +9,7 @@
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
 #include "loadgen/commands.h"
+#include "loadgen/load_options.h"
 #include "loadgen/push.h"
 #include "loadgen/report.h"
 
@@ -20,24 +20,11 @@
 struct running {
     struct run_config config;
     struct plan plan;
-    struct url target;
-    struct allow_hosts *allow;
+    struct load_options shared;
     struct push *push;
     bool live, terminal;
     int64_t stopped_us;
-    char run_id[RUN_ID_BYTES_MAX + 1], header[RUN_ID_BYTES_MAX + 16];
 };
-
-PRINTF_LIKE(1, 2) static int usage(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("crest-loadgen: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return EXIT_USAGE;
-}
 
 /* ---- the load ---- */
 
@@ -65,17 +52,17 @@ static int read_load(const struct options *o, struct running *run)
     c->users = options_given(o, "users") ? (unsigned)options_count(o, "users") : 0;
     c->sessions_max = options_given(o, "sessions") ? options_count(o, "sessions") : 0;
     if (rate && stages)
-        return usage("--rate and --stages both say when sessions start: give one");
+        return usage_error("--rate and --stages both say when sessions start: give one");
     if (stages && options_given(o, "duration"))
-        return usage("--stages have durations of their own: leave --duration out");
+        return usage_error("--stages have durations of their own: leave --duration out");
     if (!rate && !stages && !c->users)
-        return usage("say how much: --rate SESSIONS (a second), --stages 30s:5,10s:5-40 or --users N");
+        return usage_error("say how much: --rate SESSIONS (a second), --stages 30s:5,10s:5-40 or --users N");
     if (rate && !read_rate(rate, &from, &to))
-        return usage("--rate takes sessions per second, as 40 or 5-40 (a ramp over --duration), not '%s'", rate);
+        return usage_error("--rate takes sessions per second, as 40 or 5-40 (a ramp over --duration), not '%s'", rate);
     if (rate && plan_constant(&run->plan, from, to, duration_ms) < 0)
         return EXIT_FAILED;
     if (stages && plan_parse_stages(&run->plan, span_str(stages), why, sizeof why) < 0)
-        return usage("--stages: %s", why);
+        return usage_error("--stages: %s", why);
     if (rate || stages) {
         run->plan.spacing = strcmp(options_text(o, "arrivals"), "poisson") == 0 ? PLAN_POISSON : PLAN_EVEN;
         c->plan = &run->plan;
@@ -90,100 +77,6 @@ static int read_load(const struct options *o, struct running *run)
     if (c->open_max < c->threads)
         c->open_max = c->threads;
     return EXIT_OK;
-}
-
-/* ---- where it may go ---- */
-
-/* Hosts that are known before the start, and not allowed: each at its place. */
-static size_t refuse_hosts(const struct running *run)
-{
-    struct problems ps;
-    problems_init(&ps);
-    for (size_t i = 0; i < run->config.journeys->n; i++) {
-        const struct journey *j = &run->config.journeys->list[i];
-        struct arena scratch;
-        struct rng rng;
-        arena_init(&scratch, 16u << 20);
-        rng_seed(&rng, 1);
-        struct hurl_scope scope = {
-            .file = j->file, .values = j->values, .keep = &scratch, .scratch = &scratch, .rng = &rng};
-        for (size_t k = 0; k < j->file->n_entries; k++) {
-            const struct hurl_template *t = &j->file->entries[k].request.url;
-            struct hurl_failure why;
-            struct buf text;
-            struct url u;
-            const char *reason;
-            buf_init(&text, 65536);
-            bool known = hurl_render(&scope, t, &text, &why) == 0 && url_parse(&u, buf_view(&text), &reason) == 0;
-            if (known && !allow_hosts_permits(run->allow, u.host, u.port))
-                problem_add(&ps, PROBLEM_ERROR, j->file->name, t->at.line, t->at.column,
-                            "no load to '" SPAN_FMT
-                            ":%u': it is not loopback; name it in a file given with --allow-hosts FILE",
-                            SPAN_ARG(u.host), (unsigned)u.port);
-            buf_done(&text);
-        }
-        arena_done(&scratch);
-    }
-    problems_print(&ps, stderr);
-    size_t n = problems_errors(&ps);
-    problems_done(&ps);
-    return n;
-}
-
-static int read_target(const struct options *o, struct running *run)
-{
-    const char *target = options_text(o, "target"), *hosts = options_text(o, "allow-hosts"), *reason;
-    bool customers = options_flag(o, "as-customers");
-    if (customers && hosts)
-        return usage("--as-customers is for loopback only: elsewhere requests must carry X-Crest-Run, or a rehearsal "
-                     "counts as sales");
-    if (hosts) {
-        struct problems ps;
-        problems_init(&ps);
-        int r = allow_hosts_load(hosts, &run->allow, &ps);
-        problems_print(&ps, stderr);
-        problems_done(&ps);
-        if (r < 0)
-            return EXIT_USAGE;
-        run->config.allow = run->allow;
-    }
-    if (target) {
-        if (url_parse(&run->target, span_str(target), &reason) < 0)
-            return usage("--target: %s", reason);
-        if (run->target.path.len > 1 || run->target.query.ptr)
-            return usage("--target is scheme, host and port: the paths are the journeys'");
-        if (!allow_hosts_permits(run->allow, run->target.host, run->target.port))
-            return usage("no load to '" SPAN_FMT
-                         ":%u': it is not loopback; name it in a file given with --allow-hosts FILE",
-                         SPAN_ARG(run->target.host), (unsigned)run->target.port);
-        run->config.target = &run->target;
-        return EXIT_OK;
-    }
-    return refuse_hosts(run) ? EXIT_USAGE : EXIT_OK;
-}
-
-static int read_options(const struct options *o, struct running *run)
-{
-    struct run_config *c = &run->config;
-    c->grace_ms = options_duration_ms(o, "grace");
-    c->max_lag_ms = options_duration_ms(o, "max-lag");
-    c->connect_timeout_ms = options_duration_ms(o, "connect-timeout");
-    c->max_time_ms = options_duration_ms(o, "max-time");
-    c->think_scale = options_number(o, "think-scale");
-    c->money_rate = options_number(o, "money-rate");
-    c->ca_file = options_text(o, "ca-file");
-    if (options_given(o, "seed"))
-        c->seed = options_count(o, "seed");
-    else if (getrandom(&c->seed, sizeof c->seed, 0) != (ssize_t)sizeof c->seed)
-        c->seed = (uint64_t)unix_us();
-    c->seed &= 0xffffffff; /* short enough to type again */
-    if (!make_run_id(o, c->seed, run->run_id, sizeof run->run_id))
-        return EXIT_USAGE;
-    c->run_id = run->run_id;
-    snprintf(run->header, sizeof run->header, "load/%s", run->run_id);
-    c->run_header = options_flag(o, "as-customers") ? NULL : run->header;
-    int code = read_load(o, run);
-    return code ? code : read_target(o, run);
 }
 
 /* ---- while it runs ---- */
@@ -285,7 +178,9 @@ int command_run(const struct options *o)
     run.config.journeys = js;
     run.live = !options_flag(o, "quiet");
     run.terminal = isatty(STDERR_FILENO);
-    code = read_options(o, &run);
+    code = read_load(o, &run);
+    if (code == EXIT_OK)
+        code = load_options_read(o, "load", &run.shared, &run.config);
     if (code == EXIT_OK) {
         daemon_init("crest-loadgen");
         daemon_allow_stops(2); /* once: let running sessions finish; twice: cut them and report; three times: gone */
@@ -294,7 +189,7 @@ int command_run(const struct options *o)
     }
     push_free(run.push);
     plan_done(&run.plan);
-    allow_hosts_free(run.allow);
+    load_options_done(&run.shared);
     journeys_free(js);
     return code;
 }
