@@ -45,6 +45,8 @@ struct conn_route {
     const char *unix_socket;
     const char *ca_file; /* NULL: the engine's */
     const char *cert_file, *key_file;
+    const char *key_password;
+    const char *pinned_key; /* "sha256//…" or a file: the server's public key must be that */
 };
 /* Copied by conn_send, but for the body: its bytes must live until the response or the close. */
 struct conn_request {
@@ -62,11 +64,11 @@ struct conn_request {
     const struct conn_route *route; /* NULL: straight to the URL's host */
     int64_t limit_rate;             /* bytes per second, each way; 0: as fast as it goes */
 };
-/* The server's own certificate; "" where it says nothing. */
+/* The server's own certificate. */
 struct conn_certificate {
-    const char *subject, *issuer;         /* "C = DE, O = …, CN = shop.test" */
-    const char *start_date, *expire_date; /* "Jan 10 08:29:52 2026 GMT" */
-    const char *serial_number;            /* "1e:e8:b1:…" */
+    const char *subject, *issuer; /* "C=DE, O=Shop, CN=shop.test", in the certificate's order */
+    const char *serial_number;    /* "1e:e8:b1" */
+    int64_t starts_s, expires_s;  /* Unix time */
 };
 /* Lives until on_response returns. */
 struct conn_response {
@@ -74,8 +76,8 @@ struct conn_response {
     const char *error_text; /* for people; "" when there is none */
     int status, version;    /* 0 without a response; version 10, 11, 20 */
     struct span headers;    /* "Name: value\r\n" lines of the final response */
-    struct span body;
-    struct span raw; /* the body as it came, before decoding; the same bytes when there was nothing to decode */
+    struct span body;       /* decoded, where its Content-Encoding is one that we know */
+    struct span raw;        /* as it came; the same bytes when there was nothing to decode */
     const char *ip;
     int64_t sent_us, done_us; /* mono_us */
     bool fresh;               /* a connection was made for it */

@@ -48,7 +48,9 @@ MUST_USE static int put_field(struct hurl_scope *s, const struct hurl_part_field
     buf_clear(&text);
     if (r == 0)
         r = hurl_render(s, &f->value, &text, why);
-    struct span value = buf_view(&text), type = f->content_type;
+    struct span value = buf_view(&text), type = {0};
+    if (r == 0)
+        r = hurl_text(s, &f->content_type, &type, why);
     if (r == 0 && f->is_file) {
         buf_str(out, "; filename=");
         put_quoted(out, value);

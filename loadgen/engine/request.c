@@ -4,14 +4,14 @@
 
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
+#include "loadgen/engine/credentials.h"
+#include "loadgen/engine/digest.h"
 #include "loadgen/engine/multipart.h"
 #include "loadgen/hurl/base64.h"
 #include "loadgen/hurl/json_text.h"
 
 #define URL_BYTES_MAX (64u << 10) /* servers refuse at 8 to 32 KB */
 #define HEADERS_BYTES_MAX (256u << 10)
-#define MAX_REDIRS 50 /* hurl's default */
-#define RETRY_INTERVAL_MS 1000
 
 #define TRY(call)                                                                                                      \
     do {                                                                                                               \
@@ -25,16 +25,20 @@ void request_init(struct request *rq)
     *rq = (struct request){0};
     buf_init(&rq->url, URL_BYTES_MAX);
     buf_init(&rq->origin, URL_BYTES_MAX);
+    buf_init(&rq->challenge, HEADERS_BYTES_MAX);
     buf_init(&rq->body, BODY_BYTES_MAX);
     buf_init(&rq->headers, HEADERS_BYTES_MAX);
+    entry_options_init(&rq->options);
 }
 
 void request_done(struct request *rq)
 {
     buf_done(&rq->url);
     buf_done(&rq->origin);
+    buf_done(&rq->challenge);
     buf_done(&rq->body);
     buf_done(&rq->headers);
+    entry_options_done(&rq->options);
     free(rq->lines);
     rq->lines = NULL;
 }
@@ -49,116 +53,6 @@ static int fail(struct hurl_failure *why, struct hurl_place at, const char *form
     vsnprintf(why->text, sizeof why->text, format, args);
     va_end(args);
     return -EINVAL;
-}
-
-/* ---- options ---- */
-
-/* The value of an option that is a template: read as the option's type. */
-MUST_USE static int rendered_option(struct hurl_scope *s, const struct hurl_option *o, struct hurl_option *ret,
-                                    struct hurl_failure *why)
-{
-    *ret = *o;
-    if (o->text.n == 0 || o->def->type == HURL_OPTION_TEXT)
-        return 0;
-    struct buf text;
-    buf_init(&text, URL_BYTES_MAX);
-    int r = hurl_render(s, &o->text, &text, why);
-    struct span word = span_trim(buf_view(&text));
-    double v = 0;
-    if (r == 0 && o->def->type == HURL_OPTION_BOOL && parse_bool(word, &ret->boolean) < 0)
-        r = fail(why, o->at, "%s is true or false, not '" SPAN_FMT "'", o->def->name, SPAN_ARG(word));
-    if (r == 0 && o->def->type != HURL_OPTION_BOOL && (parse_f64_span(word, &v) < 0 || !(v >= -1 && v <= 1e9)))
-        r = fail(why, o->at, "%s needs a number, not '" SPAN_FMT "'", o->def->name, SPAN_ARG(word));
-    if (o->def->type != HURL_OPTION_BOOL)
-        ret->integer = (int64_t)v * (o->def->seconds ? 1000 : 1);
-    buf_done(&text);
-    return r;
-}
-
-MUST_USE static int apply_option(struct request *rq, struct hurl_scope *s, const struct hurl_option *written,
-                                 struct hurl_failure *why)
-{
-    struct entry_options *to = &rq->options;
-    struct hurl_option o;
-    TRY(rendered_option(s, written, &o, why));
-    switch (o.def->kind) {
-    case HURL_OPTION_LOCATION:
-        to->location = o.boolean;
-        break;
-    case HURL_OPTION_LOCATION_TRUSTED:
-        to->location = to->location_trusted = o.boolean;
-        break;
-    case HURL_OPTION_MAX_REDIRS:
-        to->max_redirs = o.integer;
-        break;
-    case HURL_OPTION_RETRY:
-        to->retry = o.integer;
-        break;
-    case HURL_OPTION_RETRY_INTERVAL:
-        to->retry_interval_ms = o.integer;
-        break;
-    case HURL_OPTION_DELAY:
-        to->delay_ms = o.integer;
-        break;
-    case HURL_OPTION_REPEAT:
-        to->repeat = o.integer;
-        break;
-    case HURL_OPTION_SKIP:
-        to->skip = o.boolean;
-        break;
-    case HURL_OPTION_VARIABLE: {
-        struct hurl_value v;
-        TRY(hurl_operand_value(s, &o.value, &v, why));
-        TRY(hurl_value_keep(s->keep, &v, &s->values[o.slot]));
-        break;
-    }
-    case HURL_OPTION_COMPRESSED:
-        rq->out.compressed = o.boolean;
-        break;
-    case HURL_OPTION_INSECURE:
-        rq->out.insecure = o.boolean;
-        break;
-    case HURL_OPTION_CONNECT_TIMEOUT:
-        rq->out.connect_timeout_ms = o.integer > 0 ? o.integer : 1;
-        break;
-    case HURL_OPTION_MAX_TIME:
-        rq->out.timeout_ms = o.integer > 0 ? o.integer : 1;
-        break;
-    case HURL_OPTION_HTTP10:
-        rq->out.http = o.boolean ? CONN_HTTP_10 : CONN_HTTP_ANY;
-        break;
-    case HURL_OPTION_HTTP11:
-        rq->out.http = o.boolean ? CONN_HTTP_11 : CONN_HTTP_ANY;
-        break;
-    case HURL_OPTION_HTTP2:
-        rq->out.http = o.boolean ? CONN_HTTP_2 : CONN_HTTP_ANY;
-        break;
-    case HURL_OPTION_IPV4:
-        rq->out.family = o.boolean ? CONN_FAMILY_4 : CONN_FAMILY_ANY;
-        break;
-    case HURL_OPTION_IPV6:
-        rq->out.family = o.boolean ? CONN_FAMILY_6 : CONN_FAMILY_ANY;
-        break;
-    case HURL_OPTION_PATH_AS_IS:
-        rq->out.path_as_is = o.boolean;
-        break;
-    case HURL_OPTION_USER: /* headers: request_build reads them */
-    case HURL_OPTION_HEADER:
-    case HURL_OPTION_VERBOSE:
-    case HURL_OPTION_OTHER:
-        break;
-    }
-    return 0;
-}
-
-int request_options(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, const struct run_config *c,
-                    struct hurl_failure *why)
-{
-    rq->options = (struct entry_options){.max_redirs = MAX_REDIRS, .repeat = 1, .retry_interval_ms = RETRY_INTERVAL_MS};
-    rq->out = (struct conn_request){.timeout_ms = c->max_time_ms, .connect_timeout_ms = c->connect_timeout_ms};
-    for (size_t i = 0; i < e->request.n_options; i++)
-        TRY(apply_option(rq, s, &e->request.options[i], why));
-    return 0;
 }
 
 /* ---- URL ---- */
@@ -399,39 +293,74 @@ MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s
     return r;
 }
 
-MUST_USE static int add_option_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
-                                       bool authorized, struct hurl_failure *why)
+/* `header` of [Options] and of the command line. */
+MUST_USE static int add_option_headers(struct request *rq, struct hurl_scope *s, const struct hurl_option *options,
+                                       size_t n, struct known_headers *known, struct hurl_failure *why)
 {
-    struct buf text;
-    buf_init(&text, HEADERS_BYTES_MAX);
-    int r = 0;
-    if (q->n_basic_auth) {
-        r = hurl_render(s, &q->basic_auth[0].key, &text, why);
-        buf_char(&text, ':');
-        if (r == 0)
-            r = hurl_render(s, &q->basic_auth[0].value, &text, why);
-        if (r == 0 && !authorized && !rq->drop_authorization)
-            add_basic(rq, buf_view(&text));
-    }
-    for (size_t i = 0; i < q->n_options && r == 0; i++) {
-        const struct hurl_option *o = &q->options[i];
-        if (o->def->kind != HURL_OPTION_USER && o->def->kind != HURL_OPTION_HEADER)
+    for (size_t i = 0; i < n; i++) {
+        const struct hurl_option *o = &options[i];
+        struct span text;
+        if (o->def->kind != HURL_OPTION_HEADER)
             continue;
-        buf_clear(&text);
-        r = hurl_render(s, &o->text, &text, why);
-        size_t from = rq->headers.len;
-        if (r < 0)
-            break;
-        if (o->def->kind == HURL_OPTION_HEADER) {
-            buf_span(&rq->headers, buf_view(&text));
-            r = span_find(buf_view(&text), ':') == text.len ? fail(why, o->at, "header needs 'Name: value'")
-                                                            : check_header(rq, from, o->at, why);
-            end_header(rq);
-        } else if (!authorized && !q->n_basic_auth && !rq->drop_authorization) {
-            add_basic(rq, buf_view(&text));
-        }
+        TRY(hurl_text(s, &o->text, &text, why));
+        size_t from = rq->headers.len, colon = span_find(text, ':');
+        if (colon == text.len)
+            return fail(why, o->at, "header needs 'Name: value'");
+        struct span name = span_trim(span_of(text.ptr, colon));
+        known->content_type |= span_equal_nocase(name, SPAN("content-type"));
+        known->authorization |= span_equal_nocase(name, SPAN("authorization"));
+        buf_span(&rq->headers, name);
+        buf_str(&rq->headers, ": ");
+        buf_span(&rq->headers, span_trim(span_from(text, colon + 1)));
+        TRY(check_header(rq, from, o->at, why));
+        end_header(rq);
     }
-    buf_done(&text);
+    return 0;
+}
+
+/* Of path and query, as the request line has them. */
+static struct span target_of(struct span url)
+{
+    struct span rest = span_from(url, span_search(url, SPAN("://")) + 3);
+    size_t slash = span_find(rest, '/'), asks = span_find(rest, '?');
+    return span_from(rest, slash < asks ? slash : asks);
+}
+
+MUST_USE static int add_digest(struct request *rq, struct hurl_scope *s, struct span credentials)
+{
+    struct digest_challenge challenge;
+    char cnonce[17];
+    if (digest_challenge_read(buf_view(&rq->challenge), &challenge) < 0)
+        return 0;
+    snprintf(cnonce, sizeof cnonce, "%016llx", (unsigned long long)rng_next(s->rng));
+    size_t colon = span_find(credentials, ':');
+    struct span target = target_of(buf_view(&rq->url));
+    struct digest_request q = {.method = span_str(rq->out.method),
+                               .uri = target.len ? target : SPAN("/"),
+                               .user = span_of(credentials.ptr, colon),
+                               .password = span_from(credentials, colon + 1),
+                               .cnonce = span_str(cnonce)};
+    buf_str(&rq->headers, "Authorization: ");
+    TRY(digest_answer(&rq->headers, &challenge, &q));
+    end_header(rq);
+    return 0;
+}
+
+MUST_USE static int add_authorization(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
+                                      struct hurl_failure *why)
+{
+    struct url url;
+    const char *reason;
+    if (url_parse(&url, buf_view(&rq->url), &reason) < 0)
+        return -ENOMEM;
+    struct buf credentials;
+    buf_init(&credentials, HEADERS_BYTES_MAX);
+    int r = credentials_find(&credentials, s, q, &rq->options, &url, why);
+    if (r == 0 && credentials.len && rq->options.digest)
+        r = add_digest(rq, s, buf_view(&credentials));
+    else if (r == 0 && credentials.len)
+        add_basic(rq, buf_view(&credentials));
+    buf_done(&credentials);
     return r;
 }
 
@@ -495,7 +424,11 @@ MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, cons
     rq->out.n_headers = 0;
     int r = add_written_headers(rq, s, q, &cookies, &known, why);
     if (r == 0)
-        r = add_option_headers(rq, s, q, known.authorization, why);
+        r = add_option_headers(rq, s, c->options, c->n_options, &known, why);
+    if (r == 0)
+        r = add_option_headers(rq, s, q->options, q->n_options, &known, why);
+    if (r == 0 && !known.authorization && !rq->drop_authorization)
+        r = add_authorization(rq, s, q, why);
     if (r == 0)
         r = add_cookies(rq, s, q, jar, now_ms, &cookies, why);
     buf_done(&cookies);
@@ -514,6 +447,7 @@ int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_en
     const struct hurl_request *q = &e->request;
     rq->entry = e;
     rq->drop_authorization = false;
+    buf_clear(&rq->challenge);
     rq->out.method = q->method.ptr;
     TRY(build_url(rq, s, q, why));
     TRY(aim(rq, c, true, q->url.at, why));
@@ -521,7 +455,26 @@ int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_en
     return build_headers(rq, s, q, jar, c, now_ms, why);
 }
 
-/* ---- redirects ---- */
+/* ---- answers that ask for another request ---- */
+
+int request_answer_challenge(struct request *rq, struct hurl_scope *s, struct span headers, struct cookie_jar *jar,
+                             const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
+{
+    struct digest_challenge challenge;
+    struct span value;
+    if (!rq->options.digest || rq->challenge.len)
+        return 0;
+    for (size_t i = 0; hurl_header(headers, SPAN("www-authenticate"), i, &value); i++) {
+        if (digest_challenge_read(value, &challenge) < 0)
+            continue;
+        buf_span(&rq->challenge, value);
+        int r = buf_error(&rq->challenge);
+        if (r == 0)
+            r = build_headers(rq, s, &rq->entry->request, jar, c, now_ms, why);
+        return r < 0 ? r : 1;
+    }
+    return 0;
+}
 
 bool request_redirects(int status)
 {
@@ -556,6 +509,7 @@ int request_follow(struct request *rq, struct hurl_scope *s, struct span locatio
         return -ENOMEM;
     if (!same_host(&before, &after) && !rq->options.location_trusted)
         rq->drop_authorization = true;
+    buf_clear(&rq->challenge);
     /* what browsers and curl do: 303 makes a GET of everything but HEAD, 301 and 302 of a POST */
     bool post = strcmp(rq->out.method, "POST") == 0, head = strcmp(rq->out.method, "HEAD") == 0;
     if ((status == 303 && !head) || (post && (status == 301 || status == 302))) {

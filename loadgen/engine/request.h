@@ -1,6 +1,6 @@
 /* request.h - from a tree's entry to the bytes of a request: options, URL, headers, body; and from a redirect to the next one.
  *
- *   r = request_options(&rq, scope, entry, config, &why);       // before the step: delay, skip, time-outs, location …
+ *   r = entry_options_read(&rq.options, scope, entry, config, &rq.out, &why);       // before the step: delay, skip, location …
  *   r = request_build(&rq, scope, entry, jar, config, now, &why);
  *   conn_send(conn, &rq.out);
  *   r = request_follow(&rq, location, status, jar, config, now, &why);       // the next hop of a redirect, in rq.out
@@ -10,14 +10,10 @@
 
 #include "loadgen/engine/config.h"
 #include "loadgen/engine/cookie_jar.h"
+#include "loadgen/engine/entry_options.h"
 
 #define CONTENT_TYPE_BYTES_MAX 96
 
-struct entry_options {
-    bool location, location_trusted, skip;
-    int64_t max_redirs, retry, repeat; /* -1: no bound */
-    int64_t retry_interval_ms, delay_ms;
-};
 struct request {
     struct entry_options options;
     struct conn_request out;
@@ -27,16 +23,20 @@ struct request {
     const char **lines;
     size_t lines_cap;
     bool drop_authorization; /* a redirect led to another host */
+    struct buf challenge;    /* of Digest, that the server has sent; empty: none yet */
     /* the parts that redirects take along */
     const struct hurl_entry *entry;
 };
 void request_init(struct request *rq);
 void request_done(struct request *rq);
-MUST_USE int request_options(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e,
-                             const struct run_config *c, struct hurl_failure *why);
 /* -EINVAL with *why; -EPERM: the host is not allowed (*why says which and how to allow it); -ENOMEM. */
 MUST_USE int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, struct cookie_jar *jar,
                            const struct run_config *c, int64_t now_ms, struct hurl_failure *why);
+/* An answer with status 401: 1 when it asks for Digest and the answer to that stands in rq->out now, 0 when there is nothing to answer with.
+ * Errors are request_build's. */
+MUST_USE int request_answer_challenge(struct request *rq, struct hurl_scope *s, struct span headers,
+                                      struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
+                                      struct hurl_failure *why);
 /* Is it a redirect that hurl follows? */
 bool request_redirects(int status);
 /* The same errors as request_build. */

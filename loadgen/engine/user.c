@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
+#include "loadgen/engine/answer.h"
 #include "loadgen/engine/worker.h"
 #include "loadgen/hurl/json_text.h"
 
@@ -80,6 +81,7 @@ static void judge(struct result *r)
         r->error = ERROR_BUSINESS;
         break;
     case HURL_FAILED_PROTOCOL:
+    case HURL_FAILED_QUERY:
         r->outcome = OUTCOME_ASSERT;
         r->error = ERROR_ASSERT;
         break;
@@ -144,7 +146,8 @@ static void mask_secrets(struct user *u, char *text)
     for (size_t i = 0; i < f->n_entries; i++) {
         const struct hurl_response *r = &f->entries[i].response;
         for (size_t k = 0; k < r->n_captures; k++)
-            if (r->captures[k].redact && u->scope.values[r->captures[k].slot].kind == HURL_VALUE_TEXT)
+            if (r->captures[k].redact && r->captures[k].slot != HURL_NO_SLOT &&
+                u->scope.values[r->captures[k].slot].kind == HURL_VALUE_TEXT)
                 mask(text, u->scope.values[r->captures[k].slot].text);
     }
 }
@@ -161,20 +164,8 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
     if (!good)
         snprintf(text, sizeof text, "%s:%u:%u: %.150s", u->journey->file->name, r->why.at.line, r->why.at.column,
                  r->why.text);
-    int64_t response_us = sent ? done_us - u->intended_us : -1, service_us = sent ? done_us - u->first_sent_us : -1;
-    stats_step(u->worker->stats, u->journey->step_of[u->entry], r->outcome, r->error, response_us, service_us, text);
-    if (c->on_step)
-        c->on_step(c->on_step_ctx, &(struct step_report){.journey = u->journey,
-                                                         .entry = e,
-                                                         .step = u->journey->step_of[u->entry],
-                                                         .good = good,
-                                                         .why = good ? NULL : &r->why,
-                                                         .scope = &u->scope,
-                                                         .response_us = response_us,
-                                                         .service_us = service_us,
-                                                         .request = sent ? &u->request.out : NULL,
-                                                         .answer = u->answer});
-    u->answer = NULL;
+    stats_step(u->worker->stats, u->journey->step_of[u->entry], r->outcome, r->error,
+               sent ? done_us - u->intended_us : -1, sent ? done_us - u->first_sent_us : -1, text);
     if (!good && c->on_failure)
         c->on_failure(c->on_failure_ctx, u->journey, e, &r->why);
     u->failed |= !good;
@@ -283,7 +274,7 @@ static void run_from(struct user *u, int64_t base_us)
             continue;
         u->tries = 0;
         u->retrying = false;
-        int r = request_options(&u->request, &u->scope, e, u->worker->config, &why);
+        int r = entry_options_read(&u->request.options, &u->scope, e, u->worker->config, &u->request.out, &why);
         if (r < 0) {
             u->intended_us = base_us;
             fail_build(u, r, &why, base_us);
@@ -344,6 +335,8 @@ int user_start(struct user *u, const struct journey *j, int64_t intended_us, int
     u->failed = false;
     u->ready_us = ready_us;
     int r = take_row(u);
+    if (r == 0)
+        r = hurl_start_session(&u->scope);
     if (r < 0)
         return r;
     if (!u->conn) {
@@ -387,6 +380,20 @@ static bool retry(struct user *u, int64_t now_us)
     return true;
 }
 
+/* true: the request goes again with the answer to a Digest challenge, or its building ended the step. */
+static bool authenticate(struct user *u, const struct conn_response *response, struct result *r)
+{
+    if (response->status != 401)
+        return false;
+    int code = request_answer_challenge(&u->request, &u->scope, response->headers, &u->jar, u->worker->config,
+                                        unix_ms(), &r->why);
+    if (code < 0)
+        fail_build(u, code, &r->why, response->done_us);
+    else if (code > 0)
+        send_out(u, response->done_us);
+    return code != 0;
+}
+
 /* true: another hop is under way, or its building ended the step. */
 static bool follow(struct user *u, const struct conn_response *response, struct result *r)
 {
@@ -419,21 +426,12 @@ static bool follow(struct user *u, const struct conn_response *response, struct 
 static void verify(struct user *u, const struct conn_response *response, struct result *r)
 {
     const struct hurl_entry *e = entry_of(u);
-    struct hurl_exchange x = {
-        .status = response->status,
-        .version = response->version,
-        .url = buf_view(&u->request.url),
-        .headers = response->headers,
-        .body = response->body,
-        .duration_us = response->done_us - response->sent_us,
-        .ip = span_str(response->ip),
-    };
-    if (u->hops) {
+    if (u->hops)
         buf_char(&u->redirects, ']');
-        x.redirects = buf_view(&u->redirects);
-    }
-    int code = hurl_verify(&u->scope, e, &x, &r->why);
-    hurl_exchange_done(&x);
+    struct answer a;
+    answer_of(&a, response, buf_view(&u->request.url), buf_view(&u->redirects));
+    int code = hurl_verify(&u->scope, e, &a.exchange, &r->why);
+    hurl_exchange_done(&a.exchange);
     if (code == 0 && !e->has_response && response->status >= 400 && !u->worker->config->functional) {
         r->why = (struct hurl_failure){.kind = HURL_FAILED_STATUS, .at = e->request.at};
         snprintf(r->why.text, sizeof r->why.text, "status %d (no response is asserted: wanted below 400)",
@@ -452,7 +450,6 @@ void user_response(struct user *u, const struct conn_response *response)
     struct run_stats *s = u->worker->stats;
     struct result r = {OUTCOME_OK, ERROR_NONE, {0}};
     u->state = USER_IDLE;
-    u->answer = response;
     atomic_fetch_sub_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
     s->received_bytes += response->body.len + response->headers.len;
     s->fresh_connections += response->fresh;
@@ -465,16 +462,12 @@ void user_response(struct user *u, const struct conn_response *response)
     } else {
         s->requests.completed++;
         keep_cookies(u, response->headers);
-        if (follow(u, response, &r)) {
-            u->answer = NULL;
+        if (authenticate(u, response, &r) || follow(u, response, &r))
             return;
-        }
         if (r.outcome == OUTCOME_OK)
             verify(u, response, &r);
     }
-    if (r.outcome != OUTCOME_OK && u->request.options.retry && retry(u, response->done_us)) {
-        u->answer = NULL;
+    if (r.outcome != OUTCOME_OK && u->request.options.retry && retry(u, response->done_us))
         return;
-    }
     finish_step(u, &r, response->done_us, true);
 }

@@ -28,7 +28,7 @@ static void report(struct checking *c, struct hurl_place at, const char *format,
 
 static void refuse(struct checking *c, struct hurl_place at, const char *kind, const char *name)
 {
-    report(c, at, "supported by hurl, not yet by crest: %s %s", kind, name);
+    report(c, at, "supported by hurl, not by crest: %s %s", kind, name);
 }
 
 /* ---- compiling constants ---- */
@@ -39,7 +39,7 @@ static void compile_regex(struct checking *c, struct hurl_operand *o)
     if (o->kind == HURL_OPERAND_TEXT && !hurl_template_static(&o->text, &text))
         return; /* compiled when its variables are known */
     struct parse_error error = {0};
-    int r = hurl_regex_compile(text, &o->regex, &error);
+    int r = hurl_regex_compile(text, 0, &o->regex, &error);
     if (r == -ENOMEM) {
         c->out_of_memory = true;
     } else if (r < 0) {
@@ -172,9 +172,12 @@ static void check_request(struct checking *c, struct hurl_request *q)
     for (size_t i = 0; i < q->n_multipart; i++) {
         check_template(c, &q->multipart[i].key);
         check_template(c, &q->multipart[i].value);
+        check_template(c, &q->multipart[i].content_type);
     }
     for (size_t i = 0; i < q->n_options; i++) {
-        if (!q->options[i].def->executed)
+        bool off =
+            q->options[i].def->type == HURL_OPTION_BOOL && !q->options[i].boolean; /* or a template: then at run */
+        if (!q->options[i].def->executed && !off)
             refuse(c, q->options[i].at, "option", q->options[i].def->name);
         check_template(c, &q->options[i].text);
         check_operand(c, &q->options[i].value);
@@ -185,8 +188,10 @@ static void check_request(struct checking *c, struct hurl_request *q)
 static void check_response(struct checking *c, struct hurl_response *r)
 {
     check_pairs(c, r->headers, r->n_headers);
-    for (size_t i = 0; i < r->n_captures; i++)
+    for (size_t i = 0; i < r->n_captures; i++) {
+        check_template(c, &r->captures[i].dynamic_name);
         check_query(c, &r->captures[i].query);
+    }
     for (size_t i = 0; i < r->n_asserts; i++) {
         check_query(c, &r->asserts[i].query);
         check_predicate(c, &r->asserts[i].predicate);
@@ -312,6 +317,7 @@ static void use_entry(struct using *u, const struct hurl_entry *e)
     for (size_t i = 0; i < q->n_multipart; i++) {
         use_template(u, &q->multipart[i].key);
         use_template(u, &q->multipart[i].value);
+        use_template(u, &q->multipart[i].content_type);
     }
     use_pairs(u, q->cookies, q->n_cookies);
     use_pairs(u, q->basic_auth, q->n_basic_auth);
@@ -320,7 +326,9 @@ static void use_entry(struct using *u, const struct hurl_entry *e)
     const struct hurl_response *r = &e->response;
     for (size_t i = 0; i < r->n_captures; i++) {
         use_query(u, &r->captures[i].query);
-        u->set[r->captures[i].slot] = true;
+        use_template(u, &r->captures[i].dynamic_name);
+        if (r->captures[i].slot != HURL_NO_SLOT)
+            u->set[r->captures[i].slot] = true;
     }
     use_pairs(u, r->headers, r->n_headers);
     for (size_t i = 0; i < r->n_asserts; i++) {
@@ -338,6 +346,8 @@ size_t hurl_check_variables(const struct hurl_file *f, const bool *known, struct
         return 0; /* running says it again, at the first use */
     for (size_t i = 0; i < f->n_variables; i++)
         u.set[i] = known && known[i];
+    for (size_t i = 0; i < f->n_generated; i++)
+        u.set[f->generated[i].slot] = true;
     for (size_t i = 0; i < f->n_entries; i++)
         use_entry(&u, &f->entries[i]);
     free(u.set);

@@ -3,7 +3,7 @@
  *
  *   r = hurl_check(f, &problems);      // -EINVAL: problems were added; the file must not be run
  *
- * What hurl has and we do not run yet is "supported by hurl, not yet by crest: NAME" at its place. */
+ * What hurl has and we do not run is "supported by hurl, not by crest: NAME" at its place. */
 #pragma once
 
 #include "lib/base/problem.h"

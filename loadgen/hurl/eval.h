@@ -37,14 +37,25 @@ MUST_USE int eval_regex(struct hurl_scope *s, const struct hurl_operand *pattern
 /* The operand's regular expression: the one compiled at check, or one made now (*ret_owned: free it). */
 MUST_USE int eval_pattern(struct hurl_scope *s, const struct hurl_operand *pattern, struct regex **ret, bool *ret_owned,
                           struct hurl_failure *why);
+/* body.c: the body's bytes, its text, the JSON that it is; HURL_FAILED_QUERY when it is none. */
+MUST_USE int eval_body_bytes(const struct hurl_exchange *x, struct hurl_place at, struct span *ret,
+                             struct hurl_failure *why);
+MUST_USE int eval_body_text(struct hurl_scope *s, struct hurl_exchange *x, struct hurl_place at, struct span *ret,
+                            struct hurl_failure *why);
+MUST_USE int eval_body_json(struct hurl_scope *s, struct hurl_exchange *x, struct hurl_place at, struct span *ret,
+                            struct hurl_failure *why);
+MUST_USE int eval_body_xpath(struct hurl_scope *s, const struct hurl_query *q, struct hurl_exchange *x,
+                             struct hurl_value *ret, struct hurl_failure *why);
 /* xpath.c: over HTML or XML text; *document is made at first and freed by xpath_document_free. */
 MUST_USE int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text, bool html,
                         void **document, struct hurl_value *ret, struct hurl_failure *why);
+/* NULL: the text is not that. */
+void *xpath_document_new(struct span text, bool html);
 void xpath_document_free(void *document);
 /* libxml2's own globals, before threads use them. */
 void xpath_init(void);
 /* Is the expression well formed? -EINVAL with why. */
 MUST_USE int xpath_check(struct span expression, char *why, size_t why_bytes);
-/* The regular expression of a pattern as Hurl means it: a dot does not match a newline. */
+/* The regular expression of a pattern as Hurl means it: a dot does not match a newline. Flags are lib/match's. */
 struct parse_error;
-MUST_USE int hurl_regex_compile(struct span pattern, struct regex **ret, struct parse_error *error);
+MUST_USE int hurl_regex_compile(struct span pattern, int flags, struct regex **ret, struct parse_error *error);

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <iconv.h>
 #include <math.h>
 
 #include "lib/base/clock.h"
@@ -8,6 +7,7 @@
 #include "lib/match/regex.h"
 #include "lib/wire/url.h"
 #include "loadgen/hurl/base64.h"
+#include "loadgen/hurl/charset.h"
 #include "loadgen/hurl/date.h"
 #include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/html.h"
@@ -52,6 +52,8 @@ MUST_USE static int filter_count(struct filtering *x)
         *x->v = hurl_value_int((int64_t)json_text_count(x->v->text));
     else if (x->v->kind == HURL_VALUE_BYTES)
         *x->v = hurl_value_int((int64_t)x->v->text.len);
+    else if (x->v->lone)
+        *x->v = hurl_value_int(x->v->kind != HURL_VALUE_NONE);
     else
         return wrong_kind(x, "a list");
     return 0;
@@ -59,7 +61,7 @@ MUST_USE static int filter_count(struct filtering *x)
 
 MUST_USE static int filter_nth(struct filtering *x)
 {
-    if (!is_sequence(x->v))
+    if (!is_sequence(x->v) && !x->v->lone)
         return wrong_kind(x, "a list");
     int64_t index = x->f->def->kind == HURL_FILTER_LAST ? -1 : 0;
     if (x->f->def->kind == HURL_FILTER_NTH) {
@@ -68,6 +70,10 @@ MUST_USE static int filter_nth(struct filtering *x)
         if (arg.kind != HURL_VALUE_INT)
             return eval_fail(x->why, HURL_FAILED_RUN, x->f->args[0].at, "nth needs a whole number");
         index = arg.integer;
+    }
+    if (!is_sequence(x->v)) { /* the list of one that it would be */
+        *x->v = index == 0 || index == -1 ? *x->v : (struct hurl_value){0};
+        return 0;
     }
     if (index < 0)
         index += (int64_t)json_text_count(x->v->text);
@@ -196,17 +202,30 @@ MUST_USE static int filter_query_param(struct filtering *x)
     return 0;
 }
 
-/* Text in, text out. */
+/* As hurl's urlEncode: a slash stays. */
+static void encode_but_slashes(struct buf *out, struct span text)
+{
+    struct span part;
+    for (bool more = false; span_cut(&text, '/', &part); more = true) {
+        if (more)
+            buf_char(out, '/');
+        url_encode(out, part);
+    }
+}
+
+/* Text in, or bytes where their digits are written; text out. */
 MUST_USE static int filter_recode(struct filtering *x)
 {
-    bool from_bytes = x->v->kind == HURL_VALUE_BYTES;
-    if (x->v->kind != HURL_VALUE_TEXT && !from_bytes)
-        return wrong_kind(x, "a text");
+    enum hurl_filter_kind kind = x->f->def->kind;
+    bool to_bytes_form =
+        kind == HURL_FILTER_TO_HEX || kind == HURL_FILTER_BASE64_ENCODE || kind == HURL_FILTER_BASE64_URL_ENCODE;
+    if (x->v->kind != (to_bytes_form ? HURL_VALUE_BYTES : HURL_VALUE_TEXT))
+        return wrong_kind(x, to_bytes_form ? "bytes" : "a text");
     struct buf out;
     buf_init(&out, BODY_BYTES_MAX);
-    switch (x->f->def->kind) {
+    switch (kind) {
     case HURL_FILTER_URL_ENCODE:
-        url_encode(&out, x->v->text);
+        encode_but_slashes(&out, x->v->text);
         break;
     case HURL_FILTER_URL_DECODE:
         url_decode(&out, x->v->text, false);
@@ -256,36 +275,24 @@ MUST_USE static int filter_utf8(struct filtering *x)
     return 0;
 }
 
-/* Bytes in a character set that iconv knows. */
 MUST_USE static int filter_decode(struct filtering *x)
 {
     struct span name;
     if (x->v->kind != HURL_VALUE_BYTES)
         return wrong_kind(x, "bytes");
     EVAL_TRY(eval_text(x->s, &x->f->args[0].text, &name, x->why));
-    AUTO_FREE char *from = span_dup(name);
-    if (!from)
-        return -ENOMEM;
-    iconv_t set = iconv_open("UTF-8", from);
-    if (set == (iconv_t)-1)
-        return eval_fail(x->why, HURL_FAILED_RUN, x->f->args[0].at, "no character set is called '%s'", from);
     struct buf out;
     buf_init(&out, BODY_BYTES_MAX);
-    char *in = (char *)(uintptr_t)x->v->text.ptr; /* iconv does not write there */
-    size_t left = x->v->text.len, got = 0;
-    while (left && got != (size_t)-1) {
-        size_t room = 4 * left < 4096 ? 4096 : 4 * left, before = room;
-        char *to = buf_reserve(&out, room);
-        got = to ? iconv(set, &in, &left, &to, &room) : (size_t)-1;
-        if (to)
-            buf_grew(&out, before - room);
-    }
-    (void)iconv_close(set);
-    if (left && buf_error(&out) == 0) {
-        buf_done(&out);
-        return eval_fail(x->why, HURL_FAILED_PROTOCOL, x->f->at, "these bytes are not %s", from);
-    }
-    return give_text(x, &out);
+    int r = charset_decode(name, x->v->text, &out);
+    if (r == 0)
+        return give_text(x, &out);
+    buf_done(&out);
+    if (r == -ENOENT)
+        return eval_fail(x->why, HURL_FAILED_PROTOCOL, x->f->args[0].at, "no character set is called '" SPAN_FMT "'",
+                         SPAN_ARG(name));
+    return r == -EILSEQ
+               ? eval_fail(x->why, HURL_FAILED_PROTOCOL, x->f->at, "these bytes are not " SPAN_FMT, SPAN_ARG(name))
+               : r;
 }
 
 /* One of `redirects`: they are their targets' URLs already. */
@@ -352,7 +359,7 @@ MUST_USE static int filter_to_int(struct filtering *x)
 MUST_USE static int filter_to_float(struct filtering *x)
 {
     double v = x->v->number;
-    if (x->v->kind != HURL_VALUE_INT && x->v->kind != HURL_VALUE_FLOAT &&
+    if (x->v->kind != HURL_VALUE_INT && x->v->kind != HURL_VALUE_FLOAT && x->v->kind != HURL_VALUE_BIG &&
         (x->v->kind != HURL_VALUE_TEXT || parse_f64_span(x->v->text, &v) < 0))
         return wrong_kind(x, "a number");
     *x->v = hurl_value_float(v);
@@ -447,7 +454,7 @@ int eval_filters(struct hurl_scope *s, const struct hurl_filter *filters, size_t
         struct filtering x = {s, &filters[i], value, why};
         if (!FILTERS[filters[i].def->kind])
             return eval_fail(why, HURL_FAILED_RUN, filters[i].at, "%s is not executed yet", filters[i].def->name);
-        if (value->kind == HURL_VALUE_NONE)
+        if (value->kind == HURL_VALUE_NONE && !value->lone)
             return eval_fail(why, HURL_FAILED_PROTOCOL, filters[i].at, "%s has no value to work on",
                              filters[i].def->name);
         EVAL_TRY(FILTERS[filters[i].def->kind](&x));

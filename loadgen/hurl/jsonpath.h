@@ -5,8 +5,8 @@
  *   struct jsonpath_result found;
  *   r = jsonpath_eval(path, root, &scratch, &found);            // spans of root, in document order
  *
- * All selectors, filters with && || ! ( ) and the six comparisons, and the functions length() and count().
- * match(), search() and value() are refused by name. Member names behind a dot may hold '-' and start with a
+ * All selectors, filters with && || ! ( ) and the six comparisons, and the functions length(), count(), value(), match() and search(); a pattern
+ * that is no regular expression matches nothing. Member names behind a dot may hold '-' and start with a
  * digit, as users write them. Compiled paths are immutable: threads share them. */
 #pragma once
 
@@ -25,6 +25,6 @@ MUST_USE int jsonpath_compile(struct arena *a, struct span text, const struct js
                               size_t why_bytes);
 /* Can it name at most one value (only names and indexes)? */
 bool jsonpath_is_singular(const struct jsonpath *path);
-/* -E2BIG: more than JSONPATH_NODES_MAX nodes; -ENOMEM. */
+/* -E2BIG: more than JSONPATH_NODES_MAX nodes, or a pattern that takes too long; -ENOMEM. */
 MUST_USE int jsonpath_eval(const struct jsonpath *path, struct span root, struct arena *scratch,
                            struct jsonpath_result *ret);

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "lib/match/regex.h"
+#include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/json_text.h"
 #include "loadgen/hurl/jsonpath_tree.h"
 
@@ -12,6 +14,9 @@ struct eval {
     struct arena *arena;
     struct span root;
     size_t made;
+    struct regex *regex; /* of match() or search(): the pattern is the same for every node, as a rule */
+    struct span pattern; /* that it was made of */
+    bool anchored;
 };
 
 #define TRY(call)                                                                                                      \
@@ -107,6 +112,11 @@ MUST_USE static int operand(struct eval *e, const struct jsonpath_operand *o, st
         ret->json = o->literal;
         return 0;
     }
+    if (o->kind == OPERAND_LENGTH) {
+        struct operand_value of;
+        TRY(operand(e, o->inner, current, &of));
+        return of.present && !of.is_count ? length_of(e, of.json, ret) : 0;
+    }
     struct nodes found = {0};
     TRY(run(e, o->path, o->path->relative ? current : e->root, &found));
     if (o->kind == OPERAND_COUNT) {
@@ -114,10 +124,8 @@ MUST_USE static int operand(struct eval *e, const struct jsonpath_operand *o, st
         ret->count = (double)found.n;
         return 0;
     }
-    if (found.n == 0)
+    if (found.n != 1) /* value() of several is nothing; other paths here name at most one */
         return 0;
-    if (o->kind == OPERAND_LENGTH)
-        return length_of(e, found.v[0], ret);
     ret->present = true;
     ret->json = found.v[0];
     return 0;
@@ -190,6 +198,42 @@ MUST_USE static int compare(struct eval *e, const struct jsonpath_filter *f, str
     return 0;
 }
 
+/* The text of an operand; false when it is none. */
+MUST_USE static int text_of(struct eval *e, const struct jsonpath_operand *o, struct span current, bool *ret_text,
+                            struct span *ret)
+{
+    struct operand_value v;
+    TRY(operand(e, o, current, &v));
+    *ret_text = v.present && !v.is_count && json_text_type(v.json) == JSON_TEXT_STRING;
+    return *ret_text ? json_text_string(e->arena, v.json, ret) : 0;
+}
+
+/* match() and search(): a value that is no text, and a pattern that is none, match nothing (RFC 9535 2.4.6). */
+MUST_USE static int matches(struct eval *e, const struct jsonpath_operand *o, struct span current, bool *ret)
+{
+    struct span text, pattern;
+    bool text_there, pattern_there, anchored = o->kind == OPERAND_MATCH;
+    TRY(text_of(e, o->inner, current, &text_there, &text));
+    TRY(text_of(e, o->pattern, current, &pattern_there, &pattern));
+    *ret = false;
+    if (!text_there || !pattern_there)
+        return 0;
+    if (!e->pattern.ptr || e->anchored != anchored || !span_equal(e->pattern, pattern)) {
+        struct parse_error error;
+        regex_free(e->regex);
+        e->regex = NULL;
+        e->pattern = pattern;
+        e->anchored = anchored;
+        if (hurl_regex_compile(pattern, anchored ? REGEX_ANCHORED : 0, &e->regex, &error) == -ENOMEM)
+            return -ENOMEM;
+    }
+    struct span group;
+    size_t n;
+    int found = !e->regex ? 0 : anchored ? regex_match(e->regex, text) : regex_search(e->regex, text, 0, &group, 1, &n);
+    *ret = found > 0;
+    return found < 0 ? found : 0;
+}
+
 MUST_USE static int holds(struct eval *e, const struct jsonpath_filter *f, struct span current, bool *ret)
 {
     switch (f->kind) {
@@ -211,6 +255,8 @@ MUST_USE static int holds(struct eval *e, const struct jsonpath_filter *f, struc
     }
     case FILTER_COMPARE:
         return compare(e, f, current, ret);
+    case FILTER_REGEX:
+        return matches(e, &f->a, current, ret);
     }
     return -EINVAL;
 }
@@ -317,7 +363,10 @@ int jsonpath_eval(const struct jsonpath *path, struct span root, struct arena *s
 {
     struct eval e = {.arena = scratch, .root = root};
     struct nodes found = {0};
-    TRY(run(&e, path, root, &found));
+    int r = run(&e, path, root, &found);
+    regex_free(e.regex);
+    if (r < 0)
+        return r;
     *ret = (struct jsonpath_result){found.v, found.n};
     return 0;
 }

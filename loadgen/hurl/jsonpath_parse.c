@@ -285,35 +285,68 @@ MUST_USE static int parse_inner_path(struct path_parser *p, const struct jsonpat
     return 0;
 }
 
-MUST_USE static int parse_function(struct path_parser *p, struct jsonpath_operand *o)
+/* Of RFC 9535 2.4: which kind of argument each takes. */
+static const struct function {
+    struct span name;
+    enum jsonpath_operand_kind kind;
+    bool takes_nodes, takes_pattern;
+} FUNCTIONS[] = {
+    {SPAN_INIT("length"), OPERAND_LENGTH, false, false}, {SPAN_INIT("count"), OPERAND_COUNT, true, false},
+    {SPAN_INIT("value"), OPERAND_VALUE, true, false},    {SPAN_INIT("match"), OPERAND_MATCH, false, true},
+    {SPAN_INIT("search"), OPERAND_SEARCH, false, true},
+};
+
+MUST_USE static int parse_operand(struct path_parser *p, struct jsonpath_operand *o);
+
+/* An argument that is one value: a literal, a path to at most one, a function that gives one. */
+MUST_USE static int parse_value_argument(struct path_parser *p, const struct function *f,
+                                         const struct jsonpath_operand **ret)
 {
-    size_t start = p->at;
-    while (is_name_char(peek(p)))
-        p->at++;
-    struct span name = span_of(p->text.ptr + start, p->at - start);
-    bool length = span_equal(name, SPAN("length"));
-    if (!length && !span_equal(name, SPAN("count"))) {
-        p->at = start;
-        return fail(p, "the function '" SPAN_FMT "' is not supported yet (length and count are)", SPAN_ARG(name));
-    }
-    p->at++; /* ( */
-    skip_blanks(p);
-    if (peek(p) != '@' && peek(p) != '$')
-        return fail(p, SPAN_FMT "() takes a path that starts with @ or $", SPAN_ARG(name));
     struct jsonpath_operand *inner = arena_alloc(p->arena, sizeof *inner);
     if (!inner)
         return -ENOMEM;
-    inner->kind = OPERAND_PATH;
-    TRY(parse_inner_path(p, &inner->path));
-    if (length && !inner->path->singular)
-        return fail(p, "length() takes a path to one value");
     skip_blanks(p);
-    if (!take(p, ")"))
-        return fail(p, "expected ')'");
-    o->kind = length ? OPERAND_LENGTH : OPERAND_COUNT;
-    o->inner = inner;
-    o->path = inner->path;
+    TRY(parse_operand(p, inner));
+    if (inner->kind == OPERAND_MATCH || inner->kind == OPERAND_SEARCH ||
+        (inner->kind == OPERAND_PATH && !inner->path->singular))
+        return fail(p, SPAN_FMT "() takes one value", SPAN_ARG(f->name));
+    *ret = inner;
     return 0;
+}
+
+MUST_USE static int parse_function(struct path_parser *p, struct jsonpath_operand *o)
+{
+    size_t start = p->at, i = 0;
+    while (is_name_char(peek(p)))
+        p->at++;
+    struct span name = span_of(p->text.ptr + start, p->at - start);
+    while (i < ARRAY_LEN(FUNCTIONS) && !span_equal(name, FUNCTIONS[i].name))
+        i++;
+    if (i == ARRAY_LEN(FUNCTIONS)) {
+        p->at = start;
+        return fail(p, "there is no function '" SPAN_FMT "' (length, count, value, match, search)", SPAN_ARG(name));
+    }
+    const struct function *f = &FUNCTIONS[i];
+    if (++p->depth > JSONPATH_DEPTH_MAX)
+        return fail(p, "functions nested deeper than %u", JSONPATH_DEPTH_MAX);
+    p->at++; /* ( */
+    skip_blanks(p);
+    o->kind = f->kind;
+    if (f->takes_nodes && peek(p) != '@' && peek(p) != '$')
+        return fail(p, SPAN_FMT "() takes a path that starts with @ or $", SPAN_ARG(name));
+    if (f->takes_nodes)
+        TRY(parse_inner_path(p, &o->path));
+    else
+        TRY(parse_value_argument(p, f, &o->inner));
+    skip_blanks(p);
+    if (f->takes_pattern) {
+        if (!take(p, ","))
+            return fail(p, SPAN_FMT "() takes a value and a pattern", SPAN_ARG(name));
+        TRY(parse_value_argument(p, f, &o->pattern));
+        skip_blanks(p);
+    }
+    p->depth--;
+    return take(p, ")") ? 0 : fail(p, "expected ')'");
 }
 
 MUST_USE static int parse_literal(struct path_parser *p, struct jsonpath_operand *o)
@@ -344,7 +377,7 @@ static bool at_function(const struct path_parser *p)
     return n > p->at && n < p->text.len && p->text.ptr[n] == '(';
 }
 
-MUST_USE static int parse_operand(struct path_parser *p, struct jsonpath_operand *o)
+static int parse_operand(struct path_parser *p, struct jsonpath_operand *o)
 {
     if (peek(p) == '@' || peek(p) == '$') {
         o->kind = OPERAND_PATH;
@@ -376,6 +409,12 @@ MUST_USE static int parse_comparison(struct path_parser *p, struct jsonpath_filt
     skip_blanks(p);
     bool compares;
     TRY(parse_compare(p, &f->compare, &compares));
+    if (f->a.kind == OPERAND_MATCH || f->a.kind == OPERAND_SEARCH) {
+        if (compares)
+            return fail(p, "match() and search() are conditions: they cannot be compared");
+        f->kind = FILTER_REGEX;
+        return 0;
+    }
     if (!compares) {
         if (f->a.kind != OPERAND_PATH)
             return fail(p, "a value alone is no condition");
@@ -385,6 +424,8 @@ MUST_USE static int parse_comparison(struct path_parser *p, struct jsonpath_filt
     f->kind = FILTER_COMPARE;
     skip_blanks(p);
     TRY(parse_operand(p, &f->b));
+    if (f->b.kind == OPERAND_MATCH || f->b.kind == OPERAND_SEARCH)
+        return fail(p, "match() and search() are conditions: they cannot be compared");
     if ((f->a.kind == OPERAND_PATH && !f->a.path->singular) || (f->b.kind == OPERAND_PATH && !f->b.path->singular))
         return fail(p, "a comparison needs paths to one value");
     return 0;

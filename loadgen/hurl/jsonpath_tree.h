@@ -27,15 +27,24 @@ struct jsonpath {
     bool relative; /* starts at @ */
 };
 
-enum jsonpath_operand_kind { OPERAND_LITERAL, OPERAND_PATH, OPERAND_LENGTH, OPERAND_COUNT };
+/* MATCH and SEARCH are conditions by themselves; the others have a value. */
+enum jsonpath_operand_kind {
+    OPERAND_LITERAL,
+    OPERAND_PATH,
+    OPERAND_LENGTH,
+    OPERAND_COUNT,
+    OPERAND_VALUE,
+    OPERAND_MATCH,
+    OPERAND_SEARCH
+};
 struct jsonpath_operand {
     enum jsonpath_operand_kind kind;
-    struct span literal; /* JSON text */
-    const struct jsonpath *path;
-    const struct jsonpath_operand *inner; /* of length() */
+    struct span literal;                            /* JSON text */
+    const struct jsonpath *path;                    /* also of count() and value() */
+    const struct jsonpath_operand *inner, *pattern; /* arguments of length(), match() and search() */
 };
 enum jsonpath_compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
-enum jsonpath_filter_kind { FILTER_OR, FILTER_AND, FILTER_NOT, FILTER_EXISTS, FILTER_COMPARE };
+enum jsonpath_filter_kind { FILTER_OR, FILTER_AND, FILTER_NOT, FILTER_EXISTS, FILTER_COMPARE, FILTER_REGEX };
 struct jsonpath_filter {
     enum jsonpath_filter_kind kind;
     const struct jsonpath_filter *left, *right;

@@ -137,11 +137,7 @@ MUST_USE static int parse_part_field(struct hurl_parser *p, struct hurl_request 
         field.is_file = true;
         PARSE_TRY(parse_file_literal(p, &field.value));
         skip_blanks(p);
-        size_t n = 0;
-        while (peek_at(p, n) && !strchr("\n#", peek_at(p, n)))
-            n++;
-        PARSE_TRY(keep_span(p, span_trim(span_of(p->text.ptr + p->c.at, n)), &field.content_type));
-        advance(p, n);
+        PARSE_TRY(parse_text(p, TEXT_VALUE, &field.content_type));
     } else {
         PARSE_TRY(parse_text(p, TEXT_VALUE, &field.value));
     }
@@ -158,9 +154,11 @@ MUST_USE static int parse_capture(struct hurl_parser *p, struct hurl_response *r
     struct hurl_capture capture = {.at = place_of(p)};
     struct hurl_template name;
     PARSE_TRY(parse_key(p, &name));
-    if (!hurl_template_static(&name, &capture.name))
-        return parse_fail(p, capture.at, "supported by hurl, not yet by crest: a capture whose name is a template");
-    PARSE_TRY(slot_for(p, capture.name, &capture.slot));
+    capture.slot = HURL_NO_SLOT;
+    if (hurl_template_static(&name, &capture.name))
+        PARSE_TRY(slot_for(p, capture.name, &capture.slot));
+    else
+        capture.dynamic_name = name;
     PARSE_TRY(parse_query(p, &capture.query));
     struct span word = peek_word(p);
     if (span_equal(word, SPAN("redact"))) {

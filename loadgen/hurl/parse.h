@@ -16,5 +16,11 @@
 MUST_USE int hurl_parse(const char *name, struct span text, struct hurl_file **ret, struct problems *problems);
 /* NULL is fine. */
 void hurl_file_free(struct hurl_file *f);
+/* A time as an option writes it: 500ms, 10s, 1m, 2h; a bare number has the option's own unit. -EINVAL. */
+MUST_USE int hurl_option_time(const struct hurl_option_def *def, struct span word, int64_t *ret_ms);
+/* One option as its line in [Options] says it, without a file: `name: value` of the command line. The tree's texts live in the file's arena.
+ * -EINVAL with problems; -ENOMEM. */
+MUST_USE int hurl_parse_option(struct hurl_file *f, struct span line, struct hurl_option *ret,
+                               struct problems *problems);
 /* The slot of a variable, or -1. */
 int hurl_slot_of(const struct hurl_file *f, struct span name);

@@ -1,6 +1,8 @@
 #include <errno.h>
 
+#include "lib/base/limits.h"
 #include "lib/base/number.h"
+#include "loadgen/hurl/parse.h"
 #include "loadgen/hurl/parser.h"
 
 /* The text up to blank, comment or line end. */
@@ -25,7 +27,7 @@ MUST_USE static int read_count(struct hurl_parser *p, struct hurl_option *o, str
     return 0;
 }
 
-MUST_USE static int read_time(struct hurl_parser *p, struct hurl_option *o, struct span word)
+int hurl_option_time(const struct hurl_option_def *def, struct span word, int64_t *ret_ms)
 {
     static const struct {
         struct span unit;
@@ -35,14 +37,21 @@ MUST_USE static int read_time(struct hurl_parser *p, struct hurl_option *o, stru
     while (digits < word.len && word.ptr[digits] >= '0' && word.ptr[digits] <= '9')
         digits++;
     struct span unit = span_from(word, digits);
-    int64_t scale = unit.len ? 0 : o->def->seconds ? 1000 : 1, value;
+    int64_t scale = unit.len ? 0 : def->seconds ? 1000 : 1, value;
     for (size_t i = 0; i < ARRAY_LEN(UNITS); i++)
         if (unit.len && span_equal(unit, UNITS[i].unit))
             scale = UNITS[i].ms;
     if (scale == 0 || parse_i64_span(span_of(word.ptr, digits), 0, 1000000000, &value) < 0)
+        return -EINVAL;
+    *ret_ms = value * scale;
+    return 0;
+}
+
+MUST_USE static int read_time(struct hurl_parser *p, struct hurl_option *o, struct span word)
+{
+    if (hurl_option_time(o->def, word, &o->integer) < 0)
         return parse_fail(p, place_of(p), "%s needs a time such as 500ms, 10s or 1m, found '" SPAN_FMT "'",
                           o->def->name, SPAN_ARG(word));
-    o->integer = value * scale;
     return 0;
 }
 
@@ -103,11 +112,21 @@ int parse_option(struct hurl_parser *p, struct hurl_option *ret)
             return parse_fail(p, place_of(p), "%s is true or false, found '" SPAN_FMT "'", ret->def->name,
                               SPAN_ARG(word));
     } else if (ret->def->type == HURL_OPTION_COUNT) {
-        if (ret->def->kind != HURL_OPTION_OTHER)
-            PARSE_TRY(read_count(p, ret, word));
+        PARSE_TRY(read_count(p, ret, word));
     } else {
         PARSE_TRY(read_time(p, ret, word));
     }
     advance(p, word.len);
     return 0;
+}
+
+int hurl_parse_option(struct hurl_file *f, struct span line, struct hurl_option *ret, struct problems *problems)
+{
+    struct hurl_parser p = {.text = line, .c = {.line = 1}, .file = f, .problems = problems};
+    buf_init(&p.scratch, CONFIG_BYTES_MAX);
+    int r = parse_option(&p, ret);
+    if (r == 0)
+        r = parse_line_end(&p, "the option");
+    buf_done(&p.scratch);
+    return r;
 }

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "lib/base/number.h"
+#include "loadgen/hurl/generate.h"
 #include "loadgen/hurl/parser.h"
 
 void text_start(struct text_builder *b, struct hurl_parser *p)
@@ -147,7 +148,19 @@ int text_escape(struct text_builder *b, const char *allowed)
 static const struct {
     const char *name;
     enum hurl_function function;
-} FUNCTIONS[] = {{"newUuid", HURL_NEW_UUID}, {"newDate", HURL_NEW_DATE}, {"getEnv", HURL_GET_ENV}};
+} FUNCTIONS[] = {
+    {"newUuid", HURL_NEW_UUID},
+    {"newDate", HURL_NEW_DATE},
+    {"getEnv", HURL_GET_ENV},
+    {"randomBool", HURL_RANDOM_BOOL},
+    {"randomInt", HURL_RANDOM_INT},
+    {"randomString", HURL_RANDOM_STRING},
+    {"randomWord", HURL_RANDOM_WORD},
+    {"randomFirstName", HURL_RANDOM_FIRST_NAME},
+    {"randomLastName", HURL_RANDOM_LAST_NAME},
+    {"randomFullName", HURL_RANDOM_FULL_NAME},
+    {"randomEmail", HURL_RANDOM_EMAIL},
+};
 
 MUST_USE static int parse_get_env(struct hurl_parser *p, struct hurl_expr *e)
 {
@@ -160,6 +173,31 @@ MUST_USE static int parse_get_env(struct hurl_parser *p, struct hurl_expr *e)
     if (!hurl_template_static(&name, &e->name) || e->name.len == 0)
         return parse_fail(p, at, "getEnv needs a plain name");
     return 0;
+}
+
+MUST_USE static int parse_plain_number(struct hurl_parser *p, const char *function, int64_t min, int64_t max,
+                                       int64_t *ret)
+{
+    skip_blanks(p);
+    size_t n = peek(p) == '-';
+    while (peek_at(p, n) >= '0' && peek_at(p, n) <= '9')
+        n++;
+    if (parse_i64_span(span_of(p->text.ptr + p->c.at, n), min, max, ret) < 0)
+        return parse_fail(p, place_of(p), "%s needs a whole number from %lld to %lld, found '" SPAN_FMT "'", function,
+                          (long long)min, (long long)max, SPAN_ARG(found_here(p)));
+    advance(p, n);
+    return 0;
+}
+
+int parse_function_numbers(struct hurl_parser *p, enum hurl_function function, const char *name, int64_t *ret_low,
+                           int64_t *ret_high)
+{
+    if (function == HURL_RANDOM_STRING)
+        return parse_plain_number(p, name, 1, RANDOM_STRING_MAX, ret_low);
+    if (function != HURL_RANDOM_INT)
+        return 0;
+    PARSE_TRY(parse_plain_number(p, name, -RANDOM_INT_MAX, RANDOM_INT_MAX, ret_low));
+    return parse_plain_number(p, name, *ret_low, RANDOM_INT_MAX, ret_high);
 }
 
 int parse_expr(struct hurl_parser *p, const struct hurl_expr **ret)
@@ -176,9 +214,12 @@ int parse_expr(struct hurl_parser *p, const struct hurl_expr **ret)
         return parse_fail(p, e->at, "expected a variable name after '{{', found '" SPAN_FMT "'",
                           SPAN_ARG(found_here(p)));
     advance(p, word.len);
+    const char *function = "";
     for (size_t i = 0; i < ARRAY_LEN(FUNCTIONS); i++)
-        if (span_equal(word, span_str(FUNCTIONS[i].name)))
+        if (span_equal(word, span_str(FUNCTIONS[i].name))) {
             e->function = FUNCTIONS[i].function;
+            function = FUNCTIONS[i].name;
+        }
     /* texts inside an expression have their own scratch: the outer one may hold an unfinished text */
     struct buf outer = p->scratch;
     buf_init(&p->scratch, outer.max);
@@ -189,6 +230,8 @@ int parse_expr(struct hurl_parser *p, const struct hurl_expr **ret)
             r = slot_for(p, e->name, &e->slot);
     } else if (e->function == HURL_GET_ENV) {
         r = parse_get_env(p, e);
+    } else {
+        r = parse_function_numbers(p, e->function, function, &e->low, &e->high);
     }
     if (r == 0)
         r = parse_filters(p, &e->filters, &e->n_filters, true);

@@ -106,6 +106,9 @@ MUST_USE int parse_text(struct hurl_parser *p, enum text_flavour flavour, struct
 MUST_USE int parse_quoted(struct hurl_parser *p, struct hurl_template *ret);
 /* At "{{": to behind "}}". */
 MUST_USE int parse_expr(struct hurl_parser *p, const struct hurl_expr **ret);
+/* The numbers that a random function takes, behind its name. */
+MUST_USE int parse_function_numbers(struct hurl_parser *p, enum hurl_function function, const char *name,
+                                    int64_t *ret_low, int64_t *ret_high);
 /* Makes templates out of pieces. */
 struct text_builder {
     struct hurl_parser *p;

@@ -10,7 +10,7 @@ enum verdict { NO = 0, YES = 1, MISMATCH = 2 }; /* a mismatch of kinds fails, wi
 
 static bool is_number(const struct hurl_value *v)
 {
-    return v->kind == HURL_VALUE_INT || v->kind == HURL_VALUE_FLOAT;
+    return v->kind == HURL_VALUE_INT || v->kind == HURL_VALUE_FLOAT || v->kind == HURL_VALUE_BIG;
 }
 
 static bool is_json(const struct hurl_value *v)
@@ -18,11 +18,19 @@ static bool is_json(const struct hurl_value *v)
     return v->kind == HURL_VALUE_LIST || v->kind == HURL_VALUE_OBJECT || v->kind == HURL_VALUE_NODES;
 }
 
+static bool equal_numbers(const struct hurl_value *a, const struct hurl_value *b)
+{
+    if (a->kind == HURL_VALUE_INT && b->kind == HURL_VALUE_INT)
+        return a->integer == b->integer;
+    if (a->kind == HURL_VALUE_BIG && b->kind == HURL_VALUE_BIG)
+        return span_equal(a->text, b->text);
+    return a->number == b->number;
+}
+
 static bool equal(const struct hurl_value *a, const struct hurl_value *b)
 {
     if (is_number(a) && is_number(b))
-        return a->kind == HURL_VALUE_INT && b->kind == HURL_VALUE_INT ? a->integer == b->integer
-                                                                      : a->number == b->number;
+        return equal_numbers(a, b);
     if (is_json(a) && is_json(b))
         return json_text_equal(a->text, b->text);
     if (a->kind != b->kind)
@@ -81,8 +89,10 @@ static enum verdict text_predicate(enum hurl_predicate_kind kind, const struct h
     bool list = a->kind == HURL_VALUE_LIST || a->kind == HURL_VALUE_NODES;
     if (list && (kind == HURL_CONTAINS || kind == HURL_INCLUDES))
         return includes(a->text, b);
+    if (kind == HURL_INCLUDES && a->lone)
+        return equal(a, b);
     bool texts = a->kind == HURL_VALUE_TEXT && b->kind == HURL_VALUE_TEXT;
-    bool bytes = a->kind == HURL_VALUE_BYTES && (b->kind == HURL_VALUE_BYTES || b->kind == HURL_VALUE_TEXT);
+    bool bytes = a->kind == HURL_VALUE_BYTES && b->kind == HURL_VALUE_BYTES;
     if ((!texts && !bytes) || kind == HURL_INCLUDES)
         return MISMATCH;
     if (kind == HURL_STARTS_WITH)
@@ -126,7 +136,7 @@ static enum verdict kind_predicate(enum hurl_predicate_kind kind, const struct h
             return json_text_count(v->text) == 0;
         return text || v->kind == HURL_VALUE_BYTES ? (enum verdict)(v->text.len == 0) : MISMATCH;
     case HURL_IS_INTEGER:
-        return v->kind == HURL_VALUE_INT;
+        return v->kind == HURL_VALUE_INT || v->kind == HURL_VALUE_BIG;
     case HURL_IS_FLOAT:
         return v->kind == HURL_VALUE_FLOAT;
     case HURL_IS_NUMBER:
@@ -209,7 +219,9 @@ int eval_predicate(struct hurl_scope *s, const struct hurl_predicate *p, const s
     if (kind == HURL_EXISTS) {
         bool empty_nodes = actual->kind == HURL_VALUE_NODES && json_text_count(actual->text) == 0;
         verdict = actual->kind != HURL_VALUE_NONE && !empty_nodes;
-    } else if (actual->kind != HURL_VALUE_NONE) {
+    } else if (actual->kind == HURL_VALUE_NONE) { /* nothing is of any kind: `not` holds */
+        verdict = kind == HURL_IS_EMPTY && actual->lone ? YES : NO;
+    } else {
         switch (kind) {
         case HURL_EQUAL:
             verdict = equal(actual, &wanted);

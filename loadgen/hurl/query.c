@@ -12,13 +12,6 @@
 #define REGEX_GROUPS_MAX 16u
 #define DIGEST_BYTES_MAX 64u
 
-void hurl_exchange_done(struct hurl_exchange *x)
-{
-    xpath_document_free(x->document);
-    x->document = NULL;
-    x->document_state = x->json_state = 0;
-}
-
 bool hurl_header(struct span headers, struct span name, size_t i, struct span *ret_value)
 {
     struct span rest = headers, line;
@@ -36,13 +29,6 @@ bool hurl_header(struct span headers, struct span name, size_t i, struct span *r
 
 /* ---- json, regex ---- */
 
-MUST_USE static int body_json(struct hurl_exchange *x, struct hurl_place at, struct hurl_failure *why)
-{
-    if (x->json_state == 0)
-        x->json_state = json_text_check(x->body, &x->json_root, x->json_why, sizeof x->json_why) < 0 ? -1 : 1;
-    return x->json_state > 0 ? 0 : eval_fail(why, HURL_FAILED_PROTOCOL, at, "the body is not JSON: %s", x->json_why);
-}
-
 int eval_jsonpath(struct hurl_scope *s, const struct hurl_operand *operand, struct span root, struct hurl_value *ret,
                   struct hurl_failure *why)
 {
@@ -53,20 +39,24 @@ int eval_jsonpath(struct hurl_scope *s, const struct hurl_operand *operand, stru
         EVAL_TRY(eval_text(s, &operand->text, &text, why));
         int r = jsonpath_compile(s->scratch, text, &path, words, sizeof words);
         if (r == -EINVAL)
-            return eval_fail(why, HURL_FAILED_RUN, operand->at, "JSONPath: %s", words);
+            return eval_fail(why, HURL_FAILED_QUERY, operand->at, "JSONPath: %s", words);
         if (r < 0)
             return r;
     }
     struct jsonpath_result found;
     int r = jsonpath_eval(path, root, s->scratch, &found);
     if (r == -E2BIG)
-        return eval_fail(why, HURL_FAILED_PROTOCOL, operand->at, "the path visits more than %u nodes",
-                         JSONPATH_NODES_MAX);
+        return eval_fail(why, HURL_FAILED_QUERY, operand->at,
+                         "the path visits more than %u nodes, or a pattern takes too long", JSONPATH_NODES_MAX);
     if (r < 0)
         return r;
-    if (jsonpath_is_singular(path)) {
-        *ret = (struct hurl_value){0};
-        return found.n ? hurl_value_from_json(s->scratch, found.values[0], ret) : 0;
+    if (found.n <= 1 && !s->no_coercion) {
+        struct hurl_value v = {0};
+        if (found.n && hurl_value_from_json(s->scratch, found.values[0], &v) < 0)
+            return -ENOMEM;
+        v.lone = !jsonpath_is_singular(path);
+        *ret = v;
+        return 0;
     }
     struct buf list;
     buf_init(&list, BODY_BYTES_MAX);
@@ -81,7 +71,7 @@ int eval_jsonpath(struct hurl_scope *s, const struct hurl_operand *operand, stru
     return eval_keep_buf(s, &list, &ret->text);
 }
 
-int hurl_regex_compile(struct span pattern, struct regex **ret, struct parse_error *error)
+int hurl_regex_compile(struct span pattern, int flags, struct regex **ret, struct parse_error *error)
 {
     static const struct span PREFIX = SPAN_INIT("(?-s)");
     struct buf text;
@@ -90,7 +80,7 @@ int hurl_regex_compile(struct span pattern, struct regex **ret, struct parse_err
     buf_span(&text, pattern);
     int r = buf_error(&text);
     if (r == 0)
-        r = regex_compile(buf_view(&text), 0, ret, error);
+        r = regex_compile(buf_view(&text), flags, ret, error);
     if (r < 0 && error->column > PREFIX.len)
         error->column -= (uint32_t)PREFIX.len;
     buf_done(&text);
@@ -108,11 +98,11 @@ int eval_pattern(struct hurl_scope *s, const struct hurl_operand *pattern, struc
     struct parse_error error = {0};
     if (pattern->kind == HURL_OPERAND_TEXT)
         EVAL_TRY(eval_text(s, &pattern->text, &text, why));
-    int r = hurl_regex_compile(text, ret, &error);
+    int r = hurl_regex_compile(text, 0, ret, &error);
     if (r == -ENOMEM)
         return r;
     if (r < 0)
-        return eval_fail(why, HURL_FAILED_RUN, pattern->at, "regular expression: %s", error.text);
+        return eval_fail(why, HURL_FAILED_QUERY, pattern->at, "regular expression: %s", error.text);
     *ret_owned = true;
     return 0;
 }
@@ -130,7 +120,7 @@ int eval_regex(struct hurl_scope *s, const struct hurl_operand *pattern, struct 
         regex_free(re);
     *ret = (struct hurl_value){0};
     if (found < 0)
-        return eval_fail(why, HURL_FAILED_PROTOCOL, pattern->at, "the regular expression is too costly on this text");
+        return eval_fail(why, HURL_FAILED_QUERY, pattern->at, "the regular expression is too costly on this text");
     if (found && n > 1 && groups[1].ptr)
         *ret = hurl_value_text(groups[1]); /* hurl gives the first group */
     return 0;
@@ -167,15 +157,19 @@ static bool cookie_attribute(const struct set_cookie *c, struct span attribute, 
         struct span name, text;
         bool flag, is_flag;
     } ATTRIBUTES[] = {
-        {SPAN("Value"), c->value, false, false},        {SPAN("Expires"), c->expires, false, false},
-        {SPAN("Domain"), c->domain, false, false},      {SPAN("Path"), c->path, false, false},
-        {SPAN("SameSite"), c->same_site, false, false}, {SPAN("Secure"), {0}, c->secure, true},
-        {SPAN("HttpOnly"), {0}, c->http_only, true},
+        {SPAN("Value"), c->value, false, false}, {SPAN("Domain"), c->domain, false, false},
+        {SPAN("Path"), c->path, false, false},   {SPAN("SameSite"), c->same_site, false, false},
+        {SPAN("Secure"), {0}, c->secure, true},  {SPAN("HttpOnly"), {0}, c->http_only, true},
     };
     *ret = (struct hurl_value){0};
     if (span_equal_nocase(attribute, SPAN("Max-Age"))) {
         if (c->has_max_age)
             *ret = hurl_value_int(c->max_age_s);
+        return true;
+    }
+    if (span_equal_nocase(attribute, SPAN("Expires"))) {
+        if (c->has_expires_time)
+            *ret = hurl_value_date(c->expires_s * 1000000);
         return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(ATTRIBUTES); i++) {
@@ -231,20 +225,31 @@ static struct span version_text(int version)
     return version == 10 ? SPAN("1.0") : version == 20 ? SPAN("2") : version == 30 ? SPAN("3") : SPAN("1.1");
 }
 
-MUST_USE static int body_text(struct hurl_exchange *x, struct hurl_place at, struct hurl_failure *why)
+MUST_USE static int certificate_value(struct hurl_scope *s, const struct hurl_query *q, const struct hurl_exchange *x,
+                                      struct hurl_value *ret, struct hurl_failure *why)
 {
-    return span_is_utf8(x->body) ? 0 : eval_fail(why, HURL_FAILED_PROTOCOL, at, "the body is not UTF-8 text");
-}
-
-MUST_USE static int body_xpath(struct hurl_scope *s, const struct hurl_query *q, struct hurl_exchange *x,
-                               struct hurl_value *ret, struct hurl_failure *why)
-{
-    struct span expression, type = {0};
-    EVAL_TRY(eval_text(s, &q->arg.text, &expression, why));
-    bool xml = false;
-    if (hurl_header(x->headers, SPAN("content-type"), 0, &type))
-        xml = span_search(type, SPAN("xml")) < type.len && span_search(type, SPAN("html")) == type.len;
-    return eval_xpath(s, expression, q->arg.at, x->body, !xml, &x->document, ret, why);
+    const struct hurl_certificate none = {0}, *c = x->certificate ? x->certificate : &none;
+    const struct {
+        struct span name;
+        struct hurl_value value;
+    } ATTRIBUTES[] = {
+        {SPAN("Subject"), hurl_value_text(c->subject)},
+        {SPAN("Issuer"), hurl_value_text(c->issuer)},
+        {SPAN("Start-Date"), hurl_value_date(c->starts_s * 1000000)},
+        {SPAN("Expire-Date"), hurl_value_date(c->expires_s * 1000000)},
+        {SPAN("Serial-Number"), hurl_value_text(c->serial_number)},
+    };
+    struct span name;
+    EVAL_TRY(eval_text(s, &q->arg.text, &name, why));
+    for (size_t i = 0; i < ARRAY_LEN(ATTRIBUTES); i++) {
+        if (!span_equal(name, ATTRIBUTES[i].name))
+            continue;
+        if (x->certificate)
+            *ret = ATTRIBUTES[i].value;
+        return 0;
+    }
+    return eval_fail(why, HURL_FAILED_QUERY, q->arg.at, "a certificate has no attribute '" SPAN_FMT "'",
+                     SPAN_ARG(name));
 }
 
 MUST_USE static int query_value(struct hurl_scope *s, const struct hurl_query *q, struct hurl_exchange *x,
@@ -269,19 +274,27 @@ MUST_USE static int query_value(struct hurl_scope *s, const struct hurl_query *q
         *ret = hurl_value_int(x->duration_us / 1000);
         return 0;
     case HURL_QUERY_BODY:
-        EVAL_TRY(body_text(x, q->at, why));
-        *ret = hurl_value_text(x->body);
+        EVAL_TRY(eval_body_text(s, x, q->at, &text, why));
+        *ret = hurl_value_text(text);
         return 0;
     case HURL_QUERY_BYTES:
-        *ret = (struct hurl_value){.kind = HURL_VALUE_BYTES, .text = x->body};
+        EVAL_TRY(eval_body_bytes(x, q->at, &text, why));
+        *ret = (struct hurl_value){.kind = HURL_VALUE_BYTES, .text = text};
         return 0;
+    case HURL_QUERY_RAWBYTES:
+        *ret = (struct hurl_value){.kind = HURL_VALUE_BYTES, .text = x->raw};
+        return 0;
+    case HURL_QUERY_CERTIFICATE:
+        return certificate_value(s, q, x, ret, why);
     case HURL_QUERY_REDIRECTS:
         *ret = (struct hurl_value){.kind = HURL_VALUE_LIST, .text = x->redirects.len ? x->redirects : SPAN("[]")};
         return 0;
     case HURL_QUERY_SHA256:
-        return digest_value(s, GNUTLS_DIG_SHA256, x->body, ret);
+        EVAL_TRY(eval_body_bytes(x, q->at, &text, why));
+        return digest_value(s, GNUTLS_DIG_SHA256, text, ret);
     case HURL_QUERY_MD5:
-        return digest_value(s, GNUTLS_DIG_MD5, x->body, ret);
+        EVAL_TRY(eval_body_bytes(x, q->at, &text, why));
+        return digest_value(s, GNUTLS_DIG_MD5, text, ret);
     case HURL_QUERY_HEADER:
         EVAL_TRY(eval_text(s, &q->arg.text, &text, why));
         return header_value(s, x, text, ret);
@@ -289,13 +302,13 @@ MUST_USE static int query_value(struct hurl_scope *s, const struct hurl_query *q
         EVAL_TRY(eval_text(s, &q->arg.text, &text, why));
         return cookie_value(x, text, q->arg.at, ret, why);
     case HURL_QUERY_JSONPATH:
-        EVAL_TRY(body_json(x, q->at, why));
-        return eval_jsonpath(s, &q->arg, x->json_root, ret, why);
+        EVAL_TRY(eval_body_json(s, x, q->at, &text, why));
+        return eval_jsonpath(s, &q->arg, text, ret, why);
     case HURL_QUERY_XPATH:
-        return body_xpath(s, q, x, ret, why);
+        return eval_body_xpath(s, q, x, ret, why);
     case HURL_QUERY_REGEX:
-        EVAL_TRY(body_text(x, q->at, why));
-        return eval_regex(s, &q->arg, x->body, ret, why);
+        EVAL_TRY(eval_body_text(s, x, q->at, &text, why));
+        return eval_regex(s, &q->arg, text, ret, why);
     case HURL_QUERY_VARIABLE: {
         EVAL_TRY(eval_text(s, &q->arg.text, &text, why));
         int slot = hurl_slot_of(s->file, text);

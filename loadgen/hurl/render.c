@@ -2,9 +2,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "loadgen/hurl/eval.h"
+#include "loadgen/hurl/generate.h"
 #include "loadgen/hurl/json_text.h"
 
 int eval_fail(struct hurl_failure *why, enum hurl_failure_kind kind, struct hurl_place at, const char *format, ...)
@@ -30,19 +30,6 @@ int eval_keep_buf(struct hurl_scope *s, struct buf *b, struct span *ret)
     return r;
 }
 
-/* Version 4 of RFC 9562. */
-MUST_USE static int new_uuid(struct hurl_scope *s, struct hurl_value *ret)
-{
-    uint64_t a = rng_next(s->rng), b = rng_next(s->rng);
-    char *text = arena_printf(s->scratch, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
-                              (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
-                              (unsigned)(0x8000 | (b >> 48 & 0x3fff)), (unsigned long long)(b & 0xffffffffffff));
-    if (!text)
-        return -ENOMEM;
-    *ret = hurl_value_text(span_str(text));
-    return 0;
-}
-
 MUST_USE static int get_env(const struct hurl_expr *e, struct hurl_value *ret, struct hurl_failure *why)
 {
     const char *text = getenv(e->name.ptr); /* kept spans are NUL-terminated */
@@ -61,15 +48,11 @@ int eval_expr(struct hurl_scope *s, const struct hurl_expr *e, struct hurl_value
         if (v.kind == HURL_VALUE_NONE)
             return eval_fail(why, HURL_FAILED_RUN, e->at, "the variable '" SPAN_FMT "' is not set", SPAN_ARG(e->name));
         break;
-    case HURL_NEW_UUID:
-        EVAL_TRY(new_uuid(s, &v));
-        break;
-    case HURL_NEW_DATE:
-        v = hurl_value_date(unix_ms() * 1000);
-        break;
     case HURL_GET_ENV:
         EVAL_TRY(get_env(e, &v, why));
         break;
+    default:
+        EVAL_TRY(hurl_generate(e->function, e->low, e->high, s->rng, s->scratch, &v));
     }
     EVAL_TRY(eval_filters(s, e->filters, e->n_filters, &v, why));
     *ret = v;
@@ -120,6 +103,22 @@ int eval_text(struct hurl_scope *s, const struct hurl_template *t, struct span *
         return r;
     }
     return eval_keep_buf(s, &out, ret);
+}
+
+int hurl_text(struct hurl_scope *s, const struct hurl_template *t, struct span *ret, struct hurl_failure *why)
+{
+    return eval_text(s, t, ret, why);
+}
+
+int hurl_start_session(struct hurl_scope *s)
+{
+    for (size_t i = 0; i < s->file->n_generated; i++) {
+        const struct hurl_generated *g = &s->file->generated[i];
+        int r = hurl_generate(g->function, g->low, g->high, s->rng, s->keep, &s->values[g->slot]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 int hurl_operand_value(struct hurl_scope *s, const struct hurl_operand *o, struct hurl_value *ret,

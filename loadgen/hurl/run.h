@@ -19,24 +19,36 @@ struct hurl_scope {
     struct arena *keep;        /* as long as the values: what captures bring */
     struct arena *scratch;     /* the owner resets it between steps */
     struct rng *rng;
+    bool no_coercion;      /* option no-jsonpath-coercion: JSONPath gives lists */
+    const char *file_root; /* where files that the journey names lie; NULL: beside it */
 };
 
+/* The server's own certificate. */
+struct hurl_certificate {
+    struct span subject, issuer, serial_number;
+    int64_t starts_s, expires_s; /* Unix time */
+};
 /* What the engine got: plain data, borrowed until hurl_exchange_done. */
 struct hurl_exchange {
     int status;
     int version; /* 10, 11, 20, 30 */
     struct span url;
-    struct span headers; /* raw "Name: value\r\n" lines of the final response */
-    struct span body;    /* decoded */
+    struct span headers;    /* raw "Name: value\r\n" lines of the final response */
+    struct span body;       /* without Content-Encoding */
+    struct span raw;        /* as it came */
+    const char *body_error; /* why the body could not be decoded; NULL: it could */
     int64_t duration_us;
     struct span ip;
-    struct span redirects; /* JSON list of the URLs that redirects led to, in order; empty: none */
+    const struct hurl_certificate *certificate; /* NULL: not TLS, or not known */
+    struct span redirects;                      /* JSON list of the URLs that redirects led to, in order; empty: none */
     /* filled when first asked for */
+    struct span text; /* the body in UTF-8, by its character set */
+    int text_state;   /* 0: not looked at; 1: good; -1: is none */
+    char text_why[80];
     struct span json_root;
     int json_state; /* 0: not looked at; 1: good; -1: not JSON */
     char json_why[96];
     void *document; /* xmlDoc */
-    int document_state;
 };
 /* Frees what queries built; not what the engine brought. */
 void hurl_exchange_done(struct hurl_exchange *x);
@@ -45,7 +57,8 @@ bool hurl_header(struct span headers, struct span name, size_t i, struct span *r
 
 enum hurl_failure_kind {
     HURL_FAILED_STATUS,   /* the HTTP status is another than asserted */
-    HURL_FAILED_PROTOCOL, /* version, a query that cannot be asked (body is not JSON), protocol queries */
+    HURL_FAILED_PROTOCOL, /* version, protocol queries, a filter that cannot be applied */
+    HURL_FAILED_QUERY,    /* a query that cannot be asked: the body is not JSON, the expression is none */
     HURL_FAILED_CAPTURE,
     HURL_FAILED_ASSERT, /* the answer says something else than asserted */
     HURL_FAILED_RUN     /* the journey itself: undefined variable, unprintable value */
@@ -61,6 +74,10 @@ struct hurl_failure {
  * -ENOSPC of the buffer. */
 MUST_USE int hurl_render(struct hurl_scope *s, const struct hurl_template *t, struct buf *out,
                          struct hurl_failure *why);
+/* The template as one text, of the tree or in the scratch arena. The same errors. */
+MUST_USE int hurl_text(struct hurl_scope *s, const struct hurl_template *t, struct span *ret, struct hurl_failure *why);
+/* A session's start: what @generate gives. -ENOMEM. */
+MUST_USE int hurl_start_session(struct hurl_scope *s);
 /* The bytes of a file that the journey names, in the scratch arena. -EINVAL: *why is set; -ENOMEM. */
 MUST_USE int hurl_file_bytes(struct hurl_scope *s, const struct hurl_template *name, struct hurl_place at,
                              struct span *ret, struct hurl_failure *why);

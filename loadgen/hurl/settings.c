@@ -205,6 +205,46 @@ MUST_USE static int read_feed(struct hurl_parser *p, struct hurl_place at)
     return 0;
 }
 
+/* @generate card test-card: the variable has a new value in each session. */
+MUST_USE static int read_generate(struct hurl_parser *p, struct hurl_place at)
+{
+    static const struct {
+        struct span kind;
+        enum hurl_function function;
+    } KINDS[] = {
+        {SPAN_INIT("uuid"), HURL_NEW_UUID},
+        {SPAN_INIT("idempotency-key"), HURL_NEW_UUID},
+        {SPAN_INIT("int"), HURL_RANDOM_INT},
+        {SPAN_INIT("text"), HURL_RANDOM_STRING},
+        {SPAN_INIT("word"), HURL_RANDOM_WORD},
+        {SPAN_INIT("date"), HURL_NEW_DATE},
+        {SPAN_INIT("first-name"), HURL_RANDOM_FIRST_NAME},
+        {SPAN_INIT("last-name"), HURL_RANDOM_LAST_NAME},
+        {SPAN_INIT("full-name"), HURL_RANDOM_FULL_NAME},
+        {SPAN_INIT("email"), HURL_RANDOM_EMAIL},
+        {SPAN_INIT("test-card"), HURL_RANDOM_CARD},
+    };
+    struct hurl_generated g = {.at = at};
+    struct hurl_place word_at;
+    struct span name = take_word(p, &word_at), kind = take_word(p, &word_at);
+    size_t i = 0;
+    while (i < ARRAY_LEN(KINDS) && !span_equal(kind, KINDS[i].kind))
+        i++;
+    if (name.len == 0 || i == ARRAY_LEN(KINDS))
+        return parse_fail(
+            p, word_at,
+            "@generate needs a variable and one of uuid, idempotency-key, int LOW HIGH, text LENGTH, word, date, "
+            "first-name, last-name, full-name, email, test-card");
+    g.function = KINDS[i].function;
+    PARSE_TRY(parse_function_numbers(p, g.function, "@generate", &g.low, &g.high));
+    PARSE_TRY(slot_for(p, name, &g.slot));
+    struct hurl_generated *kept = list_push(&p->file->arena, &p->file->generated, &p->file->n_generated, sizeof *kept);
+    if (!kept)
+        return -ENOMEM;
+    *kept = g;
+    return 0;
+}
+
 MUST_USE static int read_money(struct hurl_parser *p, struct hurl_place at)
 {
     (void)at;
@@ -226,7 +266,7 @@ static const struct {
 } SETTINGS[] = {
     {"step", read_step, false},    {"think", read_think, false},   {"feed", read_feed, true},
     {"weight", read_weight, true}, {"goto", read_goto, false},     {"slo", read_slos, false},
-    {"money", read_money, false},  {"always", read_always, false},
+    {"money", read_money, false},  {"always", read_always, false}, {"generate", read_generate, true},
 };
 
 static void warn_if_near(struct hurl_parser *p, struct span word, struct hurl_place at)

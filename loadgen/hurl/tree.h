@@ -22,14 +22,29 @@ struct hurl_place {
     uint32_t line, column; /* from 1, bytes */
 };
 
-enum hurl_function { HURL_NO_FUNCTION, HURL_NEW_UUID, HURL_NEW_DATE, HURL_GET_ENV };
+enum hurl_function {
+    HURL_NO_FUNCTION,
+    HURL_NEW_UUID,
+    HURL_NEW_DATE,
+    HURL_GET_ENV,
+    HURL_RANDOM_BOOL,
+    HURL_RANDOM_INT,    /* low..high */
+    HURL_RANDOM_STRING, /* low letters and digits */
+    HURL_RANDOM_WORD,
+    HURL_RANDOM_FIRST_NAME,
+    HURL_RANDOM_LAST_NAME,
+    HURL_RANDOM_FULL_NAME,
+    HURL_RANDOM_EMAIL,
+    HURL_RANDOM_CARD /* the number of a test card: of @generate only, hurl has no such function */
+};
 
 /* {{name filter…}} or {{function filter…}} */
 struct hurl_expr {
     struct hurl_place at;
     enum hurl_function function;
-    struct span name; /* of the variable, or getEnv's argument */
-    uint32_t slot;    /* of the variable in hurl_file.variables */
+    struct span name;  /* of the variable, or getEnv's argument */
+    uint32_t slot;     /* of the variable in hurl_file.variables */
+    int64_t low, high; /* numbers that the function takes */
     struct hurl_filter *filters;
     size_t n_filters;
 };
@@ -96,9 +111,11 @@ struct hurl_predicate {
     bool negated;
     struct hurl_operand operand;
 };
+#define HURL_NO_SLOT UINT32_MAX
 struct hurl_capture {
     struct hurl_place at;
     struct span name;
+    struct hurl_template dynamic_name; /* with expressions: then slot is HURL_NO_SLOT */
     uint32_t slot;
     struct hurl_query query;
     bool redact;
@@ -117,7 +134,7 @@ struct hurl_part_field { /* of [Multipart] */
     struct hurl_place at;
     struct hurl_template key, value; /* value: the file's name when is_file */
     bool is_file;
-    struct span content_type; /* empty: not given */
+    struct hurl_template content_type; /* n = 0: not given */
 };
 struct hurl_option {
     const struct hurl_option_def *def;
@@ -170,6 +187,13 @@ struct hurl_goto {
     size_t entry; /* resolved by check.h */
 };
 enum hurl_feed_mode { HURL_FEED_SEQUENTIAL, HURL_FEED_SHUFFLE, HURL_FEED_RANDOM, HURL_FEED_UNIQUE };
+/* A made-up value for a variable, anew for each session. */
+struct hurl_generated {
+    struct hurl_place at;
+    uint32_t slot;
+    enum hurl_function function;
+    int64_t low, high;
+};
 struct hurl_feed {
     struct hurl_place at;
     struct span file;
@@ -219,7 +243,9 @@ struct hurl_file {
     struct span *variables; /* slot -> name */
     size_t n_variables;
     struct hurl_feed feed; /* file.len == 0: none */
-    double weight;         /* 1 when not given */
+    struct hurl_generated *generated;
+    size_t n_generated;
+    double weight; /* 1 when not given */
     struct hurl_place weight_at;
     struct regex **regexes; /* compiled by check.h, freed with the file */
     size_t n_regexes;

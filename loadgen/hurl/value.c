@@ -8,6 +8,15 @@
 
 #define DESCRIBE_BYTES_MAX 80u
 
+/* -12345678901234567890: only digits, too many for int64. */
+static bool is_big(struct span number)
+{
+    for (size_t i = number.len && number.ptr[0] == '-'; i < number.len; i++)
+        if (number.ptr[i] < '0' || number.ptr[i] > '9')
+            return false;
+    return number.len > 0;
+}
+
 int hurl_value_from_json(struct arena *a, struct span json, struct hurl_value *ret)
 {
     struct hurl_value v = {0};
@@ -19,7 +28,10 @@ int hurl_value_from_json(struct arena *a, struct span json, struct hurl_value *r
         v = hurl_value_bool(json.ptr[0] == 't');
         break;
     case JSON_TEXT_NUMBER:
-        v.kind = json_text_number(json, &v.integer, &v.number) ? HURL_VALUE_INT : HURL_VALUE_FLOAT;
+        v.kind = json_text_number(json, &v.integer, &v.number) ? HURL_VALUE_INT
+                 : is_big(json)                                ? HURL_VALUE_BIG
+                                                               : HURL_VALUE_FLOAT;
+        v.text = v.kind == HURL_VALUE_BIG ? json : (struct span){0};
         break;
     case JSON_TEXT_STRING:
         v.kind = HURL_VALUE_TEXT;
@@ -71,9 +83,12 @@ struct hurl_value hurl_value_guess(struct span text)
     bool b;
     if (parse_i64_span(text, INT64_MIN, INT64_MAX, &v.integer) == 0)
         return hurl_value_int(v.integer);
+    if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
+        return hurl_value_text(span_of(text.ptr + 1, text.len - 2));
     bool digits = text.len && (text.ptr[0] == '-' || (text.ptr[0] >= '0' && text.ptr[0] <= '9'));
     if (digits && parse_f64_span(text, &v.number) == 0)
-        return hurl_value_float(v.number);
+        return is_big(text) ? (struct hurl_value){.kind = HURL_VALUE_BIG, .number = v.number, .text = text}
+                            : hurl_value_float(v.number);
     if (parse_bool(text, &b) == 0)
         return hurl_value_bool(b);
     if (span_equal(text, SPAN("null")))
@@ -98,6 +113,7 @@ int hurl_value_print(const struct hurl_value *v, struct buf *out)
         buf_bytes(out, number, format_f64_le(number, v->number));
         return 0;
     case HURL_VALUE_TEXT:
+    case HURL_VALUE_BIG:
         buf_span(out, v->text);
         return 0;
     case HURL_VALUE_DATE:
@@ -111,6 +127,7 @@ int hurl_value_keep(struct arena *a, const struct hurl_value *v, struct hurl_val
 {
     bool ok = true;
     struct hurl_value kept = *v;
+    kept.lone = false; /* a variable is its value */
     kept.text = arena_span(a, v->text, &ok);
     if (!ok)
         return -ENOMEM;
@@ -124,7 +141,7 @@ void hurl_value_describe(const struct hurl_value *v, struct buf *out)
         [HURL_VALUE_NONE] = "nothing",           [HURL_VALUE_NULL] = "null",    [HURL_VALUE_BOOL] = "boolean ",
         [HURL_VALUE_INT] = "integer ",           [HURL_VALUE_FLOAT] = "float ", [HURL_VALUE_TEXT] = "text ",
         [HURL_VALUE_BYTES] = "bytes of length ", [HURL_VALUE_LIST] = "list ",   [HURL_VALUE_OBJECT] = "object ",
-        [HURL_VALUE_NODES] = "nodes ",           [HURL_VALUE_DATE] = "date ",
+        [HURL_VALUE_NODES] = "nodes ",           [HURL_VALUE_DATE] = "date ",   [HURL_VALUE_BIG] = "integer ",
     };
     buf_str(out, NAMES[v->kind]);
     struct span text = v->text;
@@ -150,6 +167,7 @@ void hurl_value_describe(const struct hurl_value *v, struct buf *out)
     case HURL_VALUE_BYTES:
         buf_u64(out, v->text.len);
         break;
+    case HURL_VALUE_BIG:
     case HURL_VALUE_LIST:
     case HURL_VALUE_OBJECT:
     case HURL_VALUE_NODES:

@@ -3,6 +3,7 @@
 #include "lib/base/limits.h"
 #include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/json_text.h"
+#include "loadgen/hurl/parse.h"
 
 MUST_USE static int verify_status(const struct hurl_response *want, const struct hurl_exchange *x,
                                   struct hurl_failure *why)
@@ -20,6 +21,17 @@ MUST_USE static int verify_status(const struct hurl_response *want, const struct
     return 0;
 }
 
+/* A name made of variables: HURL_NO_SLOT when nothing in the file reads it. */
+MUST_USE static int dynamic_slot(struct hurl_scope *s, const struct hurl_capture *c, uint32_t *ret,
+                                 struct hurl_failure *why)
+{
+    struct span name;
+    EVAL_TRY(eval_text(s, &c->dynamic_name, &name, why));
+    int slot = hurl_slot_of(s->file, name);
+    *ret = slot < 0 ? HURL_NO_SLOT : (uint32_t)slot;
+    return 0;
+}
+
 MUST_USE static int run_capture(struct hurl_scope *s, const struct hurl_capture *c, struct hurl_exchange *x,
                                 struct hurl_failure *why)
 {
@@ -32,7 +44,10 @@ MUST_USE static int run_capture(struct hurl_scope *s, const struct hurl_capture 
     if (v.kind == HURL_VALUE_NONE)
         return eval_fail(why, HURL_FAILED_CAPTURE, c->query.at, "nothing to capture for '" SPAN_FMT "'",
                          SPAN_ARG(c->name));
-    return hurl_value_keep(s->keep, &v, &s->values[c->slot]);
+    uint32_t slot = c->slot;
+    if (slot == HURL_NO_SLOT)
+        EVAL_TRY(dynamic_slot(s, c, &slot, why));
+    return slot == HURL_NO_SLOT ? 0 : hurl_value_keep(s->keep, &v, &s->values[slot]);
 }
 
 /* At most 80 bytes of a text, for messages. */

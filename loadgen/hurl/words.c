@@ -3,7 +3,7 @@
 #include "lib/base/problem.h"
 
 #define YES true
-#define LATER false
+#define LATER false /* refused */
 
 static const struct hurl_section_def SECTIONS[] = {
     {"Query", HURL_SECTION_QUERY, false},         {"QueryStringParams", HURL_SECTION_QUERY, false},
@@ -24,7 +24,7 @@ static const struct hurl_query_def QUERIES[] = {
     {"cookie", HURL_QUERY_COOKIE, HURL_ARG_TEXT, YES, false},
     {"body", HURL_QUERY_BODY, HURL_ARG_NONE, YES, false},
     {"bytes", HURL_QUERY_BYTES, HURL_ARG_NONE, YES, false},
-    {"rawbytes", HURL_QUERY_RAWBYTES, HURL_ARG_NONE, LATER, false},
+    {"rawbytes", HURL_QUERY_RAWBYTES, HURL_ARG_NONE, YES, false},
     {"jsonpath", HURL_QUERY_JSONPATH, HURL_ARG_TEXT, YES, false},
     {"xpath", HURL_QUERY_XPATH, HURL_ARG_TEXT, YES, false},
     {"regex", HURL_QUERY_REGEX, HURL_ARG_PATTERN, YES, false},
@@ -32,7 +32,7 @@ static const struct hurl_query_def QUERIES[] = {
     {"duration", HURL_QUERY_DURATION, HURL_ARG_NONE, YES, false},
     {"sha256", HURL_QUERY_SHA256, HURL_ARG_NONE, YES, false},
     {"md5", HURL_QUERY_MD5, HURL_ARG_NONE, YES, false},
-    {"certificate", HURL_QUERY_CERTIFICATE, HURL_ARG_ATTRIBUTE, LATER, true},
+    {"certificate", HURL_QUERY_CERTIFICATE, HURL_ARG_ATTRIBUTE, YES, true},
 };
 
 static const struct hurl_filter_def FILTERS[] = {
@@ -64,7 +64,8 @@ static const struct hurl_filter_def FILTERS[] = {
     {"base64Decode", HURL_FILTER_BASE64_DECODE, {0}, YES},
     {"base64UrlSafeEncode", HURL_FILTER_BASE64_URL_ENCODE, {0}, YES},
     {"base64UrlSafeDecode", HURL_FILTER_BASE64_URL_DECODE, {0}, YES},
-    {"decode", HURL_FILTER_DECODE, {HURL_ARG_TEXT}, YES},
+    {"charsetDecode", HURL_FILTER_DECODE, {HURL_ARG_TEXT}, YES},
+    {"decode", HURL_FILTER_DECODE, {HURL_ARG_TEXT}, YES}, /* its older name */
     {"utf8Encode", HURL_FILTER_UTF8_ENCODE, {0}, YES},
     {"utf8Decode", HURL_FILTER_UTF8_DECODE, {0}, YES},
     {"location", HURL_FILTER_LOCATION, {0}, YES},
@@ -129,25 +130,28 @@ static const struct hurl_option_def OPTIONS[] = {
     {"header", HURL_OPTION_HEADER, HURL_OPTION_TEXT, YES, false},
     {"path-as-is", HURL_OPTION_PATH_AS_IS, HURL_OPTION_BOOL, YES, false},
     {"verbose", HURL_OPTION_VERBOSE, HURL_OPTION_BOOL, YES, false},
-    {"very-verbose", HURL_OPTION_VERBOSE, HURL_OPTION_BOOL, YES, false},
-    {"http3", HURL_OPTION_OTHER, HURL_OPTION_BOOL, LATER, false},
-    {"limit-rate", HURL_OPTION_OTHER, HURL_OPTION_COUNT, LATER, false},
-    {"proxy", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"resolve", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"connect-to", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"cacert", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"cert", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"key", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"unix-socket", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"output", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"pinnedpubkey", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"netrc", HURL_OPTION_OTHER, HURL_OPTION_BOOL, LATER, false},
-    {"netrc-file", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"netrc-optional", HURL_OPTION_OTHER, HURL_OPTION_BOOL, LATER, false},
-    {"aws-sigv4", HURL_OPTION_OTHER, HURL_OPTION_TEXT, LATER, false},
-    {"digest", HURL_OPTION_OTHER, HURL_OPTION_BOOL, LATER, false},
-    {"ntlm", HURL_OPTION_OTHER, HURL_OPTION_BOOL, LATER, false},
-    {"negotiate", HURL_OPTION_OTHER, HURL_OPTION_BOOL, LATER, false},
+    {"very-verbose", HURL_OPTION_VERY_VERBOSE, HURL_OPTION_BOOL, YES, false},
+    {"verbosity", HURL_OPTION_VERBOSITY, HURL_OPTION_TEXT, YES, false},
+    {"limit-rate", HURL_OPTION_LIMIT_RATE, HURL_OPTION_COUNT, YES, false},
+    {"proxy", HURL_OPTION_PROXY, HURL_OPTION_TEXT, YES, false},
+    {"no-proxy", HURL_OPTION_NO_PROXY, HURL_OPTION_TEXT, YES, false},
+    {"resolve", HURL_OPTION_RESOLVE, HURL_OPTION_TEXT, YES, false},
+    {"connect-to", HURL_OPTION_CONNECT_TO, HURL_OPTION_TEXT, YES, false},
+    {"cacert", HURL_OPTION_CA_FILE, HURL_OPTION_TEXT, YES, false},
+    {"cert", HURL_OPTION_CERT, HURL_OPTION_TEXT, YES, false},
+    {"key", HURL_OPTION_KEY, HURL_OPTION_TEXT, YES, false},
+    {"unix-socket", HURL_OPTION_UNIX_SOCKET, HURL_OPTION_TEXT, YES, false},
+    {"output", HURL_OPTION_OUTPUT, HURL_OPTION_TEXT, YES, false},
+    {"pinnedpubkey", HURL_OPTION_PINNED_KEY, HURL_OPTION_TEXT, YES, false},
+    {"netrc", HURL_OPTION_NETRC, HURL_OPTION_BOOL, YES, false},
+    {"netrc-file", HURL_OPTION_NETRC_FILE, HURL_OPTION_TEXT, YES, false},
+    {"netrc-optional", HURL_OPTION_NETRC_OPTIONAL, HURL_OPTION_BOOL, YES, false},
+    {"digest", HURL_OPTION_DIGEST, HURL_OPTION_BOOL, YES, false},
+    {"no-jsonpath-coercion", HURL_OPTION_NO_COERCION, HURL_OPTION_BOOL, YES, false},
+    {"http3", HURL_OPTION_REFUSED, HURL_OPTION_BOOL, LATER, false},
+    {"aws-sigv4", HURL_OPTION_REFUSED, HURL_OPTION_TEXT, LATER, false},
+    {"ntlm", HURL_OPTION_REFUSED, HURL_OPTION_BOOL, LATER, false},
+    {"negotiate", HURL_OPTION_REFUSED, HURL_OPTION_BOOL, LATER, false},
 };
 
 #define FIND(TABLE, word)                                                                                              \
@@ -182,6 +186,33 @@ const struct hurl_predicate_def *hurl_predicate_find(struct span name)
 const struct hurl_option_def *hurl_option_find(struct span name)
 {
     FIND(OPTIONS, name);
+}
+
+#define NAME_AT(TABLE, i) return (i) < ARRAY_LEN(TABLE) ? TABLE[i].name : NULL
+
+const char *hurl_query_name(size_t i)
+{
+    NAME_AT(QUERIES, i);
+}
+
+const char *hurl_filter_name(size_t i)
+{
+    NAME_AT(FILTERS, i);
+}
+
+const char *hurl_predicate_name(size_t i)
+{
+    NAME_AT(PREDICATES, i);
+}
+
+const char *hurl_option_name(size_t i)
+{
+    NAME_AT(OPTIONS, i);
+}
+
+const char *hurl_section_name(size_t i)
+{
+    NAME_AT(SECTIONS, i);
 }
 
 #define WORD_BYTES_MAX 64u /* longer words are no typing mistakes */

@@ -169,7 +169,25 @@ enum hurl_option_kind {
     HURL_OPTION_HEADER,
     HURL_OPTION_PATH_AS_IS,
     HURL_OPTION_VERBOSE,
-    HURL_OPTION_OTHER /* not executed: only its name matters */
+    HURL_OPTION_VERY_VERBOSE,
+    HURL_OPTION_VERBOSITY,
+    HURL_OPTION_LIMIT_RATE,
+    HURL_OPTION_PROXY,
+    HURL_OPTION_NO_PROXY,
+    HURL_OPTION_RESOLVE,
+    HURL_OPTION_CONNECT_TO,
+    HURL_OPTION_UNIX_SOCKET,
+    HURL_OPTION_CA_FILE,
+    HURL_OPTION_CERT,
+    HURL_OPTION_KEY,
+    HURL_OPTION_PINNED_KEY,
+    HURL_OPTION_OUTPUT,
+    HURL_OPTION_DIGEST,
+    HURL_OPTION_NETRC,
+    HURL_OPTION_NETRC_FILE,
+    HURL_OPTION_NETRC_OPTIONAL,
+    HURL_OPTION_NO_COERCION,
+    HURL_OPTION_REFUSED /* not executed; `false` says nothing and is taken */
 };
 enum hurl_option_type {
     HURL_OPTION_BOOL,
@@ -192,6 +210,12 @@ const struct hurl_query_def *hurl_query_find(struct span name);
 const struct hurl_filter_def *hurl_filter_find(struct span name);
 const struct hurl_predicate_def *hurl_predicate_find(struct span name);
 const struct hurl_option_def *hurl_option_find(struct span name);
+/* All names of the language, one after the other: i from 0, NULL at the end. The conformance test asks whether a file uses each. */
+const char *hurl_query_name(size_t i);
+const char *hurl_filter_name(size_t i);
+const char *hurl_predicate_name(size_t i);
+const char *hurl_option_name(size_t i);
+const char *hurl_section_name(size_t i);
 /* The word of that kind nearest to `word`, or NULL. */
 const char *hurl_section_suggest(struct span word, bool in_response);
 const char *hurl_query_suggest(struct span word);

@@ -4,6 +4,7 @@
 #include <libxml/HTMLparser.h>
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
+#include <libxml/xpathInternals.h>
 
 #include "lib/base/limits.h"
 #include "loadgen/hurl/eval.h"
@@ -16,9 +17,9 @@ static void silent(void *ctx, xmlErrorPtr error)
     (void)error;
 }
 
-static xmlDoc *read_document(struct span text, bool html)
+void *xpath_document_new(struct span text, bool html)
 {
-    if (text.len > BODY_BYTES_MAX)
+    if (text.len == 0 || text.len > BODY_BYTES_MAX)
         return NULL;
     int n = (int)text.len;
     if (html)
@@ -72,21 +73,42 @@ MUST_USE static int object_value(struct hurl_scope *s, xmlXPathObject *object, s
     }
 }
 
+/* The prefixes that the document declares, the outermost one of each name; the default namespace is `_`, as in hurl. */
+static void register_namespaces(xmlXPathContext *context, const xmlNode *node)
+{
+    const xmlNode *root = node;
+    while (node) {
+        for (const xmlNs *ns = node->type == XML_ELEMENT_NODE ? node->nsDef : NULL; ns; ns = ns->next) {
+            const xmlChar *prefix = ns->prefix ? ns->prefix : (const xmlChar *)"_";
+            if (!xmlXPathNsLookup(context, prefix))
+                xmlXPathRegisterNs(context, prefix, ns->href);
+        }
+        if (node->type == XML_ELEMENT_NODE && node->children) {
+            node = node->children;
+            continue;
+        }
+        while (node != root && !node->next)
+            node = node->parent;
+        node = node == root ? NULL : node->next;
+    }
+}
+
 int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text, bool html,
                void **document, struct hurl_value *ret, struct hurl_failure *why)
 {
     if (!*document)
-        *document = text.len ? read_document(text, html) : NULL;
+        *document = xpath_document_new(text, html);
     if (!*document)
-        return eval_fail(why, HURL_FAILED_PROTOCOL, at, "the text is not %s", html ? "HTML" : "XML");
+        return eval_fail(why, HURL_FAILED_QUERY, at, "the text is not %s", html ? "HTML" : "XML");
     xmlXPathContext *context = xmlXPathNewContext(*document);
     if (!context)
         return -ENOMEM;
     context->error = silent;
+    register_namespaces(context, xmlDocGetRootElement(*document));
     char *words = arena_dup(s->scratch, expression);
     xmlXPathObject *object = words ? xmlXPathEvalExpression((const xmlChar *)words, context) : NULL;
     int r = object  ? object_value(s, object, ret)
-            : words ? eval_fail(why, HURL_FAILED_RUN, at, "this XPath expression cannot be evaluated")
+            : words ? eval_fail(why, HURL_FAILED_QUERY, at, "this XPath expression cannot be evaluated")
                     : -ENOMEM;
     xmlXPathFreeObject(object);
     xmlXPathFreeContext(context);
