@@ -20,6 +20,8 @@ static const double BOUNDS[] = {0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.
 struct push {
     char *url;
     const struct run_config *config;
+    void (*more)(void *ctx, struct push_message *m);
+    void *more_ctx;
     struct http_credentials credentials;
     struct http_client *client;
     struct remote_write_encoder *encoder;
@@ -106,14 +108,15 @@ MUST_USE static int enqueue(struct push *p)
     return 0;
 }
 
-struct series {
+struct push_message {
     struct push *p;
     int64_t now_ms;
     const struct journey_step *step; /* NULL: of the run */
     int error;
 };
 
-static void add(struct series *s, const char *name, double value, const char *label, const char *label_value)
+static void add_of(struct push_message *s, const struct journey_step *step, const char *name, double value,
+                   const char *label, const char *label_value)
 {
     if (s->error < 0)
         return;
@@ -122,9 +125,10 @@ static void add(struct series *s, const char *name, double value, const char *la
     label_builder_init(&b, &s->p->arena);
     label_builder_set(&b, SPAN("__name__"), span_str(name));
     label_builder_set(&b, SPAN("run"), span_str(s->p->config->run_id));
-    if (s->step) {
-        label_builder_set(&b, SPAN("journey"), span_str(s->step->journey));
-        label_builder_set(&b, SPAN("step"), s->step->name);
+    if (step) {
+        label_builder_set(&b, SPAN("journey"), span_str(step->journey));
+        if (step->name.len)
+            label_builder_set(&b, SPAN("step"), step->name);
     }
     if (label)
         label_builder_set(&b, span_str(label), span_str(label_value));
@@ -139,7 +143,25 @@ static void add(struct series *s, const char *name, double value, const char *la
     }
 }
 
-static void add_histogram(struct series *s, const char *name, const struct hdr *h, double sum_us)
+static void add(struct push_message *s, const char *name, double value, const char *label, const char *label_value)
+{
+    add_of(s, s->step, name, value, label, label_value);
+}
+
+void push_add(struct push_message *m, const char *journey, struct span step, const char *name, double value,
+              const char *label, const char *label_value)
+{
+    struct journey_step of = {.journey = journey, .name = step};
+    add_of(m, &of, name, value, label, label_value);
+}
+
+void push_extend(struct push *p, void (*more)(void *ctx, struct push_message *m), void *ctx)
+{
+    p->more = more;
+    p->more_ctx = ctx;
+}
+
+static void add_histogram(struct push_message *s, const char *name, const struct hdr *h, double sum_us)
 {
     char metric[96], le[NUMBER_TEXT_MAX];
     snprintf(metric, sizeof metric, "%s_bucket", name);
@@ -155,7 +177,7 @@ static void add_histogram(struct series *s, const char *name, const struct hdr *
     add(s, metric, sum_us / 1e6, NULL, NULL);
 }
 
-static void add_steps(struct series *s, const struct run_stats *total)
+static void add_steps(struct push_message *s, const struct run_stats *total)
 {
     const struct journeys *js = s->p->config->journeys;
     for (size_t i = 0; i < js->n_steps; i++) {
@@ -171,7 +193,7 @@ static void add_steps(struct series *s, const struct run_stats *total)
     s->step = NULL;
 }
 
-static void add_run(struct series *s, const struct run_tick *tick)
+static void add_run(struct push_message *s, const struct run_tick *tick)
 {
     static const struct run_stats NOTHING;
     const struct run_stats *t = tick ? tick->total : &NOTHING;
@@ -192,10 +214,12 @@ static void add_run(struct series *s, const struct run_tick *tick)
 
 int push_tick(struct push *p, const struct run_tick *tick, int64_t now_ms)
 {
-    struct series s = {.p = p, .now_ms = now_ms};
+    struct push_message s = {.p = p, .now_ms = now_ms};
     arena_reset(&p->arena);
     add_run(&s, tick);
     add_steps(&s, tick ? tick->total : NULL);
+    if (p->more)
+        p->more(p->more_ctx, &s);
     int r = enqueue(p);
     return s.error < 0 ? s.error : r;
 }

@@ -22,6 +22,11 @@ MUST_USE int push_new(const char *url, const char *auth_file, const struct run_c
 void push_free(struct push *p);
 /* tick NULL: the zeros before the run starts. -ENOMEM. */
 MUST_USE int push_tick(struct push *p, const struct run_tick *tick, int64_t now_ms);
+/* Series of the caller's own: `more` is called for each message, and adds them with push_add. step empty: of the whole journey; label may be NULL. */
+struct push_message;
+void push_extend(struct push *p, void (*more)(void *ctx, struct push_message *m), void *ctx);
+void push_add(struct push_message *m, const char *journey, struct span step, const char *name, double value,
+              const char *label, const char *label_value);
 /* Let the network work for that long. */
 void push_wait(struct push *p, int64_t timeout_ms);
 /* Send what waits, within the time. false: something was not delivered. */

@@ -13,6 +13,19 @@
 
 #define RUN_ID_BYTES_MAX 64 /* DESIGN principle 6: [A-Za-z0-9._-]{1,64} */
 
+/* One finished step, told while its answer is still there (`synthetic` keeps what failed). */
+struct step_report {
+    const struct journey *journey;
+    const struct hurl_entry *entry;
+    size_t step; /* in journeys.steps */
+    bool good;
+    const struct hurl_failure *why;     /* NULL when it is good */
+    const struct hurl_scope *scope;     /* of the session: its variables */
+    int64_t response_us, service_us;    /* negative: it was not sent */
+    const struct conn_request *request; /* of the last hop; NULL: it was not sent */
+    const struct conn_response *answer; /* NULL: there is none */
+};
+
 struct run_config {
     const struct journeys *journeys;
     const struct plan *plan; /* arrivals over time; NULL: users loop */
@@ -39,5 +52,7 @@ struct run_config {
     bool functional; /* `test`: hurl's rules only, and on_failure is told */
     void (*on_failure)(void *ctx, const struct journey *j, const struct hurl_entry *e, const struct hurl_failure *why);
     void *on_failure_ctx;
+    void (*on_step)(void *ctx, const struct step_report *step); /* from the workers' threads; NULL: nobody asks */
+    void *on_step_ctx;
     const struct conn_driver *driver; /* NULL: CONN_CURL */
 };

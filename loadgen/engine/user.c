@@ -164,8 +164,20 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
     if (!good)
         snprintf(text, sizeof text, "%s:%u:%u: %.150s", u->journey->file->name, r->why.at.line, r->why.at.column,
                  r->why.text);
-    stats_step(u->worker->stats, u->journey->step_of[u->entry], r->outcome, r->error,
-               sent ? done_us - u->intended_us : -1, sent ? done_us - u->first_sent_us : -1, text);
+    int64_t response_us = sent ? done_us - u->intended_us : -1, service_us = sent ? done_us - u->first_sent_us : -1;
+    stats_step(u->worker->stats, u->journey->step_of[u->entry], r->outcome, r->error, response_us, service_us, text);
+    if (c->on_step)
+        c->on_step(c->on_step_ctx, &(struct step_report){.journey = u->journey,
+                                                         .entry = e,
+                                                         .step = u->journey->step_of[u->entry],
+                                                         .good = good,
+                                                         .why = good ? NULL : &r->why,
+                                                         .scope = &u->scope,
+                                                         .response_us = response_us,
+                                                         .service_us = service_us,
+                                                         .request = sent ? &u->request.out : NULL,
+                                                         .answer = u->answer});
+    u->answer = NULL;
     if (!good && c->on_failure)
         c->on_failure(c->on_failure_ctx, u->journey, e, &r->why);
     u->failed |= !good;
@@ -450,6 +462,7 @@ void user_response(struct user *u, const struct conn_response *response)
     struct run_stats *s = u->worker->stats;
     struct result r = {OUTCOME_OK, ERROR_NONE, {0}};
     u->state = USER_IDLE;
+    u->answer = response;
     atomic_fetch_sub_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
     s->received_bytes += response->body.len + response->headers.len;
     s->fresh_connections += response->fresh;
@@ -462,12 +475,16 @@ void user_response(struct user *u, const struct conn_response *response)
     } else {
         s->requests.completed++;
         keep_cookies(u, response->headers);
-        if (authenticate(u, response, &r) || follow(u, response, &r))
+        if (authenticate(u, response, &r) || follow(u, response, &r)) {
+            u->answer = NULL;
             return;
+        }
         if (r.outcome == OUTCOME_OK)
             verify(u, response, &r);
     }
-    if (r.outcome != OUTCOME_OK && u->request.options.retry && retry(u, response->done_us))
+    if (r.outcome != OUTCOME_OK && u->request.options.retry && retry(u, response->done_us)) {
+        u->answer = NULL;
         return;
+    }
     finish_step(u, &r, response->done_us, true);
 }

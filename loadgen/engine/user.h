@@ -37,7 +37,8 @@ struct user {
     bool retrying; /* the timer is for another try of the step */
     unsigned hops, tries, repeats, steps;
     int64_t intended_us, first_sent_us;
-    int64_t ready_us; /* waiting before it was for a free user, not for the generator */
+    const struct conn_response *answer; /* while it is looked at */
+    int64_t ready_us;                   /* waiting before it was for a free user, not for the generator */
 };
 MUST_USE int user_new(struct worker *w, struct user **ret);
 void user_free(struct user *u);
