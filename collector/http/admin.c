@@ -33,11 +33,11 @@ static void work_delete(struct httpd_request *r, struct http_room *room)
     struct arena arena;
     uint64_t n;
     arena_init(&arena, QUERY_BYTES_MAX);
-    if (!api_selections(r, 0, &arena, &sel)) {
+    if (!api_selections(r, false, &arena, &sel)) {
         arena_done(&arena);
         return;
     }
-    int e = sel.n ? store_delete(room->store, sel.list, sel.n, &n) : 0;
+    int e = sel.n && !sel.nowhere ? store_delete(room->store, sel.list, sel.n, &n) : 0;
     if (sel.n == 0)
         httpd_reply_error(r, 400, "bad_data", "no match[] parameter provided");
     else if (e < 0)

@@ -107,7 +107,7 @@ void answer_send(struct httpd_request *r, struct http_room *room, const char *co
     size_t held = atomic_fetch_add_explicit(&room->answers_bytes, source->held_bytes, memory_order_relaxed);
     fill(a, ANSWER_WHOLE_BYTES);
     if (buf_error(&a->plain)) {
-        httpd_reply_error(r, 422, "execution", "one series of the answer takes more than %lu bytes",
+        httpd_reply_error(r, 422, "execution", "one point of the answer takes more than %lu bytes",
                           (unsigned long)ANSWER_PIECE_BYTES_MAX);
     } else if (a->ended) {
         httpd_reply(r, 200, content_type, &a->plain);

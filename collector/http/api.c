@@ -1,20 +1,34 @@
 #include "collector/http/api.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 
 #define JSON_TYPE "application/json"
+/* Far beyond every sample, and the engine's sums of times and durations stay in 64 bits. */
+#define TIME_MS_MAX 9000000000000000000
+#define TIME_MS_MIN (-TIME_MS_MAX)
 
 /* Seconds since the epoch (a float) or RFC 3339, as Prometheus takes them. */
 MUST_USE static int parse_time_ms(struct span text, int64_t *ret_ms)
 {
     double seconds;
+    /* how Prometheus and its clients write "from the beginning" and "to the end" */
+    if (span_equal(text, SPAN("-292273086-05-16T16:47:06Z")) ||
+        span_equal(text, SPAN("292277025-08-18T07:12:54.999999999Z"))) {
+        *ret_ms = text.ptr[0] == '-' ? TIME_MS_MIN : TIME_MS_MAX;
+        return 0;
+    }
     if (parse_f64_span(text, &seconds) == 0) {
-        if (!(seconds >= -9e15 && seconds <= 9e15))
+        if (isnan(seconds))
             return -ERANGE;
+        if (fabs(seconds) > (double)TIME_MS_MAX / 1000) {
+            *ret_ms = seconds < 0 ? TIME_MS_MIN : TIME_MS_MAX;
+            return 0;
+        }
         *ret_ms = (int64_t)(seconds * 1000.0 + (seconds < 0 ? -0.5 : 0.5));
         return 0;
     }
@@ -44,8 +58,8 @@ bool api_duration(struct httpd_request *r, const char *name, int64_t fallback_ms
         *ret_ms = fallback_ms;
         return true;
     }
-    if (parse_f64_span(text, &seconds) == 0 && seconds >= -9e12 && seconds <= 9e12) {
-        *ret_ms = (int64_t)(seconds * 1000.0);
+    if (parse_f64_span(text, &seconds) == 0 && seconds >= -9.2e9 && seconds <= 9.2e9) {
+        *ret_ms = (int64_t)(seconds * 1e9) / 1000000; /* nanoseconds first, as Go has them: 0.57 is 570 ms */
         return true;
     }
     if (parse_duration_ms(text, ret_ms) == 0)
@@ -60,12 +74,26 @@ bool api_limit(struct httpd_request *r, size_t *ret_limit)
     struct span text = httpd_param(r, "limit");
     uint64_t n = 0;
     if (text.len > 0 && parse_u64_span(text, SIZE_MAX / 2, &n) < 0) {
-        httpd_reply_error(r, 400, "bad_data", "invalid parameter \"limit\": \"" SPAN_FMT "\" is not a count",
-                          SPAN_ARG(text));
+        int64_t negative;
+        if (parse_i64_span(text, INT64_MIN, -1, &negative) == 0)
+            httpd_reply_error(r, 400, "bad_data", "invalid parameter \"limit\": limit must be non-negative");
+        else
+            httpd_reply_error(r, 400, "bad_data", "invalid parameter \"limit\": \"" SPAN_FMT "\" is not a count",
+                              SPAN_ARG(text));
         return false;
     }
     *ret_limit = (size_t)n;
     return true;
+}
+
+bool api_number(struct httpd_request *r, const char *name, int64_t *ret)
+{
+    struct span text = httpd_param(r, name);
+    *ret = -1;
+    if (text.len == 0 || parse_i64_span(text, INT64_MIN, INT64_MAX, ret) == 0)
+        return true;
+    httpd_reply_error(r, 400, "bad_data", "%s must be a number", name);
+    return false;
 }
 
 void api_success_begin(struct json_writer *j, struct buf *out)
@@ -159,7 +187,7 @@ void api_work(struct httpd_request *r, struct http_room *room,
     }
 }
 
-bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, struct api_selections *ret)
+bool api_selections(struct httpd_request *r, bool may_be_all, struct arena *arena, struct api_selections *ret)
 {
     int64_t min_ms, max_ms;
     struct span text;
@@ -167,10 +195,7 @@ bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, 
     *ret = (struct api_selections){0};
     if (!api_time(r, "start", INT64_MIN, &min_ms) || !api_time(r, "end", INT64_MAX, &max_ms))
         return false;
-    if (min_ms > max_ms) {
-        httpd_reply_error(r, 400, "bad_data", "end timestamp must not be before start time");
-        return false;
-    }
+    ret->nowhere = min_ms > max_ms;
     while (httpd_param_at(r, "match[]", n, &text))
         n++;
     ret->list = n ? arena_array(arena, n, sizeof *ret->list) : NULL;
@@ -186,7 +211,7 @@ bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, 
             api_selections_done(ret);
             return false;
         }
-        bool narrows = false;
+        bool narrows = may_be_all;
         for (size_t k = 0; k < n_matchers; k++)
             narrows = narrows || !matcher_matches_empty(&matchers[k]);
         if (!narrows) {
@@ -197,7 +222,8 @@ bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, 
             api_selections_done(ret);
             return false;
         }
-        ret->list[i] = (struct store_selection){matchers, n_matchers, min_ms, max_ms, limit};
+        ret->list[i] = (struct store_selection){
+            .matchers = matchers, .n_matchers = n_matchers, .min_ms = min_ms, .max_ms = max_ms};
         ret->n++;
     }
     if (n && ret->n < n) {

@@ -8,6 +8,8 @@
 bool api_time(struct httpd_request *r, const char *name, int64_t fallback_ms, int64_t *ret_ms);
 bool api_duration(struct httpd_request *r, const char *name, int64_t fallback_ms, int64_t *ret_ms);
 bool api_limit(struct httpd_request *r, size_t *ret_limit); /* 0: none */
+/* A whole number of any sign; absent: -1. */
+bool api_number(struct httpd_request *r, const char *name, int64_t *ret);
 
 /* {"status":"success","data": … : the caller writes the value, then api_success_end. */
 void api_success_begin(struct json_writer *j, struct buf *out);
@@ -35,12 +37,14 @@ void api_read_error(struct httpd_request *r, int error);
 void api_work(struct httpd_request *r, struct http_room *room,
               void (*fn)(struct httpd_request *r, struct http_room *room));
 
-/* Selections from the match[] parameters, start and end, in the arena (not the request's: that ends with the answer); false: answered. */
+/* Selections from the match[] parameters, start and end, in the arena (not the request's: that ends with the answer); false: answered.
+ * One that every series passes is refused unless may_be_all. */
 struct api_selections {
     struct store_selection *list;
     size_t n;
+    bool nowhere; /* end before start: nothing is there, and no error in Prometheus either */
 };
-bool api_selections(struct httpd_request *r, size_t limit, struct arena *arena, struct api_selections *ret);
+bool api_selections(struct httpd_request *r, bool may_be_all, struct arena *arena, struct api_selections *ret);
 void api_selections_done(struct api_selections *s);
 /* The union of the selections, sorted by labels, each series once; in the arena. Errors as store_select's. */
 MUST_USE int api_select_all(struct store_reader *rd, const struct api_selections *sel, struct arena *arena,

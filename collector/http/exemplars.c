@@ -99,7 +99,7 @@ static void work_query_exemplars(struct httpd_request *r, struct http_room *room
     if (!api_time(r, "start", INT64_MIN, &q.min_ms) || !api_time(r, "end", INT64_MAX, &q.max_ms))
         return;
     if (q.min_ms > q.max_ms) {
-        httpd_reply_error(r, 400, "bad_data", "end timestamp must not be before start time");
+        httpd_reply_error(r, 400, "bad_data", "end timestamp must not be before start timestamp");
         return;
     }
     arena_init(&q.arena, QUERY_BYTES_MAX);

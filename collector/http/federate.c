@@ -142,7 +142,7 @@ static void work_federate(struct httpd_request *r, struct http_room *room)
     f->min_ms = f->max_ms - query_lookback_ms(room->query) + 1;
     arena_init(&f->arena, QUERY_BYTES_MAX);
     sample_columns_init(&f->columns);
-    if (!api_selections(r, 0, &f->arena, &sel)) {
+    if (!api_selections(r, true, &f->arena, &sel)) {
         federation_free(f);
         return;
     }

@@ -40,10 +40,10 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
     if (!api_limit(r, &limit) || !api_duration(r, "timeout", 0, &q->timeout_ms) ||
         !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
         return;
-    if (q->timeout_ms == 0 && httpd_param(r, "timeout").len)
-        q->timeout_ms = 1; /* less than that was asked for */
-    if (q->timeout_ms < 0 || q->lookback_ms < 0) {
-        httpd_reply_error(r, 400, "bad_data", "invalid parameter: timeout and lookback_delta must be positive");
+    if (q->lookback_ms < 0)
+        q->lookback_ms = 0; /* the engine's, as in Prometheus */
+    if (q->timeout_ms <= 0 && httpd_param(r, "timeout").len) {
+        httpd_reply_error(r, 503, "timeout", "query timed out in query queue (the request's timeout is over)");
         return;
     }
     struct pending_query *p = malloc(sizeof *p);

@@ -1,11 +1,13 @@
-/* result.c - what a query gave, as Prometheus writes it: {"status":…,"data":{"resultType":…,"result":[…]}}, series by
- * series. */
+/* result.c - what a query gave, as Prometheus writes it: {"status":…,"data":{"resultType":…,"result":[…]}}, some points at a
+ * time. */
 #include <math.h>
 
 #include "collector/http/answer.h"
 #include "collector/http/api.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
+
+#define PIECE_BYTES (64u << 10) /* about; then the client takes it before there is more */
 
 void api_stamp(struct json_writer *j, int64_t t_ms)
 {
@@ -30,19 +32,6 @@ static void histogram_point(struct json_writer *j, int64_t t_ms, const struct na
     jw_end(j);
 }
 
-struct long_result {
-    struct promql_result *result;
-    struct json_writer j;
-    bool begun, instant, with_stats, cut;
-    size_t next, given, limit; /* series looked at, written, at most */
-};
-
-static void key_labels(struct json_writer *j, const struct labels *labels)
-{
-    jw_key(j, "metric");
-    api_labels(j, labels);
-}
-
 /* Floats and histograms of a series stand in lists of their own, each left out when it is empty. */
 struct points {
     const int64_t *t_ms; /* NULL: on the grid */
@@ -53,50 +42,86 @@ struct points {
     size_t n;
 };
 
-static bool has_point(const struct points *p, size_t i, bool histogram)
+enum point_list { FLOATS, HISTOGRAMS, LISTS };
+
+struct long_result {
+    struct promql_result *result;
+    struct json_writer j;
+    bool begun, instant, with_stats, cut;
+    size_t next, given, limit; /* series looked at, written, at most */
+    bool in_series;            /* of the series that was begun: */
+    struct points points;
+    enum point_list list;
+    bool list_begun;
+    size_t at; /* the next point */
+};
+
+static void key_labels(struct json_writer *j, const struct labels *labels)
 {
-    return (!p->present || p->present[i]) && (p->histograms && p->histograms[i]) == histogram;
+    jw_key(j, "metric");
+    api_labels(j, labels);
 }
 
-static void write_points(struct json_writer *j, const struct points *p, bool histogram)
+static bool has_point(const struct points *p, size_t i, enum point_list list)
 {
-    size_t i = 0;
-    while (i < p->n && !has_point(p, i, histogram))
-        i++;
-    if (i == p->n)
-        return;
-    jw_key(j, histogram ? "histograms" : "values");
-    jw_array(j);
-    for (; i < p->n; i++) {
-        int64_t t = p->t_ms ? p->t_ms[i] : p->start_ms + (int64_t)i * p->step_ms;
-        if (!has_point(p, i, histogram))
-            continue;
-        if (histogram)
-            histogram_point(j, t, p->histograms[i]);
-        else
-            api_point(j, t, p->values[i]);
+    return (!p->present || p->present[i]) && (p->histograms && p->histograms[i]) == (list == HISTOGRAMS);
+}
+
+static void write_point(struct long_result *l)
+{
+    const struct points *p = &l->points;
+    int64_t t = p->t_ms ? p->t_ms[l->at] : p->start_ms + (int64_t)l->at * p->step_ms;
+    if (!l->list_begun) {
+        jw_key(&l->j, l->list == HISTOGRAMS ? "histograms" : "values");
+        jw_array(&l->j);
+        l->list_begun = true;
     }
-    jw_end(j);
+    if (l->list == HISTOGRAMS)
+        histogram_point(&l->j, t, p->histograms[l->at]);
+    else
+        api_point(&l->j, t, p->values[l->at]);
 }
 
-static void write_series_points(struct json_writer *j, const struct labels *labels, const struct points *p)
+/* Until the series ends or a piece is full: 11,000 histograms can be a hundred megabytes. */
+static void write_points(struct long_result *l)
 {
-    jw_object(j);
-    key_labels(j, labels);
-    write_points(j, p, false);
-    if (p->histograms)
-        write_points(j, p, true);
-    jw_end(j);
+    size_t before = l->j.out->len;
+    for (; l->list < LISTS; l->list++, l->at = 0) {
+        for (; l->at < l->points.n; l->at++) {
+            if (!has_point(&l->points, l->at, l->list))
+                continue;
+            if (l->j.out->len - before > PIECE_BYTES)
+                return;
+            write_point(l);
+        }
+        if (l->list_begun)
+            jw_end(&l->j);
+        l->list_begun = false;
+    }
+    jw_end(&l->j);
+    l->in_series = false;
 }
 
-/* Series i of the answer. false: it has no point. */
-static bool write_series(struct json_writer *j, const struct promql_result *res, size_t i, bool instant)
+static void begin_series(struct long_result *l, const struct labels *labels, const struct points *points)
 {
-    if (instant && res->type == PROMQL_MATRIX) {
+    jw_object(&l->j);
+    key_labels(&l->j, labels);
+    l->points = *points;
+    l->list = FLOATS;
+    l->at = 0;
+    l->in_series = true;
+    write_points(l);
+}
+
+/* Series i of the answer, or its begin. false: it has no point. */
+static bool write_series(struct long_result *l, size_t i)
+{
+    const struct promql_result *res = l->result;
+    struct json_writer *j = &l->j;
+    if (l->instant && res->type == PROMQL_MATRIX) {
         const struct promql_matrix_series *m = &res->matrix[i];
-        write_series_points(
-            j, &m->labels,
-            &(struct points){.t_ms = m->t_ms, .values = m->values, .histograms = m->histograms, .n = m->n});
+        begin_series(l, &m->labels,
+                     &(struct points){.t_ms = m->t_ms, .values = m->values, .histograms = m->histograms, .n = m->n});
         return true;
     }
     const struct promql_series *s = &res->series[i];
@@ -105,14 +130,14 @@ static bool write_series(struct json_writer *j, const struct promql_result *res,
         first++;
     if (first == res->n_steps)
         return false;
-    if (!instant) {
-        write_series_points(j, &s->labels,
-                            &(struct points){.start_ms = res->start_ms,
-                                             .step_ms = res->step_ms,
-                                             .values = s->values,
-                                             .present = s->present,
-                                             .histograms = s->histograms,
-                                             .n = res->n_steps});
+    if (!l->instant) {
+        begin_series(l, &s->labels,
+                     &(struct points){.start_ms = res->start_ms,
+                                      .step_ms = res->step_ms,
+                                      .values = s->values,
+                                      .present = s->present,
+                                      .histograms = s->histograms,
+                                      .n = res->n_steps});
         return true;
     }
     jw_object(j);
@@ -229,8 +254,12 @@ static bool next_piece(void *ctx, struct buf *out)
         begin(l);
         return true;
     }
+    if (l->in_series) {
+        write_points(l);
+        return true;
+    }
     while (l->next < n && !(l->limit && l->given == l->limit))
-        if (write_series(&l->j, l->result, l->next++, l->instant)) {
+        if (write_series(l, l->next++)) {
             l->given++;
             return true;
         }

@@ -59,7 +59,7 @@ static void work_series(struct httpd_request *r, struct http_room *room)
     size_t limit, n = 0;
     struct arena arena;
     arena_init(&arena, QUERY_BYTES_MAX);
-    if (!api_limit(r, &limit) || !api_selections(r, 0, &arena, &sel)) {
+    if (!api_limit(r, &limit) || !api_selections(r, false, &arena, &sel)) {
         arena_done(&arena);
         return;
     }
@@ -71,7 +71,7 @@ static void work_series(struct httpd_request *r, struct http_room *room)
     struct store_reader *rd = NULL;
     struct store_series *series = NULL;
     int e = store_reader_open(room->store, &rd);
-    if (e == 0)
+    if (e == 0 && !sel.nowhere)
         e = api_select_all(rd, &sel, &arena, &series, &n);
     if (e < 0) {
         api_read_error(r, e);
@@ -128,6 +128,10 @@ static bool label_name(struct httpd_request *r, struct arena *arena, struct span
     struct span name = httpd_segment(r, "name");
     struct buf text;
     *ret = name;
+    if (!span_is_utf8(name)) {
+        httpd_reply_error(r, 400, "bad_data", "invalid label name: it is not UTF-8");
+        return false;
+    }
     if (name.len <= 3 || memcmp(name.ptr, "U__", 3) != 0)
         return true;
     buf_init(&text, LABEL_NAME_BYTES_MAX * 4);
@@ -147,13 +151,13 @@ static void work_names_or_values(struct httpd_request *r, struct http_room *room
     size_t limit, n = 0;
     struct arena arena;
     arena_init(&arena, QUERY_BYTES_MAX);
-    if (!label_name(r, &arena, &name) || !api_limit(r, &limit) || !api_selections(r, 0, &arena, &sel)) {
+    if (!label_name(r, &arena, &name) || !api_limit(r, &limit) || !api_selections(r, false, &arena, &sel)) {
         arena_done(&arena);
         return;
     }
     struct store_reader *rd = NULL;
     int e = store_reader_open(room->store, &rd);
-    if (e == 0)
+    if (e == 0 && !sel.nowhere)
         e = name.len ? store_label_values(rd, name, sel.list, sel.n, &arena, &texts, &n)
                      : store_label_names(rd, sel.list, sel.n, &arena, &texts, &n);
     if (e < 0) {
@@ -177,15 +181,10 @@ static void work_names_or_values(struct httpd_request *r, struct http_room *room
 static void work_metadata(struct httpd_request *r, struct http_room *room)
 {
     struct arena arena;
-    size_t limit, n = 0;
-    struct span per_metric = httpd_param(r, "limit_per_metric");
-    uint64_t ignored; /* the store keeps one entry per metric */
-    if (!api_limit(r, &limit))
+    size_t n = 0;
+    int64_t limit, per_metric; /* limit: below 0 all, 0 none; the store keeps one entry per metric */
+    if (!api_number(r, "limit", &limit) || !api_number(r, "limit_per_metric", &per_metric))
         return;
-    if (per_metric.len && parse_u64_span(per_metric, UINT64_MAX, &ignored) < 0) {
-        httpd_reply_error(r, 400, "bad_data", "limit_per_metric must be a number");
-        return;
-    }
     arena_init(&arena, QUERY_BYTES_MAX);
     struct store_reader *rd = NULL;
     struct metadata *list = NULL;
@@ -199,7 +198,7 @@ static void work_metadata(struct httpd_request *r, struct http_room *room)
         struct buf out;
         api_success_begin(&j, &out);
         jw_object(&j);
-        for (size_t i = 0; i < n && (!limit || i < limit); i++) {
+        for (size_t i = 0; i < n && (limit < 0 || i < (size_t)limit); i++) {
             jw_key_span(&j, list[i].name);
             jw_array(&j);
             jw_object(&j);

@@ -74,7 +74,7 @@ void on_rules(struct httpd_request *r, void *ctx)
     if (!read_filter(r, &f))
         return;
     arena_init(&arena, QUERY_BYTES_MAX);
-    if (!api_selections(r, 0, &arena, &sel)) {
+    if (!api_selections(r, false, &arena, &sel)) {
         arena_done(&arena);
         return;
     }

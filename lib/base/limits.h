@@ -99,7 +99,7 @@
 #define LOOKBACK_MS 300000
 #define SUBQUERY_STEP_MS 60000             /* where [range:] names none: Prometheus's default evaluation interval */
 #define ANSWER_WHOLE_BYTES (1u << 20)      /* answers up to here are sent at once, longer ones as they are taken */
-#define ANSWER_PIECE_BYTES_MAX (64u << 20) /* one series with all its points, and the above: 422 above */
+#define ANSWER_PIECE_BYTES_MAX (64u << 20) /* one point, the largest histogram, and the above: 422 above */
 #define ANSWERS_BYTES_MAX                                                                                              \
     (1ul << 30) /* results kept while their clients take the answer: 503 above. Two of the largest queries' */
 

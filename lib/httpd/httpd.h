@@ -79,11 +79,11 @@ struct span httpd_path(const struct httpd_request *r);
 size_t httpd_route_index(const struct httpd_request *r);
 /* A {name} of the route's path, decoded; "*" gives the rest. */
 struct span httpd_segment(const struct httpd_request *r, const char *name);
-/* First query or form parameter of that name, decoded; empty span with ptr NULL when absent. */
+/* First form or query parameter of that name (the form's come first, as in Go), decoded; empty span with ptr NULL when absent. */
 struct span httpd_param(const struct httpd_request *r, const char *name);
 /* All of that name: the i-th, false past the last (match[] of the query API). */
 bool httpd_param_at(const struct httpd_request *r, const char *name, size_t i, struct span *ret);
-/* Every parameter in order, query string first: for checks and for passing on. */
+/* Every parameter in order, the form first: for checks and for passing on. */
 bool httpd_param_index(const struct httpd_request *r, size_t i, struct span *ret_name, struct span *ret_value);
 struct span httpd_header(const struct httpd_request *r, const char *name);
 struct span httpd_cookie(const struct httpd_request *r, const char *name);

@@ -157,10 +157,10 @@ static struct span decode(struct httpd_request *r, struct span raw, struct buf *
 
 int request_params(struct httpd_request *r)
 {
-    struct span texts[2] = {r->query, span_of(NULL, 0)};
+    struct span texts[2] = {span_of(NULL, 0), r->query};
     r->form = request_is_form(r);
     if (r->form)
-        texts[1] = buf_view(&r->body);
+        texts[0] = buf_view(&r->body);
     size_t n = count_params(texts[0]) + count_params(texts[1]);
     if (n > HTTP_PARAMS_MAX)
         return -EINVAL;
