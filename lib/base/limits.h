@@ -189,6 +189,12 @@
 #define PUSH_QUEUE_MAX 900               /* 15 minutes of a collector that is away */
 #define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */
 #define LIMIT_PROBES_MAX 64u             /* of one search for the limit: an evening at a minute each */
+/* ---- synthetic journeys ---- */
+#define SYNTHETIC_JOURNEYS_MAX 256u       /* a thread each */
+#define ARTIFACT_BYTES_MAX (2u << 20)     /* one failed exchange while it is made fit to be kept */
+#define ARTIFACT_BODY_BYTES_MAX 65536u    /* of a body in it */
+#define ARTIFACTS_MAX 500u                /* files kept; the oldest goes */
+#define ARTIFACTS_BYTES_MAX (64u << 20)   /* all of them */
 /* ---- imported journeys ---- */
 #define IMPORT_FILE_BYTES_MAX (512u << 20)   /* a HAR with bodies: an hour of browsing is some 100 MB */
 #define IMPORT_DRAFT_BYTES_MAX (256u << 20)  /* one journey in the making: a CONFIG_BYTES_MAX file with room */
