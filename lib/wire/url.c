@@ -237,7 +237,7 @@ static void drop_segment(struct buf *out, size_t start)
 }
 
 /* RFC 3986 5.2.4, for paths that start with "/" (a base with an authority makes all merged paths so). */
-static void append_without_dots(struct buf *out, struct span path)
+void url_squeeze_dots(struct buf *out, struct span path)
 {
     size_t start = out->len;
     while (path.len > 0) {
@@ -306,7 +306,7 @@ int url_resolve(struct buf *out, const struct url *base, struct span reference)
     if (r.authority.ptr) {
         buf_str(out, "//");
         buf_span(out, r.authority);
-        append_without_dots(out, r.path);
+        url_squeeze_dots(out, r.path);
         append_part(out, '?', r.query);
     } else {
         append_base_authority(out, base);
@@ -315,7 +315,7 @@ int url_resolve(struct buf *out, const struct url *base, struct span reference)
             append_part(out, '?', r.query.ptr ? r.query : base->query);
         } else {
             if (r.path.ptr[0] == '/') {
-                append_without_dots(out, r.path);
+                url_squeeze_dots(out, r.path);
             } else {
                 size_t dir = base->path.len;
                 while (dir > 0 && base->path.ptr[dir - 1] != '/')
@@ -331,7 +331,7 @@ int url_resolve(struct buf *out, const struct url *base, struct span reference)
                     buf_done(&merged);
                     return error;
                 }
-                append_without_dots(out, buf_view(&merged));
+                url_squeeze_dots(out, buf_view(&merged));
                 buf_done(&merged);
             }
             append_part(out, '?', r.query);

@@ -22,6 +22,8 @@ MUST_USE int url_parse(struct url *u, struct span text, const char **ret_why);
 void url_encode(struct buf *out, struct span text);
 /* Append decoded; plus_is_space for form bodies. A bad escape is kept as it is. */
 void url_decode(struct buf *out, struct span text, bool plus_is_space);
+/* Append a path that starts with "/" without its /./ and /../ (RFC 3986 5.2.4). */
+void url_squeeze_dots(struct buf *out, struct span path);
 /* Resolve `reference` (absolute, scheme-relative, absolute path or relative path) against base (RFC 3986 5.2). */
 MUST_USE int url_resolve(struct buf *out, const struct url *base, struct span reference);
 /* Is the host a loopback one: localhost, *.localhost, 127.0.0.0/8, ::1 ? By text, no lookup. */

@@ -54,5 +54,5 @@ struct run_config {
     void *on_failure_ctx;
     void (*on_step)(void *ctx, const struct step_report *step); /* from the workers' threads; NULL: nobody asks */
     void *on_step_ctx;
-    const struct conn_driver *driver; /* NULL: CONN_CURL */
+    const struct conn_driver *driver; /* NULL: CONN_HTTP1 */
 };

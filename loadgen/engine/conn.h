@@ -1,7 +1,7 @@
 /* conn.h - connections of virtual users: open, send, on_response, close. The scheduler knows nothing else of the network.
  *
  *   struct conn_engine *e;                                       // one per thread
- *   r = conn_engine_new(&CONN_CURL, &(struct conn_config){.on_response = on_response}, &e);
+ *   r = conn_engine_new(&CONN_HTTP1, &(struct conn_config){.on_response = on_response}, &e);
  *   struct conn *c;
  *   r = conn_open(e, user, &c);                                  // a user; no traffic yet
  *   r = conn_send(c, &request);                                  // one request at a time per user
@@ -11,7 +11,7 @@
  *
  * A struct conn is all connections of one user, to as many hosts as the journey visits: they stay open between its requests and are
  * shared with nobody, as in a browser. Redirects are not followed, cookies not kept: both are the caller's, so that each hop is a
- * request of its own. Two drivers are meant (DESIGN §8): this one on curl_multi, which also speaks HTTP/2, and our own HTTP/1.1 engine. */
+ * request of its own. Two drivers: our own HTTP/1.1 engine, and curl_multi, which also speaks HTTP/2. */
 #pragma once
 
 #include <stdbool.h>
@@ -96,7 +96,9 @@ struct conn_engine;
 struct conn;
 struct conn_driver;
 
-extern const struct conn_driver CONN_CURL;
+extern const struct conn_driver
+    CONN_HTTP1; /* our own HTTP/1.1; what a request wants of HTTP/2, proxies and rates goes through the other */
+extern const struct conn_driver CONN_CURL; /* curl_multi; CONN_HTTP_ANY is HTTP/2 where TLS offers it */
 
 MUST_USE int conn_engine_new(const struct conn_driver *driver, const struct conn_config *config,
                              struct conn_engine **ret);

@@ -17,13 +17,14 @@
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "loadgen/engine/conn_driver.h"
+#include "loadgen/engine/content_decode.h"
+#include "loadgen/engine/curl_setup.h"
 
 #define EPOLL_EVENTS_MAX 256
 #define HEADERS_BYTES_MAX (256u << 10) /* of one response; browsers give up at about as much */
 #define CONNECTIONS_MAX 1000000L       /* never the reason for closing one */
 #define UPLOAD_BYTES 16384L
 #define RECEIVE_BYTES 16384L
-#define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
 struct curl_engine;
 struct curl_conn;
@@ -32,7 +33,9 @@ struct transfer {
     CURL *easy;
     struct curl_conn *conn;
     struct curl_slist *headers;
-    struct buf head, body;
+    struct curl_lists lists;
+    struct buf head, body, decoded;
+    const struct conn_certificate *certificate;
     char error[CURL_ERROR_SIZE];
     int64_t sent_us;
     bool too_large;
@@ -52,8 +55,8 @@ struct curl_engine {
     int64_t due_us; /* when libcurl wants its timer; -1: not */
     struct transfer *idle;
     size_t n_idle;
-    bool has_bundle; /* CA_BUNDLE is there */
-    bool no_pwait2;  /* kernel older than 5.11 */
+    struct certificate_list *certificates;
+    bool no_pwait2; /* kernel older than 5.11 */
 };
 
 /* ---- callbacks of libcurl ---- */
@@ -95,6 +98,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *transfer)
     struct span line = span_of(data, size * n);
     if (span_starts(line, SPAN("HTTP/"))) { /* of several responses (100, 103) the last counts */
         buf_clear(&t->head);
+        t->certificate = certificate_of(&t->conn->engine->certificates, t->easy); /* it has its connection only now */
         return line.len;
     }
     if (span_trim(line).len == 0)
@@ -124,6 +128,8 @@ static void transfer_free(struct transfer *t)
     curl_slist_free_all(t->headers);
     buf_done(&t->head);
     buf_done(&t->body);
+    buf_done(&t->decoded);
+    curl_lists_done(&t->lists);
     free(t);
 }
 
@@ -146,7 +152,6 @@ MUST_USE static int set_constants(struct curl_engine *e, struct transfer *t)
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROGRESS, 1L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_PROXY, ""); /* the environment's proxy would be measured instead */
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
     SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
@@ -171,6 +176,7 @@ MUST_USE static int transfer_take(struct curl_engine *e, struct transfer **ret)
         return -ENOMEM;
     buf_init(&t->head, HEADERS_BYTES_MAX);
     buf_init(&t->body, BODY_BYTES_MAX);
+    buf_init(&t->decoded, BODY_BYTES_MAX);
     t->easy = curl_easy_init();
     int r = t->easy ? set_constants(e, t) : -ENOMEM;
     if (r < 0) {
@@ -187,7 +193,9 @@ static void transfer_give_back(struct curl_engine *e, struct transfer *t)
     curl_multi_remove_handle(e->multi, t->easy);
     curl_easy_setopt(t->easy, CURLOPT_SHARE, NULL);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
     curl_slist_free_all(t->headers);
+    curl_lists_done(&t->lists);
     t->headers = NULL;
     t->conn = NULL;
     if (e->n_idle >= IDLE_TRANSFERS_MAX) {
@@ -199,6 +207,7 @@ static void transfer_give_back(struct curl_engine *e, struct transfer *t)
         buf_done(&t->body); /* one large page must not stay in every handle */
     else
         buf_clear(&t->body);
+    buf_done(&t->decoded);
     t->next = e->idle;
     e->idle = t;
     e->n_idle++;
@@ -246,6 +255,9 @@ MUST_USE static int set_headers(struct transfer *t, const struct conn_request *q
         return -ENOMEM;
     if (sends_body && !has_header(q, SPAN("content-type")) && add_header(t, "Content-Type:") < 0)
         return -ENOMEM; /* libcurl would say it is a form */
+    if (q->compressed && !has_header(q, SPAN("accept-encoding")) &&
+        add_header(t, "Accept-Encoding: " CONTENT_ACCEPTED) < 0)
+        return -ENOMEM;
     SET(CURLOPT_HTTPHEADER, t->headers);
     return 0;
 }
@@ -267,20 +279,6 @@ MUST_USE static int set_method(struct transfer *t, const struct conn_request *q,
     return 0;
 }
 
-/* libcurl's GnuTLS side reads the trusted certificates anew for every connection, even when it does not check, and Debian's default
- * is a folder of some 150 files: 60 ms of our own CPU each. One file is a tenth of that, a --ca-file of one certificate nothing. */
-MUST_USE static int set_trust(struct curl_engine *e, CURL *easy, bool insecure)
-{
-    if (insecure) {
-        SET(CURLOPT_CAINFO, NULL);
-        SET(CURLOPT_CAPATH, NULL);
-    } else if (e->config.ca_file || e->has_bundle) {
-        SET(CURLOPT_CAINFO, e->config.ca_file ? e->config.ca_file : CA_BUNDLE);
-        SET(CURLOPT_CAPATH, NULL);
-    }
-    return 0;
-}
-
 MUST_USE static int set_request(struct curl_conn *c, struct transfer *t, const struct conn_request *q)
 {
     static const long HTTP[] = {
@@ -289,69 +287,24 @@ MUST_USE static int set_request(struct curl_conn *c, struct transfer *t, const s
         [CONN_HTTP_11] = CURL_HTTP_VERSION_1_1,
         [CONN_HTTP_2] = CURL_HTTP_VERSION_2_0,
     };
-    static const long FAMILY[] = {
-        [CONN_FAMILY_ANY] = CURL_IPRESOLVE_WHATEVER,
-        [CONN_FAMILY_4] = CURL_IPRESOLVE_V4,
-        [CONN_FAMILY_6] = CURL_IPRESOLVE_V6,
-    };
     CURL *easy = t->easy;
     bool sends_body;
     SET(CURLOPT_URL, q->url);
     if (set_method(t, q, &sends_body) < 0 || set_headers(t, q, sends_body) < 0)
         return -ENOMEM;
     SET(CURLOPT_TIMEOUT_MS, (long)q->timeout_ms);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)q->connect_timeout_ms);
     SET(CURLOPT_HTTP_VERSION, HTTP[q->http]);
-    SET(CURLOPT_IPRESOLVE, FAMILY[q->family]);
-    if (set_trust(c->engine, easy, q->insecure) < 0)
-        return -ENOMEM;
-    SET(CURLOPT_SSL_VERIFYPEER, q->insecure ? 0L : 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, q->insecure ? 0L : 2L);
-    SET(CURLOPT_ACCEPT_ENCODING, q->compressed ? "gzip, deflate, br" : NULL);
+    SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)q->limit_rate);
+    SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)q->limit_rate);
+    int r = curl_set_way(easy, q, c->engine->config.ca_file, &t->lists);
+    if (r < 0)
+        return r;
     SET(CURLOPT_PATH_AS_IS, q->path_as_is ? 1L : 0L);
     SET(CURLOPT_SHARE, c->share);
     return 0;
 }
 
 /* ---- what came of it ---- */
-
-static enum conn_error error_of(CURLcode code, const struct transfer *t)
-{
-    if (t->too_large)
-        return CONN_TOO_LARGE;
-    switch (code) {
-    case CURLE_OK:
-        return CONN_OK;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return CONN_DNS;
-    case CURLE_COULDNT_CONNECT:
-        return CONN_CONNECT;
-    case CURLE_OPERATION_TIMEDOUT:
-        return CONN_TIMEOUT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_ENGINE_NOTFOUND:
-    case CURLE_SSL_ENGINE_SETFAILED:
-    case CURLE_SSL_CRL_BADFILE:
-    case CURLE_SSL_SHUTDOWN_FAILED:
-    case CURLE_USE_SSL_FAILED:
-        return CONN_TLS;
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return CONN_RESET;
-    default:
-        return CONN_PROTOCOL;
-    }
-}
 
 static int version_of(CURL *easy)
 {
@@ -369,6 +322,22 @@ static int version_of(CURL *easy)
     }
 }
 
+static void read_phases(CURL *easy, struct conn_response *r)
+{
+    curl_off_t dns = 0, connect = 0, tls = 0, ready = 0, first = 0;
+    curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &dns);
+    curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
+    curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &tls);
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+    curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+    if (r->fresh) {
+        r->dns_us = dns;
+        r->connect_us = connect > dns ? connect - dns : 0;
+        r->tls_us = tls > connect ? tls - connect : 0;
+    }
+    r->first_byte_us = first > ready ? first - ready : 0;
+}
+
 static void finish(struct curl_engine *e, struct transfer *t, CURLcode code)
 {
     struct curl_conn *c = t->conn;
@@ -381,19 +350,27 @@ static void finish(struct curl_engine *e, struct transfer *t, CURLcode code)
     if (ip)
         snprintf(address, sizeof address, "%s", ip); /* the handle's text goes with the handle */
     struct conn_response response = {
-        .error = error_of(code, t),
+        .error = t->too_large ? CONN_TOO_LARGE : curl_error_of(code),
         .status = (int)status,
         .version = version_of(t->easy),
         .headers = buf_view(&t->head),
-        .body = buf_view(&t->body),
         .ip = address,
         .sent_us = t->sent_us,
         .done_us = mono_us(),
         .fresh = connects > 0,
+        .certificate = t->certificate,
     };
+    read_phases(t->easy, &response);
     response.error_text = response.error == CONN_OK ? "" : t->error[0] ? t->error : curl_easy_strerror(code);
     if (response.error == CONN_TOO_LARGE)
         response.error_text = "the response is over the limit";
+    response.raw = response.body = buf_view(&t->body);
+    int r = response.error == CONN_OK ? content_of(response.headers, response.raw, &t->decoded, &response.body) : 0;
+    if (r < 0) {
+        response.error = r == -ENOSPC ? CONN_TOO_LARGE : CONN_PROTOCOL;
+        response.error_text = CONTENT_BROKEN;
+        response.raw = response.body = (struct span){0};
+    }
     if (response.error != CONN_OK)
         response.status = 0;
     void *user = c->user;
@@ -418,6 +395,7 @@ static void curl_engine_free(struct conn_engine *base)
         curl_multi_cleanup(e->multi);
     if (e->epoll >= 0)
         close(e->epoll);
+    certificate_list_free(e->certificates);
     curl_global_cleanup();
     free(e);
 }
@@ -433,7 +411,6 @@ static int curl_engine_new(const struct conn_config *config, struct conn_engine 
     }
     e->config = *config;
     e->due_us = -1;
-    e->has_bundle = access(CA_BUNDLE, R_OK) == 0;
     e->epoll = epoll_create1(EPOLL_CLOEXEC);
     e->multi = curl_multi_init();
     int r = e->epoll < 0 ? -errno : e->multi ? 0 : -ENOMEM;
@@ -529,6 +506,7 @@ static int curl_conn_send(struct conn *base, const struct conn_request *request)
         return r;
     t->conn = c;
     t->error[0] = '\0';
+    t->certificate = NULL;
     t->too_large = false;
     r = set_request(c, t, request);
     t->sent_us = mono_us();
@@ -551,6 +529,16 @@ static void curl_conn_close(struct conn *base)
     free(c);
 }
 
+static int curl_poll_fd(const struct conn_engine *e)
+{
+    return ((const struct curl_engine *)e)->epoll;
+}
+
+static int64_t curl_due_us(const struct conn_engine *e)
+{
+    return ((const struct curl_engine *)e)->due_us;
+}
+
 const struct conn_driver CONN_CURL = {
     .engine_new = curl_engine_new,
     .engine_free = curl_engine_free,
@@ -558,4 +546,6 @@ const struct conn_driver CONN_CURL = {
     .open = curl_conn_open,
     .send = curl_conn_send,
     .close = curl_conn_close,
+    .poll_fd = curl_poll_fd,
+    .due_us = curl_due_us,
 };

@@ -10,6 +10,9 @@ struct conn_driver {
     int (*open)(struct conn_engine *e, void *user, struct conn **ret);
     int (*send)(struct conn *c, const struct conn_request *request);
     void (*close)(struct conn *c);
+    /* For an engine within an engine: readable when there is I/O, and the time at which it wants to be waited for all the same (-1: none). */
+    int (*poll_fd)(const struct conn_engine *e);
+    int64_t (*due_us)(const struct conn_engine *e);
 };
 /* The first members of a driver's own structs. */
 struct conn_engine {

@@ -41,7 +41,7 @@ int worker_new(const struct run_config *config, unsigned index, int64_t start_us
     struct conn_config conn = {.on_response = on_response, .user_agent = "crest-loadgen", .ca_file = config->ca_file};
     int r = stats_new(config->journeys->n_steps, &w->stats);
     if (r == 0)
-        r = conn_engine_new(config->driver ? config->driver : &CONN_CURL, &conn, &w->engine);
+        r = conn_engine_new(config->driver ? config->driver : &CONN_HTTP1, &conn, &w->engine);
     if (r < 0) {
         worker_free(w);
         return r;
