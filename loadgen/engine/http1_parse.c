@@ -287,10 +287,11 @@ MUST_USE static int feed_counted(struct http1_parser *p, const char *at, size_t 
     return keep_body(p, at, *used);
 }
 
-static void chunk_line_over(struct http1_parser *p)
+MUST_USE static int chunk_line_over(struct http1_parser *p)
 {
     p->line_bytes = 0;
     p->state = p->left ? CHUNK_DATA : TRAILERS;
+    return p->left > p->body.max - p->body.len ? broken(p, HTTP1_BODY_TOO_LARGE) : 0;
 }
 
 /* "1a;name=value" and its line end. */
@@ -322,11 +323,11 @@ MUST_USE static int feed_chunk_line(struct http1_parser *p, const char *at, size
                 return broken(p, HTTP1_BAD_CHUNK);
             p->line_first = c;
         }
-        if (c == '\n')
-            chunk_line_over(p);
+        if (c == '\n' && chunk_line_over(p) < 0)
+            return -EPROTO;
     }
     *used = i;
-    return p->left > p->body.max ? broken(p, HTTP1_BODY_TOO_LARGE) : 0;
+    return 0;
 }
 
 /* The line end after a chunk's bytes. */
