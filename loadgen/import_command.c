@@ -7,6 +7,7 @@
 #include "loadgen/hurl/check.h"
 #include "loadgen/hurl/parse.h"
 #include "loadgen/import/curl.h"
+#include "loadgen/import/har.h"
 
 struct import_kind {
     const char *name;
@@ -22,7 +23,33 @@ static int read_curl(const struct options *o, struct span text, const char *file
     return import_curl(text, file, d, ps);
 }
 
+/* All values of a list option, in the draft's memory. */
+MUST_USE static int take_list(const struct options *o, const char *name, struct journey_draft *d,
+                              const char *const **ret, size_t *ret_n)
+{
+    size_t n = options_list_count(o, name);
+    const char **list = arena_array(&d->arena, n, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        list[i] = options_list(o, name, i);
+    *ret = list;
+    *ret_n = n;
+    return 0;
+}
+
+static int read_har(const struct options *o, struct span text, const char *file, struct journey_draft *d,
+                    struct problems *ps)
+{
+    struct har_options h = {.assets = options_flag(o, "assets")};
+    int r = take_list(o, "keep-host", d, &h.keep_hosts, &h.n_keep_hosts);
+    if (r == 0)
+        r = take_list(o, "keep-header", d, &h.keep_headers, &h.n_keep_headers);
+    return r < 0 ? r : import_har(text, file, &h, d, ps);
+}
+
 static const struct import_kind KINDS[] = {
+    {"har", read_har},
     {"curl", read_curl},
 };
 

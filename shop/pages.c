@@ -1,4 +1,4 @@
-/* HTML of the shop: small, valid, without scripts. */
+/* HTML of the shop: small, valid, without scripts (but for one button, see page_quick_add). */
 #include "shop/visit.h"
 
 void page_raw(struct visit *v, const char *html)
@@ -53,15 +53,42 @@ void page_begin(struct visit *v, const char *title)
     page_printf(v,
                 "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta name=\"viewport\" "
                 "content=\"width=device-width\">"
-                "<title>%s - Crest shop</title></head>\n<body>\n<nav><a href=\"/\">Home</a> <a "
+                "<title>%s - Crest shop</title>",
+                title);
+    if (v->shop->require_token)
+        page_printf(v, "<meta name=\"csrf-token\" content=\"%s\">", v->session.csrf);
+    page_printf(v,
+                "</head>\n<body>\n<nav><a href=\"/\">Home</a> <a "
                 "href=\"/cart\">Cart</a></nav>\n<main>\n<h1>%s</h1>\n",
-                title, title);
+                title);
 }
 
 void page_form(struct visit *v, const char *action)
 {
     page_printf(v, "<form method=\"post\" action=\"%s\">\n<input type=\"hidden\" name=\"csrf\" value=\"%s\">\n", action,
                 v->session.csrf);
+}
+
+/* The sku is one of the catalogue: letters, digits and a dash. */
+void page_quick_add(struct visit *v, const char *sku)
+{
+    static const char SCRIPT[] =
+        "<script>\n"
+        "document.getElementById('quick').onclick = async (event) => {\n"
+        "    const meta = document.querySelector('meta[name=csrf-token]');\n"
+        "    const answer = await (await fetch('/api/cart', {method: 'POST',\n"
+        "        headers: {'Content-Type': 'application/json', 'X-CSRF-Token': meta.content},\n"
+        "        body: JSON.stringify({sku: event.target.dataset.sku, quantity: 1})})).json();\n"
+        "    meta.content = answer.token;\n"
+        "    document.querySelectorAll('input[name=csrf]').forEach((field) => field.value = answer.token);\n"
+        "    document.getElementById('units').textContent = `${answer.units} in the cart`;\n"
+        "};\n"
+        "</script>\n";
+    page_printf(v,
+                "<p><button type=\"button\" id=\"quick\" data-sku=\"%s\">Quick add</button> <output "
+                "id=\"units\"></output></p>\n",
+                sku);
+    page_raw(v, SCRIPT);
 }
 
 void page_end(struct visit *v)

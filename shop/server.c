@@ -122,10 +122,19 @@ static bool find_session(struct visit *v)
 
 static bool csrf_ok(struct visit *v)
 {
-    if (!v->html || !v->posted || span_equal(httpd_param(v->request, "csrf"), span_str(v->session.csrf)))
+    bool strict = v->shop->require_token;
+    if (!v->posted || (!v->html && !strict))
         return true;
-    visit_fail(v, 403, OUTCOME_INVALID, "bad_csrf", "The form is not ours or too old.");
-    return false;
+    struct span token = v->html ? httpd_param(v->request, "csrf") : httpd_header(v->request, "X-CSRF-Token");
+    if (!span_equal(token, span_str(v->session.csrf))) {
+        visit_fail(v, 403, OUTCOME_INVALID, "bad_csrf", "The form is not ours or too old.");
+        return false;
+    }
+    if (strict && sessions_renew_token(v->shop->sessions, &v->session) < 0) {
+        visit_fail(v, 500, OUTCOME_ERROR, "internal", "Something went wrong on our side.");
+        return false;
+    }
+    return true;
 }
 
 static void run_step(struct visit *v)
@@ -176,6 +185,9 @@ static void finish_body(struct visit *v)
         jw_key(&v->json, "message");
         jw_str(&v->json, v->error_message);
         jw_end(&v->json);
+    } else if (v->shop->require_token) {
+        jw_key(&v->json, "token");
+        jw_str(&v->json, v->session.csrf);
     }
     jw_end(&v->json);
 }
@@ -459,6 +471,7 @@ MUST_USE static int open_parts(struct server *s, const struct options *o, char *
     atomic_store(&shop->faults.cache_ttl_ms, 30000);
     atomic_store(&shop->faults.cache_origin_ms, 20);
     shop->gateway_url = options_text(o, "gateway");
+    shop->require_token = options_flag(o, "require-token");
     shop->gateway_timeout_ms = options_duration_ms(o, "gateway-timeout");
     if (dir) {
         int r = dir_make(dir);

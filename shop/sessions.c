@@ -115,6 +115,14 @@ int sessions_create(struct sessions *s, enum market market, enum channel channel
     return r;
 }
 
+int sessions_renew_token(struct sessions *s, struct session *session)
+{
+    int r = random_hex(session->csrf);
+    if (r == 0)
+        sessions_put(s, session);
+    return r;
+}
+
 void sessions_put(struct sessions *s, const struct session *session)
 {
     pthread_mutex_lock(&s->lock);

@@ -22,4 +22,6 @@ MUST_USE int sessions_find(struct sessions *s, struct span id, int64_t now_ms, s
 /* -ENOSPC: SHOP_SESSIONS_MAX visitors within the idle time. */
 MUST_USE int sessions_create(struct sessions *s, enum market market, enum channel channel, int64_t now_ms,
                              struct session *ret);
+/* A new CSRF token for the visitor, also in *session. -EIO. */
+MUST_USE int sessions_renew_token(struct sessions *s, struct session *session);
 void sessions_put(struct sessions *s, const struct session *session);

@@ -158,6 +158,8 @@ static void step_product(struct visit *v)
                 "value=\"1\"></label>\n"
                 "<button>Add to cart</button></form>\n",
                 p->sku);
+    if (v->shop->require_token)
+        page_quick_add(v, p->sku);
     page_end(v);
 }
 

@@ -19,6 +19,7 @@ struct shop {
     struct access_log *access_log;
     const char *gateway_url; /* without a trailing slash */
     int64_t gateway_timeout_ms;
+    bool require_token; /* JSON needs the CSRF token, too, and each POST renews it */
 };
 
 struct visit {
@@ -57,7 +58,8 @@ void page_text(struct visit *v, struct span text); /* escaped */
 void page_raw(struct visit *v, const char *html);
 void page_printf(struct visit *v, const char *format, ...) PRINTF_LIKE(2, 3); /* no user text */
 void page_price(struct visit *v, int64_t amount_minor);
-void page_form(struct visit *v, const char *action); /* opens a form with the CSRF token */
+void page_form(struct visit *v, const char *action);   /* opens a form with the CSRF token */
+void page_quick_add(struct visit *v, const char *sku); /* a button whose script adds one by JSON, with the token */
 void page_end(struct visit *v);
 void page_error(struct visit *v);
 

@@ -103,6 +103,24 @@ bool is_card_name(struct span name)
     return has_word(name, WORDS, ARRAY_LEN(WORDS));
 }
 
+bool is_id_name(struct span name)
+{
+    static const char *const WHOLE[] = {"id",   "key",     "code",  "number", "no",
+                                        "slug", "version", "state", "etag",   "hash"};
+    static const char *const PARTS[] = {"uuid", "guid", "token", "csrf", "xsrf", "nonce", "signature", "sku"};
+    static const char *const ENDS[] = {"_id",  "-id", "Id",  "ID",      ".id",   "[id]",
+                                       "_key", "Key", "_no", "_number", "Number"};
+    for (size_t i = 0; i < ARRAY_LEN(WHOLE); i++)
+        if (span_equal_nocase(name, span_str(WHOLE[i])))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(ENDS); i++) {
+        struct span end = span_str(ENDS[i]);
+        if (name.len > end.len && span_equal(span_from(name, name.len - end.len), end))
+            return true;
+    }
+    return has_word(name, PARTS, ARRAY_LEN(PARTS));
+}
+
 struct looks {
     size_t digits, letters, hex, other;
 };

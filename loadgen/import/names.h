@@ -23,6 +23,8 @@ bool is_secret_name(struct span name);
 bool is_card_name(struct span name);
 /* A piece of a path that names one thing of many: numbers, UUIDs, hex, SKU-0001. */
 bool looks_like_id(struct span piece);
+/* A field that names one thing of many or proves something: id, orderId, csrf_token, sku, nonce, … */
+bool is_id_name(struct span name);
 /* Would it be a wonder if the same text stood elsewhere by chance? Tokens and ids of some length. */
 bool is_distinctive(struct span value);
 
