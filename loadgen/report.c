@@ -23,24 +23,6 @@ static const char *time_text(char to[24], int64_t us)
     return to;
 }
 
-/* All steps' histograms in one; NULL when nothing was recorded. */
-static struct hdr *all_steps(const struct run_stats *s, bool service)
-{
-    struct hdr *all = NULL;
-    for (size_t i = 0; i < s->n_steps; i++) {
-        const struct hdr *h = service ? s->steps[i].service : s->steps[i].response;
-        if (!h || hdr_count(h) == 0)
-            continue;
-        if (!all && hdr_new(STATS_HIGHEST_US, STATS_DIGITS, &all) < 0)
-            return NULL;
-        if (hdr_merge(all, h) < 0) {
-            hdr_free(all);
-            return NULL;
-        }
-    }
-    return all;
-}
-
 static uint64_t sum_outcome(const struct run_stats *s, enum step_outcome o)
 {
     uint64_t n = 0;
@@ -61,7 +43,7 @@ static uint64_t sum_steps(const struct run_stats *s)
 
 void report_live(FILE *to, const struct run_tick *t, bool terminal)
 {
-    struct hdr *h = all_steps(t->interval, false);
+    struct hdr *h = stats_all(t->interval, false);
     char p50[24] = "-", p95[24] = "-", p99[24] = "-", lag[24];
     if (h) {
         time_text(p50, hdr_percentile(h, 50));
@@ -341,13 +323,13 @@ void report_json(struct buf *out, const struct run_config *c, const struct run_r
         jw_key(&j, "name");
         jw_str(&j, c->journeys->list[i].name);
         jw_key(&j, "weight");
-        jw_f64(&j, c->journeys->list[i].file->weight);
+        jw_f64(&j, c->journeys->list[i].weight);
         jw_end(&j);
     }
     jw_end(&j);
     json_counts(&j, r->total);
     json_generator(&j, c, r);
-    struct hdr *response = all_steps(r->total, false), *service = all_steps(r->total, true);
+    struct hdr *response = stats_all(r->total, false), *service = stats_all(r->total, true);
     json_times(&j, "response_us", response);
     json_times(&j, "service_us", service);
     hdr_free(response);

@@ -123,7 +123,7 @@ static void check_file(const char *kind, const char *path, struct problems *ps)
             allow_hosts_free(a);
     } else if (strcmp(kind, "feed") == 0) {
         struct feed *f = NULL;
-        if (feed_load(path, HURL_FEED_SEQUENTIAL, 1, &f, ps) == 0)
+        if (feed_load(path, HURL_FEED_SEQUENTIAL, 0, 1, &f, ps) == 0)
             feed_free(f);
     } else {
         struct journeys *js = NULL;

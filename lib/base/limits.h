@@ -174,7 +174,7 @@
 #define COOKIE_BYTES_MAX 4096u           /* name and value, rfc6265bis 5.7 */
 #define COOKIES_MAX 180u                 /* per user; browsers keep that many per site */
 #define JOURNEYS_MAX 1000u               /* files of one run */
-#define JOURNEY_STEPS_MAX 2000u          /* of all journeys: each has two histograms of 0.2 MB in every worker */
+#define JOURNEY_STEPS_MAX 2000u          /* of all journeys: each has 7 histograms of 0.2 MB in every worker */
 #define SESSION_STEPS_MAX 10000u         /* a @goto loop must end */
 #define SESSION_BYTES_MAX (64u << 20)    /* captures of one session */
 #define STEP_BYTES_MAX (256u << 20)      /* while one response is looked at */
@@ -190,11 +190,11 @@
 #define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */
 #define LIMIT_PROBES_MAX 64u             /* of one search for the limit: an evening at a minute each */
 /* ---- synthetic journeys ---- */
-#define SYNTHETIC_JOURNEYS_MAX 256u       /* a thread each */
-#define ARTIFACT_BYTES_MAX (2u << 20)     /* one failed exchange while it is made fit to be kept */
-#define ARTIFACT_BODY_BYTES_MAX 65536u    /* of a body in it */
-#define ARTIFACTS_MAX 500u                /* files kept; the oldest goes */
-#define ARTIFACTS_BYTES_MAX (64u << 20)   /* all of them */
+#define SYNTHETIC_JOURNEYS_MAX 256u     /* a thread each */
+#define ARTIFACT_BYTES_MAX (2u << 20)   /* one failed exchange while it is made fit to be kept */
+#define ARTIFACT_BODY_BYTES_MAX 65536u  /* of a body in it */
+#define ARTIFACTS_MAX 500u              /* files kept; the oldest goes */
+#define ARTIFACTS_BYTES_MAX (64u << 20) /* all of them */
 /* ---- imported journeys ---- */
 #define IMPORT_FILE_BYTES_MAX (512u << 20)   /* a HAR with bodies: an hour of browsing is some 100 MB */
 #define IMPORT_DRAFT_BYTES_MAX (256u << 20)  /* one journey in the making: a CONFIG_BYTES_MAX file with room */
@@ -204,6 +204,15 @@
 #define HAR_SOURCES_MAX 1000000u             /* values of responses that are remembered */
 #define HAR_BODY_BYTES_MAX (8u << 20)        /* a response's body beyond is not looked into */
 #define HAR_SEARCH_BODIES 16u /* latest texts in which a value without a place of its own is looked for */
+/* ---- plans of a run ---- */
+#define PLAN_PHASES_MAX 32u               /* with figures of their own: histograms of every step for each */
+#define PLAN_TRACE_MAX 20000000u          /* recorded arrivals of a phase: 160 MB */
+#define PLAN_TRACE_BYTES_MAX (512u << 20) /* the file that they stand in */
+#define TRAFFIC_CLASSES_MAX 16u           /* side by side: customers, bots, …; each is a look per turn of a worker */
+#define THRESHOLDS_MAX 1000u              /* of a plan; each is evaluated once a second */
+#define RUN_SERIES_POINTS_MAX 3600u       /* of a run: an hour by the second, longer ones more coarsely */
+#define RUN_SERIES_BYTES_MAX (64u << 20)  /* of their histograms: some 300 bytes each */
+
 /* ---- the shop and its demo ---- */
 #define SHOP_FORM_BYTES_MAX 65536  /* a form or JSON body: 413 above */
 #define GATEWAY_PENDING_MAX 8192   /* payments waiting for their latency; 503 above */

@@ -196,3 +196,34 @@ bool hdr_next(const struct hdr *h, size_t *at, int64_t *ret_value, uint64_t *ret
     *at = h->n;
     return false;
 }
+
+int64_t hdr_highest(const struct hdr *h)
+{
+    return h->highest;
+}
+
+int hdr_digits(const struct hdr *h)
+{
+    return h->digits;
+}
+
+size_t hdr_buckets_used(const struct hdr *h)
+{
+    return h->total ? index_of(h->half_bits, h->max) + 1 : 0;
+}
+
+uint64_t hdr_bucket(const struct hdr *h, size_t index)
+{
+    return index < h->n ? h->counts[index] : 0;
+}
+
+int hdr_bucket_add(struct hdr *h, size_t index, uint64_t count)
+{
+    if (index >= h->n)
+        return -EINVAL;
+    unsigned shift = index >> (h->half_bits + 1) ? (unsigned)(index >> h->half_bits) - 1 : 0;
+    uint64_t first = (uint64_t)(index - ((size_t)shift << h->half_bits)) << shift;
+    uint64_t middle = first + (((uint64_t)1 << shift) >> 1); /* the fairest of its values for sums */
+    hdr_record_n(h, (int64_t)(middle > (uint64_t)h->highest ? (uint64_t)h->highest : middle), count);
+    return 0;
+}

@@ -32,6 +32,14 @@ int64_t hdr_max(const struct hdr *h);
 double hdr_mean(const struct hdr *h); /* of what was recorded (clamped), not of the buckets; 0 when empty */
 /* Highest value equivalent to the one at the percentile (0..100, nearest rank), and never above hdr_max(); 0 when empty. */
 int64_t hdr_percentile(const struct hdr *h, double percentile);
+/* What it was made with. */
+int64_t hdr_highest(const struct hdr *h);
+int hdr_digits(const struct hdr *h);
+/* Its buckets one by one, as HdrHistogram counts them: their number, up to the last one in use; the count of one; `count` more in one
+ * (-EINVAL: there is no such bucket). */
+size_t hdr_buckets_used(const struct hdr *h);
+uint64_t hdr_bucket(const struct hdr *h, size_t index);
+MUST_USE int hdr_bucket_add(struct hdr *h, size_t index, uint64_t count);
 /* How many values are <= value (by equivalence). */
 uint64_t hdr_count_at_or_below(const struct hdr *h, int64_t value);
 size_t hdr_memory_bytes(const struct hdr *h);

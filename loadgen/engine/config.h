@@ -25,14 +25,38 @@ struct step_report {
     const struct conn_request *request; /* of the last hop; NULL: it was not sent */
     const struct conn_response *answer; /* NULL: there is none */
 };
+/* Load of one kind beside others, counted apart: customers, bots. It has journeys of its own, which are neighbours in the list. */
+struct traffic_class {
+    const char *name;
+    size_t first_journey, n_journeys;
+    const struct plan *plan; /* arrivals, or users over time when it is closed; NULL: `users` loop */
+    unsigned users;          /* with a plan of arrivals: they share it, and arrivals wait for a free one */
+    double think_scale;      /* 1: as the journeys say; 0: no thinking */
+    const char *user_agent;  /* NULL: the generator's own */
+};
+/* A bound that the run is to keep; a journey's own @slo is another way to say one of a step. NULL: of all. */
+struct threshold {
+    const char *traffic, *journey, *step, *phase;
+    struct hurl_slo slo;
+};
 
 struct run_config {
     const struct journeys *journeys;
-    const struct plan *plan; /* arrivals over time; NULL: users loop */
+    /* Several classes of traffic; NULL: one of all journeys, from `plan`, `users` and `think_scale`. */
+    const struct traffic_class *traffic;
+    size_t n_traffic;
+    const struct plan_phase *phases; /* one behind the other from second 0; NULL: the run is one phase */
+    size_t n_phases;
+    const struct threshold *thresholds; /* beside the journeys' own */
+    size_t n_thresholds;
+    bool abort_on_threshold; /* stop when one is broken, from settle_ms after the start (of its phase) on */
+    int64_t settle_ms;
+    unsigned segment, segments; /* this machine's part of a run on several; segments 0: all of it */
+    const struct plan *plan;    /* arrivals over time; NULL: users loop */
     unsigned
         users; /* with a plan: they share the arrivals, which wait for a free one; 0: each session is a new visitor */
     unsigned threads;      /* >= 1 */
-    unsigned open_max;     /* sessions open at once, of all threads; arrivals beyond are dropped */
+    unsigned open_max;     /* sessions of a class open at once, of all threads; arrivals beyond are dropped */
     uint64_t sessions_max; /* 0: no bound */
     int64_t duration_ms;   /* without a plan; 0: until sessions_max */
     int64_t

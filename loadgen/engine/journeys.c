@@ -4,10 +4,19 @@
 
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
+#include "lib/base/number.h"
 #include "loadgen/hurl/check.h"
 #include "loadgen/hurl/parse.h"
 
 #define FEED_SEED 1 /* a shuffled feed has one order, run after run */
+
+struct journey_shared_feed {
+    struct journey_shared_feed *next;
+    const char *path;
+    enum hurl_feed_mode mode;
+    double exponent;
+    struct feed *feed;
+};
 
 MUST_USE static int load_file(const char *path, struct hurl_file **ret, struct problems *problems)
 {
@@ -53,34 +62,155 @@ MUST_USE static int step_for(struct journeys *js, size_t first, const struct jou
         }
     if (js->n_steps >= JOURNEY_STEPS_MAX)
         return -E2BIG;
-    js->steps[js->n_steps] = (struct journey_step){j->name, e->step, e->slos, e->n_slos};
+    js->steps[js->n_steps] = (struct journey_step){j->name, (size_t)(j - js->list), e->step, e->slos, e->n_slos};
     *ret = js->n_steps++;
     return 0;
 }
 
-MUST_USE static int load_feed(struct journeys *js, struct journey *j, struct problems *problems)
+/* ---- feeds ---- */
+
+MUST_USE static int shared_feed(struct journeys *js, const struct plan_feed *wanted, struct feed **ret,
+                                struct problems *problems)
 {
-    const struct hurl_feed *feed = &j->file->feed;
-    if (feed->file.len == 0)
-        return 0;
-    AUTO_FREE char *path = path_beside(j->file->name, feed->file.ptr);
-    if (!path)
+    for (struct journey_shared_feed *f = js->feeds; f; f = f->next)
+        if (strcmp(f->path, wanted->path) == 0 && f->mode == wanted->mode &&
+            (f->mode != HURL_FEED_ZIPF || f->exponent == wanted->exponent)) {
+            *ret = f->feed;
+            return 0;
+        }
+    struct journey_shared_feed *f = arena_alloc(&js->arena, sizeof *f);
+    if (!f)
         return -ENOMEM;
-    int r = feed_load(path, feed->mode, FEED_SEED, &j->feed, problems);
+    *f = (struct journey_shared_feed){.next = js->feeds,
+                                      .path = arena_dup(&js->arena, span_str(wanted->path)),
+                                      .mode = wanted->mode,
+                                      .exponent = wanted->exponent};
+    if (!f->path)
+        return -ENOMEM;
+    int r = feed_load(f->path, f->mode, f->exponent, FEED_SEED, &f->feed, problems);
     if (r < 0)
-        return r;
-    j->feed_slots = arena_array(&js->arena, feed_columns(j->feed), sizeof *j->feed_slots);
-    if (!j->feed_slots)
-        return -ENOMEM;
-    for (size_t i = 0; i < feed_columns(j->feed); i++)
-        j->feed_slots[i] = (uint32_t)hurl_slot_of(j->file, feed_column(j->feed, i));
+        return r == -ENOMEM ? r : -EINVAL;
+    js->feeds = f;
+    *ret = f->feed;
     return 0;
 }
 
-MUST_USE static int add_journey(struct journeys *js, struct hurl_file *f, struct problems *problems)
+/* `always`: also when the file uses none of its columns. */
+MUST_USE static int attach_feed(struct journeys *js, struct journey *j, struct feed *feed, bool always)
+{
+    struct journey_feed *kept = &j->feeds[j->n_feeds];
+    uint32_t *slots = arena_array(&js->arena, feed_columns(feed), sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    bool used = always;
+    for (size_t i = 0; i < feed_columns(feed); i++) {
+        slots[i] = (uint32_t)hurl_slot_of(j->file, feed_column(feed, i));
+        used |= slots[i] != UINT32_MAX;
+    }
+    if (used) {
+        *kept = (struct journey_feed){feed, slots};
+        j->n_feeds++;
+    }
+    return 0;
+}
+
+MUST_USE static int load_feeds(struct journeys *js, struct journey *j, const struct plan_feed *plans, size_t n_plans,
+                               struct problems *problems)
+{
+    const struct hurl_file *f = j->file;
+    struct feed *feed;
+    j->feeds = arena_array(&js->arena, f->n_feeds + n_plans, sizeof *j->feeds);
+    if (!j->feeds)
+        return -ENOMEM;
+    int r = 0;
+    for (size_t i = 0; i < n_plans && r == 0; i++) {
+        r = shared_feed(js, &plans[i], &feed, problems);
+        if (r == 0)
+            r = attach_feed(js, j, feed, false);
+    }
+    for (size_t i = 0; i < f->n_feeds && r == 0; i++) {
+        AUTO_FREE char *path = path_beside(f->name, f->feeds[i].file.ptr);
+        if (!path)
+            return -ENOMEM;
+        r = shared_feed(js, &(struct plan_feed){path, f->feeds[i].mode, f->feeds[i].exponent}, &feed, problems);
+        if (r == 0)
+            r = attach_feed(js, j, feed, true);
+    }
+    return r;
+}
+
+/* ---- recorded think times: one a line, in seconds (2.5) or as a duration (2s500ms) ---- */
+
+MUST_USE static int read_time(struct span text, int64_t *ret_us)
+{
+    double seconds;
+    int64_t ms;
+    if (parse_f64_span(text, &seconds) == 0 && seconds >= 0 && seconds <= 86400) {
+        *ret_us = (int64_t)(seconds * 1e6);
+        return 0;
+    }
+    if (parse_duration_ms(text, &ms) < 0 || ms < 0 || ms > 86400000)
+        return -EINVAL;
+    *ret_us = ms * 1000;
+    return 0;
+}
+
+MUST_USE static int read_times(struct hurl_file *f, struct hurl_think *t, const char *path, struct problems *problems)
+{
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
+    if (r < 0) {
+        problem_add(problems, PROBLEM_ERROR, f->name, t->at.line, t->at.column, "%s cannot be read: %s", path,
+                    strerror(-r));
+        return -EINVAL;
+    }
+    struct span rest = span_of(text, n), line;
+    size_t lines = 1;
+    for (size_t i = 0; i < n; i++)
+        lines += text[i] == '\n';
+    t->times_us = arena_array(&f->arena, lines, sizeof *t->times_us);
+    if (!t->times_us)
+        return -ENOMEM;
+    for (uint32_t number = 1; span_cut(&rest, '\n', &line); number++) {
+        line = span_trim(line);
+        if (line.len == 0 || line.ptr[0] == '#')
+            continue;
+        if (read_time(line, &t->times_us[t->n_times]) < 0) {
+            problem_add(problems, PROBLEM_ERROR, path, number, 1, "expected seconds (2.5) or a duration (2s500ms)");
+            return -EINVAL;
+        }
+        t->n_times++;
+    }
+    if (t->n_times)
+        return 0;
+    problem_add(problems, PROBLEM_ERROR, path, 0, 0, "no think time stands in it");
+    return -EINVAL;
+}
+
+MUST_USE static int load_think_times(struct hurl_file *f, struct problems *problems)
+{
+    for (size_t i = 0; i < f->n_entries; i++) {
+        struct hurl_think *t = &f->entries[i].think;
+        if (t->kind != HURL_THINK_RECORDED || t->n_times)
+            continue;
+        AUTO_FREE char *path = path_beside(f->name, t->file.ptr);
+        if (!path)
+            return -ENOMEM;
+        int r = read_times(f, t, path, problems);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- journeys ---- */
+
+MUST_USE static int add_journey(struct journeys *js, struct hurl_file *f, double weight, const struct plan_feed *feeds,
+                                size_t n_feeds, struct problems *problems)
 {
     struct journey *j = &js->list[js->n];
-    *j = (struct journey){.file = f, .name = f->journey};
+    *j = (struct journey){.file = f, .name = f->journey, .weight = weight < 0 ? f->weight : weight};
     for (unsigned i = 2; name_taken(js, j->name); i++) {
         j->name = arena_printf(&js->arena, "%s-%u", f->journey, i);
         if (!j->name) {
@@ -89,7 +219,6 @@ MUST_USE static int add_journey(struct journeys *js, struct hurl_file *f, struct
         }
     }
     js->n++; /* from here on journeys_free frees it */
-    js->weight_sum += f->weight;
     j->step_of = arena_array(&js->arena, f->n_entries, sizeof *j->step_of);
     j->values = arena_array(&js->arena, f->n_variables + 1, sizeof *j->values);
     if (!j->step_of || !j->values)
@@ -104,10 +233,22 @@ MUST_USE static int add_journey(struct journeys *js, struct hurl_file *f, struct
             return -EINVAL;
         }
     }
-    return load_feed(js, j, problems);
+    int r = load_think_times(f, problems);
+    return r < 0 ? r : load_feeds(js, j, feeds, n_feeds, problems);
 }
 
 int journeys_load(const char *const *paths, size_t n, struct journeys **ret, struct problems *problems)
+{
+    AUTO_FREE struct journey_spec *specs = calloc(n ? n : 1, sizeof *specs);
+    if (!specs)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        specs[i] = (struct journey_spec){paths[i], -1};
+    return journeys_load_specs(specs, n, NULL, 0, ret, problems);
+}
+
+int journeys_load_specs(const struct journey_spec *specs, size_t n, const struct plan_feed *feeds, size_t n_feeds,
+                        struct journeys **ret, struct problems *problems)
 {
     if (n == 0 || n > JOURNEYS_MAX) {
         problem_add(problems, PROBLEM_ERROR, "", 0, 0, "1 to %u journeys make a run", JOURNEYS_MAX);
@@ -122,9 +263,9 @@ int journeys_load(const char *const *paths, size_t n, struct journeys **ret, str
     int result = js->list && js->steps ? 0 : -ENOMEM;
     for (size_t i = 0; i < n && result != -ENOMEM; i++) {
         struct hurl_file *f = NULL;
-        int r = load_file(paths[i], &f, problems);
+        int r = load_file(specs[i].path, &f, problems);
         if (r == 0)
-            r = add_journey(js, f, problems);
+            r = add_journey(js, f, specs[i].weight, feeds, n_feeds, problems);
         if (r < 0)
             result = r;
     }
@@ -141,8 +282,9 @@ void journeys_free(struct journeys *js)
         return;
     for (size_t i = 0; i < js->n; i++) {
         hurl_file_free(js->list[i].file);
-        feed_free(js->list[i].feed);
     }
+    for (struct journey_shared_feed *f = js->feeds; f; f = f->next)
+        feed_free(f->feed);
     arena_done(&js->arena);
     free(js);
 }
@@ -164,21 +306,24 @@ int journeys_set(struct journeys *js, struct span name, struct hurl_value value)
 int journeys_complete(struct journeys *js, struct problems *problems)
 {
     int result = 0;
+    double weight_sum = 0;
     for (size_t i = 0; i < js->n; i++) {
         struct journey *j = &js->list[i];
+        weight_sum += j->weight;
         bool *known = calloc(j->file->n_variables + 1, sizeof *known);
         if (!known)
             return -ENOMEM;
         for (size_t k = 0; k < j->file->n_variables; k++)
             known[k] = j->values[k].kind != HURL_VALUE_NONE;
-        for (size_t k = 0; j->feed && k < feed_columns(j->feed); k++)
-            if (j->feed_slots[k] != UINT32_MAX)
-                known[j->feed_slots[k]] = true;
+        for (size_t k = 0; k < j->n_feeds; k++)
+            for (size_t c = 0; c < feed_columns(j->feeds[k].feed); c++)
+                if (j->feeds[k].slots[c] != UINT32_MAX)
+                    known[j->feeds[k].slots[c]] = true;
         if (hurl_check_variables(j->file, known, problems))
             result = -EINVAL;
         free(known);
     }
-    if (!(js->weight_sum > 0)) {
+    if (!(weight_sum > 0)) {
         problem_add(problems, PROBLEM_ERROR, js->list[0].file->name, js->list[0].file->weight_at.line,
                     js->list[0].file->weight_at.column, "every journey has @weight 0: nothing would run");
         result = -EINVAL;
@@ -186,14 +331,23 @@ int journeys_complete(struct journeys *js, struct problems *problems)
     return result;
 }
 
-const struct journey *journeys_pick(const struct journeys *js, struct rng *rng)
+void journeys_segment(struct journeys *js, unsigned segment, unsigned segments)
 {
-    if (js->n == 1)
-        return &js->list[0];
-    double at = rng_unit(rng) * js->weight_sum;
-    const struct journey *last = NULL;
-    for (size_t i = 0; i < js->n; i++) {
-        double weight = js->list[i].file->weight;
+    for (struct journey_shared_feed *f = js->feeds; f; f = f->next)
+        feed_segment(f->feed, segment, segments);
+}
+
+const struct journey *journeys_pick(const struct journeys *js, size_t first, size_t n, struct rng *rng)
+{
+    if (n == 1)
+        return &js->list[first];
+    double sum = 0;
+    for (size_t i = first; i < first + n; i++)
+        sum += js->list[i].weight;
+    double at = rng_unit(rng) * sum;
+    const struct journey *last = &js->list[first];
+    for (size_t i = first; i < first + n; i++) {
+        double weight = js->list[i].weight;
         if (weight > 0)
             last = &js->list[i];
         if (weight > 0 && at < weight)

@@ -16,16 +16,22 @@
 #include "loadgen/hurl/value.h"
 #include "lib/base/limits.h"
 
+struct journey_feed {
+    struct feed *feed; /* of the journeys */
+    uint32_t *slots;   /* column -> slot; UINT32_MAX: the file does not use it */
+};
 struct journey {
     struct hurl_file *file;
-    const char *name;          /* the file's base name; made unique when two files share it */
+    const char *name; /* the file's base name; made unique when two files share it */
+    double weight;
     size_t *step_of;           /* entry -> index into journeys.steps */
     struct hurl_value *values; /* slot -> what a session starts with */
-    struct feed *feed;         /* NULL: none */
-    uint32_t *feed_slots;      /* column -> slot; UINT32_MAX: the file does not use it */
+    struct journey_feed *feeds;
+    size_t n_feeds;
 };
 struct journey_step {
     const char *journey;
+    size_t journey_index; /* in journeys.list */
     struct span name;
     const struct hurl_slo *slos;
     size_t n_slos;
@@ -36,12 +42,27 @@ struct journeys {
     size_t n;
     struct journey_step *steps;
     size_t n_steps;
-    double weight_sum;
+    struct journey_shared_feed *feeds; /* by file and mode: journeys that name the same one share its rows */
+};
+/* What a plan says of a journey. */
+struct journey_spec {
+    const char *path;
+    double weight; /* < 0: as the file says */
+};
+struct plan_feed { /* for every journey that uses one of its columns */
+    const char *path;
+    enum hurl_feed_mode mode;
+    double exponent;
 };
 MUST_USE int journeys_load(const char *const *paths, size_t n, struct journeys **ret, struct problems *problems);
+MUST_USE int journeys_load_specs(const struct journey_spec *specs, size_t n, const struct plan_feed *feeds,
+                                 size_t n_feeds, struct journeys **ret, struct problems *problems);
 void journeys_free(struct journeys *js);
 /* Set a variable in every journey that has it. 1: some use it; 0: none does; -ENOMEM. */
 MUST_USE int journeys_set(struct journeys *js, struct span name, struct hurl_value value);
 /* -EINVAL: a template reads what nothing sets, or all weights are 0; problems were added. */
 MUST_USE int journeys_complete(struct journeys *js, struct problems *problems);
-const struct journey *journeys_pick(const struct journeys *js, struct rng *rng);
+/* This machine's rows of a run on several (feed.h). */
+void journeys_segment(struct journeys *js, unsigned segment, unsigned segments);
+/* By weight, one of the n from `first` on. */
+const struct journey *journeys_pick(const struct journeys *js, size_t first, size_t n, struct rng *rng);

@@ -259,7 +259,7 @@ MUST_USE static int check_header(const struct request *rq, size_t from, struct h
 }
 
 struct known_headers {
-    bool content_type, authorization;
+    bool content_type, authorization, user_agent;
 };
 
 MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
@@ -278,6 +278,7 @@ MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s
             continue;
         }
         known->content_type |= span_equal_nocase(key, SPAN("content-type"));
+        known->user_agent |= span_equal_nocase(key, SPAN("user-agent"));
         bool authorization = span_equal_nocase(key, SPAN("authorization"));
         known->authorization |= authorization;
         if (r < 0 || (authorization && rq->drop_authorization))
@@ -436,6 +437,8 @@ MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, cons
         return r;
     if (rq->out.has_body && rq->type[0] && !known.content_type)
         add_header(rq, "Content-Type", span_str(rq->type));
+    if (rq->user_agent && !known.user_agent)
+        add_header(rq, "User-Agent", span_str(rq->user_agent));
     if (c->run_header)
         add_header(rq, "X-Crest-Run", span_str(c->run_header));
     return list_headers(rq);

@@ -26,6 +26,7 @@ struct request {
     struct buf challenge;    /* of Digest, that the server has sent; empty: none yet */
     /* the parts that redirects take along */
     const struct hurl_entry *entry;
+    const char *user_agent; /* of the user's class, unless the journey writes one; NULL: the generator's */
 };
 void request_init(struct request *rq);
 void request_done(struct request *rq);

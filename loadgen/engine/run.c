@@ -7,6 +7,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/options.h"
 #include "lib/base/thread.h"
+#include "loadgen/engine/hiccup.h"
+#include "loadgen/engine/threshold.h"
 #include "loadgen/engine/worker.h"
 
 #define TICK_US 1000000
@@ -17,11 +19,18 @@ struct run {
     const struct run_hooks *hooks;
     struct worker **workers;
     struct thread **threads;
-    struct run_stats **spares; /* one empty object per worker */
-    struct run_stats *interval;
+    struct stats_set **spares;  /* one empty object per worker */
+    struct stats_set *interval; /* by phase */
+    struct run_stats *all;      /* of the interval, all phases together */
+    struct run_stats *so_far;   /* warm-up and all; NULL: as the result's total */
+    struct hiccup *hiccup;
+    struct hdr *hiccup_now;
     struct run_result *result;
-    int64_t start_us, tick_us, cpu_us, tick_cpu_us;
+    int64_t start_us, tick_us, tick_cpu_us;
+    double measured_s, measured_cpu_s; /* outside the warm-up */
+    unsigned broken_ticks;             /* in a row, of a threshold */
     enum run_wish wish;
+    bool aborted;
 };
 
 const char *run_verdict_name(enum run_verdict v)
@@ -50,18 +59,33 @@ static void blame(struct run_result *r, enum run_verdict verdict, const char *fo
     va_end(args);
 }
 
+/* ---- phases ---- */
+
+static bool is_warmup(const struct run_config *c, size_t phase)
+{
+    return c->phases && c->phases[phase].warmup;
+}
+
+static size_t phase_at(const struct run_config *c, double second)
+{
+    size_t i = 0;
+    while (i + 1 < c->n_phases && second >= c->phases[i].end_s)
+        i++;
+    return i;
+}
+
 /* ---- ticks ---- */
 
 MUST_USE static int collect(struct run *run)
 {
     int result = 0;
-    stats_reset(run->interval);
+    stats_set_reset(run->interval);
     for (unsigned i = 0; i < run->config->threads; i++) {
-        struct run_stats *full = worker_swap(run->workers[i], run->spares[i]);
+        struct stats_set *full = worker_swap(run->workers[i], run->spares[i]);
         if (!full)
             continue; /* ended: its rest comes when it is joined */
-        int r = stats_merge(run->interval, full);
-        stats_reset(full);
+        int r = stats_set_merge(run->interval, full);
+        stats_set_reset(full);
         run->spares[i] = full;
         if (r < 0)
             result = r;
@@ -69,29 +93,123 @@ MUST_USE static int collect(struct run *run)
     return result;
 }
 
+/* The interval into all that it belongs to. */
+MUST_USE static int add_interval(struct run *run)
+{
+    struct run_result *result = run->result;
+    int r = 0;
+    stats_reset(run->all);
+    for (size_t i = 0; i < run->interval->n && r == 0; i++) {
+        const struct run_stats *part = run->interval->of[i];
+        r = stats_merge(run->all, part);
+        if (r == 0)
+            r = stats_merge(is_warmup(run->config, i) ? result->warmup : result->total, part);
+        if (r == 0 && result->phases)
+            r = stats_merge(result->phases[i].stats, part);
+    }
+    return r == 0 && run->so_far ? stats_merge(run->so_far, run->all) : r;
+}
+
+static double planned_between(const struct run_config *c, double from, double to)
+{
+    double sum = 0;
+    for (size_t i = 0; i < c->n_traffic; i++)
+        if (c->traffic[i].plan && !c->traffic[i].plan->closed)
+            sum += plan_integral(c->traffic[i].plan, to) - plan_integral(c->traffic[i].plan, from);
+    if (!c->traffic && c->plan && !c->plan->closed)
+        sum = plan_integral(c->plan, to) - plan_integral(c->plan, from);
+    return sum;
+}
+
+/* How busy the generator and the machine were. */
+MUST_USE static int look_at_itself(struct run *run, struct run_tick *t, double cpu_s)
+{
+    struct run_result *result = run->result;
+    bool warm = is_warmup(run->config, phase_at(run->config, t->second - t->interval_s / 2));
+    t->cpu_ratio = t->interval_s > 0 ? cpu_s / (t->interval_s * result->cores) : 0;
+    if (!warm) {
+        run->measured_s += t->interval_s;
+        run->measured_cpu_s += cpu_s;
+        if (t->interval_s >= 0.5) { /* the rest of the last second says little */
+            result->seconds++;
+            result->busy_seconds += t->cpu_ratio > RUN_BUSY_RATIO;
+        }
+    }
+    if (!run->hiccup)
+        return 0;
+    hdr_reset(run->hiccup_now);
+    int r = hiccup_take(run->hiccup, run->hiccup_now);
+    t->hiccup = run->hiccup_now;
+    return r == 0 && !warm ? hdr_merge(result->hiccup, run->hiccup_now) : r;
+}
+
+MUST_USE static int add_point(struct run *run, const struct run_tick *t, double cpu_s)
+{
+    struct series_point point = {
+        .second = t->second - t->interval_s,
+        .seconds = t->interval_s,
+        .planned = planned_between(run->config, t->second - t->interval_s, t->second),
+        .cpu_s = cpu_s,
+        .open = t->open,
+        .in_flight = t->in_flight,
+        .lag_max_us = hdr_max(run->all->lag),
+        .hiccup_max_us = t->hiccup ? hdr_max(t->hiccup) : 0,
+    };
+    return series_add(run->result->series, &point, run->all);
+}
+
+/* A threshold that is broken in two ticks one behind the other ends the run, when that was asked for. */
+static void abort_when_broken(struct run *run, double second)
+{
+    const struct run_config *c = run->config;
+    double settled_s = (double)c->settle_ms / 1000;
+    for (size_t i = 0; c->phases && i < c->n_phases && c->phases[i].warmup; i++)
+        settled_s = c->phases[i].end_s + (double)c->settle_ms / 1000;
+    if (!c->abort_on_threshold || run->aborted || second < settled_s)
+        return;
+    bool broken = false;
+    for (size_t i = 0; i < run->result->n_thresholds; i++)
+        broken |= threshold_broken(&run->result->thresholds[i]);
+    run->broken_ticks = broken ? run->broken_ticks + 1 : 0;
+    if (run->broken_ticks < 2)
+        return;
+    run->aborted = true;
+    blame(run->result, RUN_THRESHOLD, "stopped after %.0f s: a threshold was broken", second);
+    for (unsigned i = 0; i < c->threads; i++)
+        worker_stop(run->workers[i]);
+}
+
 MUST_USE static int tick(struct run *run, int64_t now_us, bool last)
 {
-    int r = stats_merge(run->result->total, run->interval);
+    struct run_result *result = run->result;
+    const struct run_config *c = run->config;
+    int r = add_interval(run);
     int64_t cpu_us = cpu_process_us();
-    double wall = (double)(now_us - run->tick_us) / 1e6;
+    double wall = (double)(now_us - run->tick_us) / 1e6, cpu_s = (double)(cpu_us - run->tick_cpu_us) / 1e6;
     struct run_tick t = {
         .second = (double)(now_us - run->start_us) / 1e6,
         .interval_s = wall,
-        .interval = run->interval,
-        .total = run->result->total,
+        .interval = run->all,
+        .total = run->so_far ? run->so_far : result->total,
+        .thresholds = result->thresholds,
+        .n_thresholds = result->n_thresholds,
         .last = last,
     };
-    if (run->config->plan)
-        t.planned_rate = plan_rate(run->config->plan, t.second - wall / 2);
-    for (unsigned i = 0; i < run->config->threads; i++) {
+    if (wall > 0)
+        t.planned_rate = planned_between(c, t.second - wall, t.second) / wall;
+    if (c->phases)
+        t.phase = &c->phases[phase_at(c, t.second - wall / 2)];
+    for (unsigned i = 0; i < c->threads; i++) {
         t.open += atomic_load_explicit(&run->workers[i]->open, memory_order_relaxed);
         t.in_flight += atomic_load_explicit(&run->workers[i]->in_flight, memory_order_relaxed);
     }
-    if (wall >= 0.5) { /* the rest of the last second says little */
-        double busy = (double)(cpu_us - run->tick_cpu_us) / 1e6 / (wall * run->result->cores);
-        run->result->seconds++;
-        run->result->busy_seconds += busy > RUN_BUSY_RATIO;
-    }
+    if (r == 0)
+        r = look_at_itself(run, &t, cpu_s);
+    if (r == 0)
+        r = add_point(run, &t, cpu_s);
+    thresholds_evaluate(c, result->total, result->phases, result->thresholds, result->n_thresholds);
+    if (!last)
+        abort_when_broken(run, t.second);
     run->tick_us = now_us;
     run->tick_cpu_us = cpu_us;
     if (run->hooks->tick)
@@ -146,45 +264,30 @@ MUST_USE static int coordinate(struct run *run)
 
 /* ---- the verdict ---- */
 
-static double slo_value(const struct hurl_slo *slo, const struct step_stats *s)
+static void judge_thresholds(struct run_result *r)
 {
-    uint64_t total = stats_step_total(s);
-    if (slo->metric == HURL_SLO_ERRORS)
-        return total ? (double)(total - s->outcomes[OUTCOME_OK]) / (double)total : NAN;
-    if (!s->response || hdr_count(s->response) == 0)
-        return NAN;
-    switch (slo->metric) {
-    case HURL_SLO_MAX:
-        return (double)hdr_max(s->response);
-    case HURL_SLO_MEAN:
-        return s->response_sum_us / (double)hdr_count(s->response);
-    default:
-        return (double)hdr_percentile(s->response, slo->percentile);
+    for (size_t i = 0; i < r->n_thresholds; i++) {
+        const struct run_threshold *t = &r->thresholds[i];
+        if (!t->met)
+            blame(r, RUN_THRESHOLD, "%s: " SPAN_FMT " is not met%s", t->scope, SPAN_ARG(t->slo->text),
+                  isnan(t->value) ? ": no data" : "");
     }
 }
 
-MUST_USE static int judge_thresholds(const struct journeys *js, struct run_result *r)
+static void judge_machine(const struct run_config *c, struct run_result *r)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < js->n_steps; i++)
-        n += js->steps[i].n_slos;
-    r->thresholds = calloc(n ? n : 1, sizeof *r->thresholds);
-    if (!r->thresholds)
-        return -ENOMEM;
-    for (size_t i = 0; i < js->n_steps; i++)
-        for (size_t k = 0; k < js->steps[i].n_slos; k++) {
-            const struct hurl_slo *slo = &js->steps[i].slos[k];
-            double value = slo_value(slo, &r->total->steps[i]);
-            bool met = slo->inclusive ? value <= slo->limit : value < slo->limit; /* NaN: no data is not met */
-            r->thresholds[r->n_thresholds++] = (struct run_threshold){&js->steps[i], slo, value, met};
-            if (!met)
-                blame(r, RUN_THRESHOLD, "%s: " SPAN_FMT ": " SPAN_FMT " is not met", js->steps[i].journey,
-                      SPAN_ARG(js->steps[i].name), SPAN_ARG(slo->text));
-        }
-    return 0;
+    int64_t lag_us = hdr_percentile(r->total->lag, 99), stall_us = r->hiccup ? hdr_percentile(r->hiccup, 99) : 0;
+    if (lag_us > c->max_lag_ms * 1000)
+        blame(r, RUN_VOID, "the generator was late: its lag p99 is %.1f ms, the limit is %lld ms",
+              (double)lag_us / 1000, (long long)c->max_lag_ms);
+    if (stall_us > c->max_lag_ms * 1000)
+        blame(r, RUN_VOID,
+              "the generator's machine stalled: a thread that only sleeps woke up late by %.1f ms (p99), the "
+              "limit is %lld ms",
+              (double)stall_us / 1000, (long long)c->max_lag_ms);
 }
 
-MUST_USE static int judge(struct run *run)
+static void judge(struct run *run)
 {
     struct run_result *r = run->result;
     const struct run_config *c = run->config;
@@ -198,44 +301,89 @@ MUST_USE static int judge(struct run *run)
               "--threads, or a "
               "machine of its own)",
               RUN_BUSY_RATIO * 100, r->cores, r->cores == 1 ? "" : "s", r->busy_seconds, r->seconds);
-    int64_t lag_us = hdr_percentile(r->total->lag, 99);
-    if (lag_us > c->max_lag_ms * 1000)
-        blame(r, RUN_VOID, "the generator was late: its lag p99 is %.1f ms, the limit is %lld ms",
-              (double)lag_us / 1000, (long long)c->max_lag_ms);
+    judge_machine(c, r);
     for (unsigned i = 0; i < c->threads; i++)
         if (atomic_load(&run->workers[i]->error) < 0)
             blame(r, RUN_FAILED, "worker %u ended early: %s", i, strerror(-atomic_load(&run->workers[i]->error)));
-    if (r->total->requests.completed == 0)
+    if (r->total->requests.completed == 0 && (!r->warmup || r->warmup->requests.completed == 0))
         blame(r, RUN_FAILED, "no request got an answer");
-    return judge_thresholds(c->journeys, r);
+    judge_thresholds(r);
 }
 
 /* ---- start to end ---- */
 
-MUST_USE static int make(struct run *run)
+MUST_USE static int make_workers(struct run *run)
 {
-    unsigned n = run->config->threads;
+    const struct run_config *c = run->config;
+    unsigned n = c->threads;
+    size_t phases = c->phases ? c->n_phases : 1;
     run->workers = calloc(n, sizeof *run->workers);
     run->threads = calloc(n, sizeof *run->threads);
     run->spares = calloc(n, sizeof *run->spares);
     if (!run->workers || !run->threads || !run->spares)
         return -ENOMEM;
-    size_t steps = run->config->journeys->n_steps;
-    int r = stats_new(steps, &run->interval);
-    if (r == 0)
-        r = stats_new(steps, &run->result->total);
+    int r = stats_set_new(phases, c->journeys->n, c->journeys->n_steps, &run->interval);
     for (unsigned i = 0; i < n && r == 0; i++)
-        r = stats_new(steps, &run->spares[i]);
+        r = stats_set_new(phases, c->journeys->n, c->journeys->n_steps, &run->spares[i]);
     run->start_us = mono_us();
     for (unsigned i = 0; i < n && r == 0; i++)
-        r = worker_new(run->config, i, run->start_us, &run->workers[i]);
+        r = worker_new(c, i, run->start_us, &run->workers[i]);
     return r;
+}
+
+MUST_USE static int make_phases(struct run *run)
+{
+    const struct run_config *c = run->config;
+    struct run_result *result = run->result;
+    bool warm = false;
+    int r = 0;
+    for (size_t i = 0; i < c->n_phases; i++)
+        warm |= is_warmup(c, i);
+    if (warm) {
+        r = stats_new(c->journeys->n, c->journeys->n_steps, &result->warmup);
+        if (r == 0)
+            r = stats_new(c->journeys->n, c->journeys->n_steps, &run->so_far);
+    }
+    if (c->n_phases < 2 || r < 0)
+        return r;
+    result->phases = calloc(c->n_phases, sizeof *result->phases);
+    if (!result->phases)
+        return -ENOMEM;
+    result->n_phases = c->n_phases;
+    for (size_t i = 0; i < c->n_phases && r == 0; i++) {
+        result->phases[i].of = &c->phases[i];
+        r = stats_new(c->journeys->n, c->journeys->n_steps, &result->phases[i].stats);
+    }
+    return r;
+}
+
+MUST_USE static int make(struct run *run)
+{
+    const struct run_config *c = run->config;
+    struct run_result *result = run->result;
+    int r = stats_new(c->journeys->n, c->journeys->n_steps, &run->all);
+    if (r == 0)
+        r = stats_new(c->journeys->n, c->journeys->n_steps, &result->total);
+    if (r == 0)
+        r = make_phases(run);
+    if (r == 0)
+        r = series_new(c->journeys->n_steps, &result->series);
+    if (r == 0)
+        r = thresholds_make(c, &result->thresholds, &result->n_thresholds);
+    if (r == 0 && !c->functional) {
+        r = hdr_new(STATS_HIGHEST_US, STATS_DIGITS, &result->hiccup);
+        if (r == 0)
+            r = hdr_new(STATS_HIGHEST_US, STATS_DIGITS, &run->hiccup_now);
+        if (r == 0)
+            r = hiccup_start(&run->hiccup);
+    }
+    return r < 0 ? r : make_workers(run);
 }
 
 MUST_USE static int start(struct run *run)
 {
     run->tick_us = run->start_us;
-    run->cpu_us = run->tick_cpu_us = cpu_process_us();
+    run->tick_cpu_us = cpu_process_us();
     run->result->started_ms = unix_ms();
     for (unsigned i = 0; i < run->config->threads; i++) {
         char name[16];
@@ -255,20 +403,20 @@ MUST_USE static int finish(struct run *run, int result)
             worker_abort(run->workers[i]);
     for (unsigned i = 0; i < run->config->threads; i++)
         thread_join(run->threads[i]);
-    stats_reset(run->interval);
+    stats_set_reset(run->interval);
     for (unsigned i = 0; i < run->config->threads; i++) {
-        struct run_stats *handed = atomic_exchange(&run->workers[i]->handed, NULL),
+        struct stats_set *handed = atomic_exchange(&run->workers[i]->handed, NULL),
                          *rest = worker_take(run->workers[i]);
-        if (stats_merge(run->interval, rest) < 0 || (handed && stats_merge(run->interval, handed) < 0))
+        if (stats_set_merge(run->interval, rest) < 0 || (handed && stats_set_merge(run->interval, handed) < 0))
             result = -ENOMEM;
-        stats_free(rest);
-        stats_free(handed);
+        stats_set_free(rest);
+        stats_set_free(handed);
     }
     int64_t now_us = mono_us();
     run->result->duration_s = (double)(now_us - run->start_us) / 1e6;
-    run->result->cpu_ratio =
-        (double)(cpu_process_us() - run->cpu_us) / 1e6 / (run->result->duration_s * run->result->cores);
     int r = tick(run, now_us, true);
+    if (run->measured_s > 0)
+        run->result->cpu_ratio = run->measured_cpu_s / (run->measured_s * run->result->cores);
     return result < 0 ? result : r;
 }
 
@@ -278,12 +426,16 @@ static void done(struct run *run)
         if (run->workers)
             worker_free(run->workers[i]);
         if (run->spares)
-            stats_free(run->spares[i]);
+            stats_set_free(run->spares[i]);
     }
     free(run->workers);
     free(run->threads);
     free(run->spares);
-    stats_free(run->interval);
+    stats_set_free(run->interval);
+    stats_free(run->all);
+    stats_free(run->so_far);
+    hiccup_stop(run->hiccup);
+    hdr_free(run->hiccup_now);
 }
 
 int run_execute(const struct run_config *config, const struct run_hooks *hooks, struct run_result *ret)
@@ -300,7 +452,7 @@ int run_execute(const struct run_config *config, const struct run_hooks *hooks, 
         r = finish(&run, r);
     }
     if (r == 0)
-        r = judge(&run);
+        judge(&run);
     done(&run);
     if (r < 0)
         run_result_done(ret);
@@ -310,7 +462,12 @@ int run_execute(const struct run_config *config, const struct run_hooks *hooks, 
 void run_result_done(struct run_result *r)
 {
     stats_free(r->total);
+    stats_free(r->warmup);
+    for (size_t i = 0; i < r->n_phases; i++)
+        stats_free(r->phases[i].stats);
+    free(r->phases);
+    series_free(r->series);
+    hdr_free(r->hiccup);
     free(r->thresholds);
-    r->total = NULL;
-    r->thresholds = NULL;
+    *r = (struct run_result){0};
 }

@@ -5,19 +5,22 @@
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "loadgen/engine/answer.h"
+#include "loadgen/engine/think.h"
 #include "loadgen/engine/worker.h"
 #include "loadgen/hurl/json_text.h"
 
-int user_new(struct worker *w, struct user **ret)
+int user_new(struct worker *w, struct worker_traffic *traffic, struct user **ret)
 {
     struct user *u = calloc(1, sizeof *u);
     if (!u)
         return -ENOMEM;
     u->worker = w;
+    u->traffic = traffic;
     arena_init(&u->keep, SESSION_BYTES_MAX);
     arena_init(&u->scratch, STEP_BYTES_MAX);
     cookie_jar_init(&u->jar);
     request_init(&u->request);
+    u->request.user_agent = traffic->of->user_agent;
     buf_init(&u->redirects, BODY_BYTES_MAX);
     *ret = u;
     return 0;
@@ -43,6 +46,55 @@ static const struct hurl_entry *entry_of(const struct user *u)
 }
 
 /* ---- recording ---- */
+
+static struct run_stats *stats_of(const struct user *u)
+{
+    return u->worker->stats->of[u->phase];
+}
+
+static struct journey_stats *journey_stats_of(const struct user *u)
+{
+    return &stats_of(u)->journeys[u->journey - u->worker->config->journeys->list];
+}
+
+static void count_started(struct user *u)
+{
+    stats_of(u)->requests.started++;
+    journey_stats_of(u)->requests.started++;
+}
+
+static void count_completed(struct user *u)
+{
+    stats_of(u)->requests.completed++;
+    journey_stats_of(u)->requests.completed++;
+}
+
+static void count_failed(struct user *u)
+{
+    stats_of(u)->requests.failed++;
+    journey_stats_of(u)->requests.failed++;
+}
+
+static void add_part(struct user *u, enum step_part part, int64_t us)
+{
+    u->parts_us[part] = (u->parts_us[part] > 0 ? u->parts_us[part] : 0) + us;
+}
+
+/* A step's hops and retries together. */
+static void add_parts(struct user *u, const struct conn_response *r)
+{
+    if (r->dns_us > 0)
+        add_part(u, PART_DNS, r->dns_us);
+    if (r->connect_us > 0)
+        add_part(u, PART_CONNECT, r->connect_us);
+    if (r->tls_us > 0)
+        add_part(u, PART_TLS, r->tls_us);
+    if (r->error != CONN_OK)
+        return;
+    int64_t transfer_us = r->done_us - r->sent_us - r->dns_us - r->connect_us - r->tls_us - r->first_byte_us;
+    add_part(u, PART_FIRST_BYTE, r->first_byte_us);
+    add_part(u, PART_TRANSFER, transfer_us > 0 ? transfer_us : 0);
+}
 
 static enum step_error transport_kind(enum conn_error e)
 {
@@ -98,29 +150,6 @@ static void judge(struct result *r)
 
 /* ---- the way through the journey ---- */
 
-static int64_t think_us(struct user *u, const struct hurl_think *t)
-{
-    struct rng *rng = &u->worker->rng;
-    double us = 0;
-    switch (t->kind) {
-    case HURL_THINK_NONE:
-    case HURL_THINK_RECORDED:
-        return 0;
-    case HURL_THINK_FIXED:
-        us = (double)t->a_us;
-        break;
-    case HURL_THINK_UNIFORM:
-        us = (double)t->a_us + rng_unit(rng) * (double)(t->b_us - t->a_us);
-        break;
-    case HURL_THINK_EXP:
-        us = rng_exponential(rng) * (double)t->a_us;
-        if (t->b_us && us > (double)t->b_us)
-            us = (double)t->b_us;
-        break;
-    }
-    return (int64_t)(us * u->worker->config->think_scale);
-}
-
 static void run_from(struct user *u, int64_t base_us);
 
 #define SECRET_START_BYTES 6u /* so much of a secret in a text is taken for it, even when the rest was cut off */
@@ -165,11 +194,18 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
         snprintf(text, sizeof text, "%s:%u:%u: %.150s", u->journey->file->name, r->why.at.line, r->why.at.column,
                  r->why.text);
     int64_t response_us = sent ? done_us - u->intended_us : -1, service_us = sent ? done_us - u->first_sent_us : -1;
-    stats_step(u->worker->stats, u->journey->step_of[u->entry], r->outcome, r->error, response_us, service_us, text);
+    size_t step = u->journey->step_of[u->entry];
+    stats_step(stats_of(u), step, r->outcome, r->error, response_us, service_us, text);
+    u->done_us = done_us;
+    if (sent) {
+        stats_parts(stats_of(u), step, u->parts_us);
+        u->response_sum_us += response_us;
+        u->service_sum_us += service_us;
+    }
     if (c->on_step)
         c->on_step(c->on_step_ctx, &(struct step_report){.journey = u->journey,
                                                          .entry = e,
-                                                         .step = u->journey->step_of[u->entry],
+                                                         .step = step,
                                                          .good = good,
                                                          .why = good ? NULL : &r->why,
                                                          .scope = &u->scope,
@@ -224,14 +260,14 @@ static void fail_build(struct user *u, int code, struct hurl_failure *why, int64
 /* Send what stands in u->request.out; a failure ends the step. */
 static void send_out(struct user *u, int64_t now_us)
 {
-    u->worker->stats->requests.started++;
+    count_started(u);
     int r = conn_send(u->conn, &u->request.out);
     if (r == 0) {
         u->state = USER_IN_FLIGHT;
         atomic_fetch_add_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
         return;
     }
-    u->worker->stats->requests.failed++;
+    count_failed(u);
     struct hurl_failure why = {.kind = HURL_FAILED_RUN, .at = entry_of(u)->request.at};
     snprintf(why.text, sizeof why.text, "the request cannot be sent: %s", strerror(-r));
     fail_unsent(u, OUTCOME_TRANSPORT, ERROR_PROTOCOL, &why, now_us);
@@ -256,7 +292,7 @@ static void send_step(struct user *u, int64_t now_us)
     if (!u->retrying) {
         u->first_sent_us = mono_us();
         int64_t due_us = u->intended_us > u->ready_us ? u->intended_us : u->ready_us;
-        worker_lag(u->worker, u->first_sent_us - due_us);
+        hdr_record(stats_of(u)->lag, u->first_sent_us - due_us);
     }
     u->retrying = false;
     send_out(u, now_us);
@@ -274,6 +310,14 @@ static void wait_and_send(struct user *u, int64_t now_us)
         worker_session_over(u->worker, u, SESSION_UNFINISHED);
 }
 
+static void begin_step(struct user *u, int64_t intended_us)
+{
+    u->intended_us = intended_us;
+    u->phase = worker_phase_at(u->worker, intended_us);
+    for (size_t i = 0; i < PARTS; i++)
+        u->parts_us[i] = -1;
+}
+
 /* The next step from u->entry on that is to be run, meant to start at base + think + delay. A step that cannot even be begun is recorded and the
  * rest goes on from there. */
 static void run_from(struct user *u, int64_t base_us)
@@ -286,15 +330,16 @@ static void run_from(struct user *u, int64_t base_us)
             continue;
         u->tries = 0;
         u->retrying = false;
+        begin_step(u, base_us);
         int r = entry_options_read(&u->request.options, &u->scope, e, u->worker->config, &u->request.out, &why);
         if (r < 0) {
-            u->intended_us = base_us;
             fail_build(u, r, &why, base_us);
             return;
         }
         if (u->request.options.skip)
             continue;
-        u->intended_us = base_us + think_us(u, &e->think) + u->request.options.delay_ms * 1000;
+        int64_t think_us = (int64_t)((double)think_draw(&e->think, &u->worker->rng) * u->traffic->of->think_scale);
+        begin_step(u, base_us + think_us + u->request.options.delay_ms * 1000);
         wait_and_send(u, mono_us());
         return;
     }
@@ -308,17 +353,17 @@ void user_timer(struct user *u)
 
 /* ---- a session ---- */
 
-MUST_USE static int take_row(struct user *u)
+MUST_USE static int take_rows(struct user *u)
 {
     struct span fields[FEED_COLUMNS_MAX];
-    const struct journey *j = u->journey;
-    if (!j->feed)
-        return 0;
-    if (!feed_next(j->feed, &u->worker->rng, fields))
-        return -ENODATA;
-    for (size_t i = 0; i < feed_columns(j->feed); i++)
-        if (j->feed_slots[i] != UINT32_MAX)
-            u->scope.values[j->feed_slots[i]] = hurl_value_text(fields[i]); /* lives as long as the feed */
+    for (size_t i = 0; i < u->journey->n_feeds; i++) {
+        const struct journey_feed *f = &u->journey->feeds[i];
+        if (!feed_next(f->feed, &u->worker->rng, fields))
+            return -ENODATA;
+        for (size_t k = 0; k < feed_columns(f->feed); k++)
+            if (f->slots[k] != UINT32_MAX)
+                u->scope.values[f->slots[k]] = hurl_value_text(fields[k]); /* lives as long as the feed */
+    }
     return 0;
 }
 
@@ -346,7 +391,10 @@ int user_start(struct user *u, const struct journey *j, int64_t intended_us, int
     u->steps = u->repeats = 0;
     u->failed = false;
     u->ready_us = ready_us;
-    int r = take_row(u);
+    u->arrived_us = u->done_us = intended_us;
+    u->response_sum_us = u->service_sum_us = 0;
+    u->phase = u->session_phase = worker_phase_at(u->worker, intended_us);
+    int r = take_rows(u);
     if (r == 0)
         r = hurl_start_session(&u->scope);
     if (r < 0)
@@ -356,7 +404,8 @@ int user_start(struct user *u, const struct journey *j, int64_t intended_us, int
         if (r < 0)
             return r;
     }
-    u->worker->stats->sessions.started++;
+    stats_of(u)->sessions.started++;
+    journey_stats_of(u)->sessions.started++;
     run_from(u, intended_us);
     return 0;
 }
@@ -459,21 +508,22 @@ static void verify(struct user *u, const struct conn_response *response, struct 
 
 void user_response(struct user *u, const struct conn_response *response)
 {
-    struct run_stats *s = u->worker->stats;
+    struct run_stats *s = stats_of(u);
     struct result r = {OUTCOME_OK, ERROR_NONE, {0}};
     u->state = USER_IDLE;
     u->answer = response;
     atomic_fetch_sub_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
     s->received_bytes += response->body.len + response->headers.len;
     s->fresh_connections += response->fresh;
+    add_parts(u, response);
     if (response->error != CONN_OK) {
-        s->requests.failed++;
+        count_failed(u);
         r.outcome = OUTCOME_TRANSPORT;
         r.error = transport_kind(response->error);
         r.why = (struct hurl_failure){.kind = HURL_FAILED_RUN, .at = entry_of(u)->request.at};
         snprintf(r.why.text, sizeof r.why.text, "%s: %s", conn_error_name(response->error), response->error_text);
     } else {
-        s->requests.completed++;
+        count_completed(u);
         keep_cookies(u, response->headers);
         if (authenticate(u, response, &r) || follow(u, response, &r)) {
             u->answer = NULL;
@@ -487,4 +537,10 @@ void user_response(struct user *u, const struct conn_response *response)
         return;
     }
     finish_step(u, &r, response->done_us, true);
+}
+
+void user_cut(struct user *u)
+{
+    atomic_fetch_sub_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
+    count_failed(u);
 }

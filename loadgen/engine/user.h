@@ -15,13 +15,15 @@
 #include "lib/base/limits.h"
 
 struct worker;
+struct worker_traffic;
 enum user_state { USER_IDLE, USER_WAITING, USER_IN_FLIGHT };
 
 struct user {
     struct worker *worker;
-    struct user *next;          /* in the worker's free list */
-    struct user *newer, *older; /* in the worker's list of all */
-    size_t heap_at;             /* place among the waiting ones */
+    struct worker_traffic *traffic; /* its class */
+    struct user *next;              /* in the worker's free list */
+    struct user *newer, *older;     /* in the worker's list of all */
+    size_t heap_at;                 /* place among the waiting ones */
     int64_t due_us;
     enum user_state state;
     struct conn *conn;
@@ -37,12 +39,17 @@ struct user {
     bool retrying; /* the timer is for another try of the step */
     unsigned hops, tries, repeats, steps;
     int64_t intended_us, first_sent_us;
-    const struct conn_response *answer; /* while it is looked at */
-    int64_t ready_us;                   /* waiting before it was for a free user, not for the generator */
+    size_t phase, session_phase; /* of the run: when the step and when the session was meant to start */
+    int64_t parts_us[PARTS];     /* of the step so far; negative: did not happen */
+    int64_t arrived_us, done_us, response_sum_us, service_sum_us; /* of the session */
+    const struct conn_response *answer;                           /* while it is looked at */
+    int64_t ready_us; /* waiting before it was for a free user, not for the generator */
 };
-MUST_USE int user_new(struct worker *w, struct user **ret);
+MUST_USE int user_new(struct worker *w, struct worker_traffic *traffic, struct user **ret);
 void user_free(struct user *u);
 /* A session that was meant to begin at intended_us and could at ready_us (later when it had to wait for a free user). -ENODATA: the journey's feed has no row left (nothing was started). -ENOMEM. */
 MUST_USE int user_start(struct user *u, const struct journey *j, int64_t intended_us, int64_t ready_us);
 void user_timer(struct user *u);
 void user_response(struct user *u, const struct conn_response *response);
+/* The request in flight gets no answer any more: count it. */
+void user_cut(struct user *u);

@@ -1,6 +1,7 @@
 #include "loadgen/engine/worker.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sys/prctl.h>
 
 #include "lib/base/clock.h"
@@ -20,6 +21,47 @@ static unsigned share(unsigned total, unsigned index, unsigned n)
     return total / n + (index < total % n);
 }
 
+static void traffic_init(struct worker *w, struct worker_traffic *t, const struct traffic_class *of)
+{
+    const struct run_config *c = w->config;
+    unsigned segments = c->segments ? c->segments : 1;
+    uint64_t worker = (uint64_t)c->segment * c->threads + w->index, workers = (uint64_t)segments * c->threads;
+    *t = (struct worker_traffic){.of = of, .looping = !of->plan || of->plan->closed};
+    t->users = share(of->users, (unsigned)worker, (unsigned)workers);
+    t->open_max = share(c->open_max, w->index, c->threads);
+    t->sessions_left = UINT64_MAX;
+    if (c->sessions_max)
+        t->sessions_left = c->sessions_max / workers + (worker < c->sessions_max % workers);
+    t->end_us = c->duration_ms ? w->start_us + c->duration_ms * 1000 : INT64_MAX;
+    t->late_us = INT64_MAX;
+    t->arrivals_over = t->looping;
+    if (of->plan) { /* a generator that is behind its plan ends all the same */
+        t->end_us = w->start_us + (int64_t)(of->plan->seconds * 1e6);
+        t->late_us = t->end_us + c->grace_ms * 1000;
+    }
+    if (!t->looping)
+        arrivals_init(&t->arrivals, of->plan, worker, workers, &w->rng, c->sessions_max);
+}
+
+MUST_USE static int make_traffic(struct worker *w)
+{
+    const struct run_config *c = w->config;
+    w->whole = (struct traffic_class){
+        .n_journeys = c->journeys->n, .plan = c->plan, .users = c->users, .think_scale = c->think_scale};
+    w->traffic = calloc(c->traffic ? c->n_traffic : 1, sizeof *w->traffic);
+    if (!w->traffic)
+        return -ENOMEM;
+    w->n_traffic = c->traffic ? c->n_traffic : 1;
+    w->cut_us = 0;
+    for (size_t i = 0; i < w->n_traffic; i++) {
+        struct worker_traffic *t = &w->traffic[i];
+        traffic_init(w, t, c->traffic ? &c->traffic[i] : &w->whole);
+        if (t->late_us > w->cut_us)
+            w->cut_us = t->late_us;
+    }
+    return 0;
+}
+
 int worker_new(const struct run_config *config, unsigned index, int64_t start_us, struct worker **ret)
 {
     struct worker *w = calloc(1, sizeof *w);
@@ -28,27 +70,18 @@ int worker_new(const struct run_config *config, unsigned index, int64_t start_us
     w->config = config;
     w->index = index;
     w->start_us = start_us;
-    w->users = share(config->users, index, config->threads);
-    w->open_max = share(config->open_max, index, config->threads);
-    w->cut_us = INT64_MAX;
-    if (config->plan) /* a generator that is behind its plan ends all the same */
-        w->cut_us = start_us + (int64_t)(config->plan->seconds * 1e6) + config->grace_ms * 1000;
-    w->end_us = config->duration_ms ? start_us + config->duration_ms * 1000 : INT64_MAX;
-    w->sessions_left = UINT64_MAX;
-    if (config->sessions_max)
-        w->sessions_left = config->sessions_max / config->threads + (index < config->sessions_max % config->threads);
-    rng_seed(&w->rng, config->seed * 1000003 + index);
+    rng_seed(&w->rng, config->seed * 1000003 + index + (uint64_t)config->segment * 1009);
     struct conn_config conn = {.on_response = on_response, .user_agent = "crest-loadgen", .ca_file = config->ca_file};
-    int r = stats_new(config->journeys->n_steps, &w->stats);
+    int r = make_traffic(w);
+    if (r == 0)
+        r = stats_set_new(config->phases ? config->n_phases : 1, config->journeys->n, config->journeys->n_steps,
+                          &w->stats);
     if (r == 0)
         r = conn_engine_new(config->driver ? config->driver : &CONN_HTTP1, &conn, &w->engine);
     if (r < 0) {
         worker_free(w);
         return r;
     }
-    w->arrivals_over = !config->plan;
-    if (config->plan)
-        arrivals_init(&w->arrivals, config->plan, index, config->threads, &w->rng, config->sessions_max);
     *ret = w;
     return 0;
 }
@@ -63,11 +96,13 @@ void worker_free(struct worker *w)
         user_free(u);
     }
     conn_engine_free(w->engine);
-    stats_free(w->stats);
-    stats_free(atomic_load(&w->offered));
-    stats_free(atomic_load(&w->handed));
+    stats_set_free(w->stats);
+    stats_set_free(atomic_load(&w->offered));
+    stats_set_free(atomic_load(&w->handed));
     free(w->heap);
-    free(w->waiting);
+    for (size_t i = 0; i < w->n_traffic; i++)
+        free(w->traffic[i].waiting);
+    free(w->traffic);
     free(w);
 }
 
@@ -121,9 +156,14 @@ static struct user *pop_waiting(struct worker *w)
     return first;
 }
 
-void worker_lag(struct worker *w, int64_t lag_us)
+size_t worker_phase_at(const struct worker *w, int64_t at_us)
 {
-    hdr_record(w->stats->lag, lag_us > 0 ? lag_us : 0);
+    const struct run_config *c = w->config;
+    double second = (double)(at_us - w->start_us) / 1e6;
+    size_t i = 0;
+    while (i + 1 < c->n_phases && second >= c->phases[i].end_s)
+        i++;
+    return i;
 }
 
 bool worker_money_allowed(struct worker *w, int64_t now_us)
@@ -147,19 +187,14 @@ bool worker_money_allowed(struct worker *w, int64_t now_us)
 
 /* ---- sessions ---- */
 
-static bool is_looping(const struct worker *w)
+static struct user *take_user(struct worker *w, struct worker_traffic *t)
 {
-    return !w->config->plan;
-}
-
-static struct user *take_user(struct worker *w)
-{
-    struct user *u = w->free_users;
+    struct user *u = t->free_users;
     if (u) {
-        w->free_users = u->next;
+        t->free_users = u->next;
         return u;
     }
-    if (user_new(w, &u) < 0)
+    if (user_new(w, t, &u) < 0)
         return NULL;
     u->older = w->all_users;
     if (w->all_users)
@@ -168,79 +203,111 @@ static struct user *take_user(struct worker *w)
     return u;
 }
 
-static void give_user(struct worker *w, struct user *u)
+static void give_user(struct user *u)
 {
     u->state = USER_IDLE;
-    u->next = w->free_users;
-    w->free_users = u;
+    u->next = u->traffic->free_users;
+    u->traffic->free_users = u;
 }
 
-static void drop_session(struct worker *w, const struct journey *j)
+static void count_open(struct worker *w, struct worker_traffic *t, int change)
 {
-    w->stats->sessions.dropped++;
-    w->stats->requests.dropped += j->file->n_entries;
+    t->open += (unsigned)change;
+    atomic_fetch_add_explicit(&w->open, (unsigned)change, memory_order_relaxed);
 }
 
-/* A session on this user. false: it was dropped, the user is free again. */
-static bool start_session(struct worker *w, struct user *u, int64_t intended_us, int64_t ready_us)
+static const struct journey *pick_journey(struct worker *w, const struct worker_traffic *t)
 {
-    const struct journey *j = journeys_pick(w->config->journeys, &w->rng);
-    w->stats->sessions.planned++;
-    atomic_fetch_add_explicit(&w->open, 1, memory_order_relaxed);
-    int r = user_start(u, j, intended_us, ready_us);
-    if (r == 0)
-        return true;
-    atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed);
-    drop_session(w, j);
-    give_user(w, u);
-    return false;
+    return journeys_pick(w->config->journeys, t->of->first_journey, t->of->n_journeys, &w->rng);
 }
 
-static unsigned open_sessions(const struct worker *w)
+static void count_planned(struct worker *w, const struct journey *j, int64_t intended_us)
 {
-    return atomic_load_explicit(&w->open, memory_order_relaxed);
+    struct run_stats *s = w->stats->of[worker_phase_at(w, intended_us)];
+    s->sessions.planned++;
+    s->journeys[j - w->config->journeys->list].sessions.planned++;
 }
 
-static void session_dropped(struct worker *w)
+static void count_dropped(struct worker *w, const struct journey *j, int64_t intended_us)
 {
-    w->stats->sessions.planned++;
-    drop_session(w, journeys_pick(w->config->journeys, &w->rng));
+    struct run_stats *s = w->stats->of[worker_phase_at(w, intended_us)];
+    struct journey_stats *of = &s->journeys[j - w->config->journeys->list];
+    s->sessions.dropped++;
+    of->sessions.dropped++;
+    s->requests.dropped += j->file->n_entries;
+    of->requests.dropped += j->file->n_entries;
+}
+
+/* A session on this user; without a row of its feed it is dropped and the user is free again. */
+static void start_session(struct worker *w, struct user *u, int64_t intended_us, int64_t ready_us)
+{
+    const struct journey *j = pick_journey(w, u->traffic);
+    count_planned(w, j, intended_us);
+    count_open(w, u->traffic, 1);
+    if (user_start(u, j, intended_us, ready_us) == 0)
+        return;
+    count_open(w, u->traffic, -1);
+    count_dropped(w, j, intended_us);
+    give_user(u);
+}
+
+static void session_dropped(struct worker *w, const struct worker_traffic *t, int64_t intended_us)
+{
+    const struct journey *j = pick_journey(w, t);
+    count_planned(w, j, intended_us);
+    count_dropped(w, j, intended_us);
 }
 
 /* An arrival finds all users busy: it waits, and its wait counts as response time. */
-static void queue_arrival(struct worker *w, int64_t intended_us)
+static void queue_arrival(struct worker *w, struct worker_traffic *t, int64_t intended_us)
 {
-    if (w->waiting_n == w->waiting_cap) {
-        size_t cap = w->waiting_cap ? w->waiting_cap * 2 : 1024;
+    if (t->waiting_n == t->waiting_cap) {
+        size_t cap = t->waiting_cap ? t->waiting_cap * 2 : 1024;
         int64_t *ring = cap <= WAITING_ARRIVALS_MAX ? malloc(cap * sizeof *ring) : NULL;
         if (!ring) {
-            session_dropped(w);
+            session_dropped(w, t, intended_us);
             return;
         }
-        for (size_t i = 0; i < w->waiting_n; i++)
-            ring[i] = w->waiting[(w->waiting_at + i) % w->waiting_cap];
-        free(w->waiting);
-        w->waiting = ring;
-        w->waiting_cap = cap;
-        w->waiting_at = 0;
+        for (size_t i = 0; i < t->waiting_n; i++)
+            ring[i] = t->waiting[(t->waiting_at + i) % t->waiting_cap];
+        free(t->waiting);
+        t->waiting = ring;
+        t->waiting_cap = cap;
+        t->waiting_at = 0;
     }
-    w->waiting[(w->waiting_at + w->waiting_n++) % w->waiting_cap] = intended_us;
+    t->waiting[(t->waiting_at + t->waiting_n++) % t->waiting_cap] = intended_us;
 }
 
-static void arrive(struct worker *w, int64_t intended_us)
+static int64_t take_waiting(struct worker_traffic *t)
 {
-    if (w->users ? open_sessions(w) >= w->users : open_sessions(w) >= w->open_max) {
-        if (w->users)
-            queue_arrival(w, intended_us);
-        else
-            session_dropped(w);
+    int64_t intended_us = t->waiting[t->waiting_at];
+    t->waiting_at = (t->waiting_at + 1) % t->waiting_cap;
+    t->waiting_n--;
+    return intended_us;
+}
+
+static void arrive(struct worker *w, struct worker_traffic *t, int64_t intended_us)
+{
+    if (t->of->users && t->open >= t->users) {
+        queue_arrival(w, t, intended_us);
         return;
     }
-    struct user *u = take_user(w);
+    struct user *u = t->of->users || t->open < t->open_max ? take_user(w, t) : NULL;
     if (!u)
-        session_dropped(w);
+        session_dropped(w, t, intended_us);
     else
         start_session(w, u, intended_us, intended_us);
+}
+
+/* How many users loop now. */
+static unsigned users_now(const struct worker *w, const struct worker_traffic *t, int64_t now_us)
+{
+    const struct run_config *c = w->config;
+    if (!t->of->plan)
+        return t->users;
+    double users = plan_rate(t->of->plan, (double)(now_us - w->start_us) / 1e6);
+    unsigned segments = c->segments ? c->segments : 1;
+    return share((unsigned)lround(users), c->segment * c->threads + w->index, segments * c->threads);
 }
 
 static int phase_of(const struct worker *w)
@@ -250,59 +317,61 @@ static int phase_of(const struct worker *w)
 
 void worker_session_over(struct worker *w, struct user *u, enum session_end how)
 {
-    uint64_t *const counters[] = {&w->stats->sessions.completed, &w->stats->sessions.failed,
-                                  &w->stats->sessions.unfinished, &w->stats->sessions.capped};
-    ++*counters[how];
-    atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed);
-    if (w->config->users == 0) { /* a visitor goes, and its connections with it */
+    struct run_stats *s = w->stats->of[u->session_phase];
+    size_t journey = (size_t)(u->journey - w->config->journeys->list);
+    struct session_counts *const counts[] = {&s->sessions, &s->journeys[journey].sessions};
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        counts[i]->completed += how == SESSION_COMPLETED;
+        counts[i]->failed += how == SESSION_FAILED;
+        counts[i]->unfinished += how == SESSION_UNFINISHED;
+        counts[i]->capped += how == SESSION_CAPPED;
+    }
+    if (how == SESSION_COMPLETED)
+        stats_session_times(s, journey, u->response_sum_us, u->service_sum_us, u->done_us - u->arrived_us);
+    count_open(w, u->traffic, -1);
+    if (u->traffic->of->users == 0 && !u->traffic->looping) { /* a visitor goes, and its connections with it */
         conn_close(u->conn);
         u->conn = NULL;
     }
-    give_user(w, u);
+    give_user(u);
 }
 
 /* Users without a session and what waits for them. In this order of a turn, not when a session ends: its end may come from deep inside. */
-static void give_work(struct worker *w, int64_t now_us)
+static void give_work(struct worker *w, struct worker_traffic *t, int64_t now_us)
 {
     if (phase_of(w) != WORKER_RUNNING)
         return;
-    if (!is_looping(w)) {
-        while (w->waiting_n && open_sessions(w) < w->users) {
-            struct user *u = take_user(w);
-            if (!u)
-                return;
-            int64_t intended_us = w->waiting[w->waiting_at];
-            w->waiting_at = (w->waiting_at + 1) % w->waiting_cap;
-            w->waiting_n--;
-            start_session(w, u, intended_us, now_us);
-        }
-        return;
-    }
-    unsigned starts = 0;
-    while (now_us < w->end_us && w->sessions_left && open_sessions(w) < w->users && starts++ < STARTS_PER_TURN) {
-        struct user *u = take_user(w);
+    while (t->waiting_n && t->open < t->users) {
+        struct user *u = take_user(w, t);
         if (!u)
             return;
-        w->sessions_left--;
+        start_session(w, u, take_waiting(t), now_us);
+    }
+    unsigned starts = 0, users = t->looping && now_us < t->end_us ? users_now(w, t, now_us) : 0;
+    while (t->open < users && t->sessions_left && starts++ < STARTS_PER_TURN) {
+        struct user *u = take_user(w, t);
+        if (!u)
+            return;
+        t->sessions_left--;
         start_session(w, u, now_us, now_us);
     }
 }
 
-static void take_next_arrival(struct worker *w)
+static void take_next_arrival(struct worker *w, struct worker_traffic *t)
 {
     int64_t at_us;
-    if (arrivals_next(&w->arrivals, &at_us))
-        w->next_arrival_us = w->start_us + at_us;
+    if (!t->arrivals_over && arrivals_next(&t->arrivals, &at_us))
+        t->next_arrival_us = w->start_us + at_us;
     else
-        w->arrivals_over = true;
+        t->arrivals_over = true;
 }
 
-static void start_arrivals(struct worker *w, int64_t now_us)
+static void start_arrivals(struct worker *w, struct worker_traffic *t, int64_t now_us)
 {
     unsigned n = 0;
-    while (!w->arrivals_over && w->next_arrival_us <= now_us && n++ < STARTS_PER_TURN) {
-        arrive(w, w->next_arrival_us);
-        take_next_arrival(w);
+    while (!t->arrivals_over && t->next_arrival_us <= now_us && n++ < STARTS_PER_TURN) {
+        arrive(w, t, t->next_arrival_us);
+        take_next_arrival(w, t);
     }
 }
 
@@ -316,40 +385,48 @@ static void wake_users(struct worker *w, int64_t now_us)
 
 static void offer_counters(struct worker *w)
 {
-    struct run_stats *empty = atomic_exchange(&w->offered, NULL);
+    struct stats_set *empty = atomic_exchange(&w->offered, NULL);
     if (!empty)
         return;
-    struct run_stats *full = w->stats;
+    struct stats_set *full = w->stats;
     w->stats = empty;
     atomic_store(&w->handed, full);
 }
 
-/* Will another session start? */
-static bool starts_more(const struct worker *w, int64_t now_us)
+/* Will another session of it start? */
+static bool starts_more(const struct worker *w, const struct worker_traffic *t, int64_t now_us)
 {
     if (phase_of(w) != WORKER_RUNNING)
         return false;
-    if (is_looping(w))
-        return now_us < w->end_us && w->sessions_left > 0;
-    return !w->arrivals_over || w->waiting_n > 0;
+    if (t->looping)
+        return now_us < t->end_us && t->sessions_left > 0;
+    return !t->arrivals_over || t->waiting_n > 0;
+}
+
+static bool any_starts_more(const struct worker *w, int64_t now_us)
+{
+    for (size_t i = 0; i < w->n_traffic; i++)
+        if (starts_more(w, &w->traffic[i], now_us))
+            return true;
+    return false;
 }
 
 /* Stopped early: what was due and waits for a user will not start. */
-static void drop_waiting(struct worker *w)
+static void drop_waiting(struct worker *w, struct worker_traffic *t)
 {
-    for (; w->waiting_n; w->waiting_n--)
-        session_dropped(w);
-    w->arrivals_over = true;
+    while (t->waiting_n)
+        session_dropped(w, t, take_waiting(t));
+    t->arrivals_over = true;
 }
 
 /* The time to start anything is over: so much of what the plan still has is dropped. */
-static void drop_late(struct worker *w)
+static void drop_late(struct worker *w, struct worker_traffic *t)
 {
-    for (; w->waiting_n; w->waiting_n--)
-        session_dropped(w);
-    for (unsigned n = 0; !w->arrivals_over && n < DROPS_PER_TURN; n++) {
-        session_dropped(w);
-        take_next_arrival(w);
+    while (t->waiting_n)
+        session_dropped(w, t, take_waiting(t));
+    for (unsigned n = 0; !t->arrivals_over && n < DROPS_PER_TURN; n++) {
+        session_dropped(w, t, t->next_arrival_us);
+        take_next_arrival(w, t);
     }
 }
 
@@ -359,14 +436,33 @@ static void cut_sessions(struct worker *w)
     for (struct user *u = w->all_users; u; u = u->older) {
         if (u->state == USER_IDLE)
             continue;
-        if (u->state == USER_IN_FLIGHT) {
-            atomic_fetch_sub_explicit(&w->in_flight, 1, memory_order_relaxed);
-            w->stats->requests.failed++;
-        }
+        if (u->state == USER_IN_FLIGHT)
+            user_cut(u);
         conn_close(u->conn);
         u->conn = NULL;
         worker_session_over(w, u, SESSION_UNFINISHED);
     }
+}
+
+/* Everything that is due now. */
+static void turn(struct worker *w, int64_t now_us)
+{
+    int phase = phase_of(w);
+    if (now_us >= w->cut_us)
+        cut_sessions(w);
+    for (size_t i = 0; i < w->n_traffic; i++) {
+        struct worker_traffic *t = &w->traffic[i];
+        if (phase != WORKER_RUNNING)
+            drop_waiting(w, t);
+        else if (now_us >= t->late_us || now_us >= w->cut_us)
+            drop_late(w, t);
+        else
+            start_arrivals(w, t, now_us);
+    }
+    wake_users(w, now_us);
+    for (size_t i = 0; i < w->n_traffic; i++)
+        if (now_us < w->cut_us)
+            give_work(w, &w->traffic[i], now_us);
 }
 
 static int64_t next_turn_us(const struct worker *w, int64_t now_us)
@@ -374,8 +470,14 @@ static int64_t next_turn_us(const struct worker *w, int64_t now_us)
     int64_t next = now_us + WORKER_TURN_US;
     if (w->heap_n && w->heap[0]->due_us < next)
         next = w->heap[0]->due_us;
-    if (!is_looping(w) && !w->arrivals_over && w->next_arrival_us < next)
-        next = w->next_arrival_us;
+    for (size_t i = 0; i < w->n_traffic; i++) {
+        const struct worker_traffic *t = &w->traffic[i];
+        if (!t->arrivals_over && t->next_arrival_us < next)
+            next = t->next_arrival_us;
+        /* users of a loop that became free just now start in the next turn: do not sleep first */
+        if (t->looping && starts_more(w, t, now_us) && t->open < users_now(w, t, now_us))
+            next = now_us;
+    }
     return next;
 }
 
@@ -383,33 +485,22 @@ void worker_main(void *arg)
 {
     struct worker *w = arg;
     prctl(PR_SET_TIMERSLACK, 1UL); /* the default of 50 us is time that we would add to every start */
-    if (w->config->plan)
-        take_next_arrival(w);
+    for (size_t i = 0; i < w->n_traffic; i++)
+        take_next_arrival(w, &w->traffic[i]);
     int r = 0;
     int64_t now_us = mono_us();
     while (r == 0) {
-        int phase = phase_of(w);
-        if (phase != WORKER_RUNNING)
-            drop_waiting(w);
-        if (now_us >= w->cut_us) {
-            cut_sessions(w);
-            drop_late(w);
-        } else {
-            start_arrivals(w, now_us);
-            wake_users(w, now_us);
-            give_work(w, now_us);
-        }
+        turn(w, now_us);
         offer_counters(w);
-        if (!starts_more(w, now_us)) {
+        if (!any_starts_more(w, now_us)) {
             int64_t grace_over_us = now_us + w->config->grace_ms * 1000;
             if (grace_over_us < w->cut_us)
                 w->cut_us = grace_over_us;
-            if (open_sessions(w) == 0 || phase == WORKER_ABORTING || now_us >= w->cut_us)
+            if (atomic_load_explicit(&w->open, memory_order_relaxed) == 0 || phase_of(w) == WORKER_ABORTING ||
+                now_us >= w->cut_us)
                 break;
         }
-        /* users of a loop that became free just now start in the next turn: do not sleep first */
-        bool again = is_looping(w) && starts_more(w, now_us) && open_sessions(w) < w->users;
-        int64_t wait_us = again ? 0 : next_turn_us(w, now_us) - mono_us();
+        int64_t wait_us = next_turn_us(w, now_us) - mono_us();
         r = conn_engine_wait(w->engine, wait_us > 0 ? wait_us : 0);
         now_us = mono_us();
     }
@@ -431,11 +522,11 @@ void worker_abort(struct worker *w)
     atomic_store(&w->phase, WORKER_ABORTING);
 }
 
-struct run_stats *worker_swap(struct worker *w, struct run_stats *empty)
+struct stats_set *worker_swap(struct worker *w, struct stats_set *empty)
 {
     atomic_store(&w->offered, empty);
     for (;;) {
-        struct run_stats *full = atomic_exchange(&w->handed, NULL);
+        struct stats_set *full = atomic_exchange(&w->handed, NULL);
         if (full)
             return full;
         if (atomic_load(&w->over)) { /* it may have taken the offer just before */
@@ -448,9 +539,9 @@ struct run_stats *worker_swap(struct worker *w, struct run_stats *empty)
     }
 }
 
-struct run_stats *worker_take(struct worker *w)
+struct stats_set *worker_take(struct worker *w)
 {
-    struct run_stats *rest = w->stats;
+    struct stats_set *rest = w->stats;
     w->stats = NULL;
     return rest;
 }

@@ -3,7 +3,7 @@
  *   struct worker *w;
  *   r = worker_new(&config, index, start_us, &w);
  *   thread_start("load-0", worker_main, w, &t);
- *   struct run_stats *part = worker_swap(w, empty);      // each second: the interval's counters against empty ones
+ *   struct stats_set *part = worker_swap(w, empty);      // each second: the interval's counters against empty ones
  *   worker_stop(w);                                       // no more sessions; running ones finish within the grace time
  *   worker_abort(w);                                      // at once
  *   thread_join(t); rest = worker_take(w); worker_free(w);
@@ -22,15 +22,30 @@
 
 enum worker_phase { WORKER_RUNNING, WORKER_STOPPING, WORKER_ABORTING };
 
+/* A class of traffic in this worker. */
+struct worker_traffic {
+    const struct traffic_class *of;
+    bool looping; /* users start their next session when the one before is over; else there are arrivals */
+    struct arrivals arrivals;
+    bool arrivals_over;
+    int64_t next_arrival_us; /* from the epoch of mono_us; valid unless arrivals_over */
+    int64_t *waiting;        /* ring of intended times: arrivals that wait for one of the users */
+    size_t waiting_at, waiting_n, waiting_cap;
+    unsigned users, open_max, open;
+    uint64_t sessions_left; /* looping */
+    int64_t end_us;         /* looping: no session starts after it */
+    int64_t late_us;        /* what is due and has not started by then is dropped */
+    struct user *free_users;
+};
 struct worker {
     const struct run_config *config;
     unsigned index;
     int64_t start_us; /* mono_us of second 0 of the plan */
     struct conn_engine *engine;
     struct rng rng;
-    struct run_stats *stats;             /* the worker's */
-    _Atomic(struct run_stats *) offered; /* empty ones from the outside */
-    _Atomic(struct run_stats *) handed;  /* full ones for the outside */
+    struct stats_set *stats;             /* the worker's */
+    _Atomic(struct stats_set *) offered; /* empty ones from the outside */
+    _Atomic(struct stats_set *) handed;  /* full ones for the outside */
     _Atomic int phase;
     _Atomic bool over;                /* the loop has ended */
     _Atomic int error;                /* why it ended early */
@@ -38,16 +53,11 @@ struct worker {
 
     struct user **heap; /* waiting users, the next due first */
     size_t heap_n, heap_cap;
-    struct user *free_users, *all_users;
-    struct arrivals arrivals;
-    bool arrivals_over;
-    int64_t next_arrival_us; /* from the epoch of mono_us; valid unless arrivals_over */
-    int64_t *waiting;        /* ring of intended times: arrivals that wait for a user (--rate with --users) */
-    size_t waiting_at, waiting_n, waiting_cap;
-    unsigned users, open_max;
-    uint64_t sessions_left; /* closed mode */
-    int64_t end_us;         /* closed mode: no session starts after it */
-    int64_t cut_us;         /* when unfinished sessions are cut and nothing starts any more; INT64_MAX: not yet known */
+    struct user *all_users;
+    struct worker_traffic *traffic;
+    size_t n_traffic;
+    struct traffic_class whole; /* when the configuration names no classes */
+    int64_t cut_us; /* when unfinished sessions are cut and nothing starts any more; INT64_MAX: not yet known */
     double money_tokens;
     int64_t money_us;
 };
@@ -58,9 +68,9 @@ void worker_stop(struct worker *w);
 void worker_abort(struct worker *w);
 /* Ask for the counters so far: gives `empty` away and takes them. NULL when the worker has ended (take the rest with worker_take): then
  * empty stays the caller's. */
-struct run_stats *worker_swap(struct worker *w, struct run_stats *empty);
+struct stats_set *worker_swap(struct worker *w, struct stats_set *empty);
 /* After its thread was joined: the counters that are left; the caller frees. */
-struct run_stats *worker_take(struct worker *w);
+struct stats_set *worker_take(struct worker *w);
 
 /* ---- for user.c ---- */
 /* Wake the user at that time. -ENOMEM. */
@@ -69,4 +79,5 @@ enum session_end { SESSION_COMPLETED, SESSION_FAILED, SESSION_UNFINISHED, SESSIO
 void worker_session_over(struct worker *w, struct user *u, enum session_end how);
 /* May a @money step go now? */
 bool worker_money_allowed(struct worker *w, int64_t now_us);
-void worker_lag(struct worker *w, int64_t lag_us);
+/* The phase of the run that a time belongs to: an index into the worker's stats. */
+size_t worker_phase_at(const struct worker *w, int64_t at_us);

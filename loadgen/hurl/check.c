@@ -220,13 +220,6 @@ static void resolve_gotos(struct checking *c, struct hurl_entry *e)
         report(c, e->gotos[0].at, "@goto: the probabilities of one step add up to %g", sum);
 }
 
-static void check_settings(struct checking *c, struct hurl_entry *e)
-{
-    resolve_gotos(c, e);
-    if (e->think.kind == HURL_THINK_RECORDED)
-        report(c, e->think.at, "not yet by crest: @think recorded (give a time, a range or exp)");
-}
-
 int hurl_check(struct hurl_file *f, struct problems *problems)
 {
     struct checking c = {.file = f, .problems = problems};
@@ -235,7 +228,7 @@ int hurl_check(struct hurl_file *f, struct problems *problems)
     for (size_t i = 0; i < f->n_entries; i++) {
         check_request(&c, &f->entries[i].request);
         check_response(&c, &f->entries[i].response);
-        check_settings(&c, &f->entries[i]);
+        resolve_gotos(&c, &f->entries[i]);
     }
     if (c.out_of_memory)
         return -ENOMEM;

@@ -5,6 +5,8 @@
 
 #include "lib/base/number.h"
 #include "loadgen/hurl/parser.h"
+#include "loadgen/hurl/slo.h"
+#include "loadgen/hurl/zipf.h"
 
 #define STEP_NAME_BYTES_MAX 128u /* it is a label value in every result series */
 
@@ -46,7 +48,30 @@ MUST_USE static int read_step(struct hurl_parser *p, struct hurl_place at)
 
 MUST_USE static int think_wrong(struct hurl_parser *p, struct hurl_place at)
 {
-    return parse_fail(p, at, "@think is a time (5s), a range (2s..5s), 'exp MEAN [max MAX]' or 'recorded'");
+    return parse_fail(p, at, "@think is a time (5s), a range (2s..5s), 'exp MEAN [max MAX]' or 'recorded FILE'");
+}
+
+/* A file's name, or the times themselves: 1s,2s500ms,12s */
+MUST_USE static int read_recorded(struct hurl_parser *p, struct hurl_think *think)
+{
+    struct hurl_place at;
+    struct span word = take_word(p, &at), rest = word, piece;
+    think->kind = HURL_THINK_RECORDED;
+    if (word.len == 0)
+        return think_wrong(p, at);
+    int64_t us;
+    span_cut(&rest, ',', &piece);
+    if (read_us(piece, &us) < 0)
+        return keep_span(p, word, &think->file);
+    for (rest = word; span_cut(&rest, ',', &piece);) {
+        if (read_us(piece, &us) < 0)
+            return think_wrong(p, at);
+        int64_t *kept = list_push(&p->file->arena, &think->times_us, &think->n_times, sizeof *kept);
+        if (!kept)
+            return -ENOMEM;
+        *kept = us;
+    }
+    return 0;
 }
 
 MUST_USE static int read_think(struct hurl_parser *p, struct hurl_place at)
@@ -58,7 +83,7 @@ MUST_USE static int read_think(struct hurl_parser *p, struct hurl_place at)
         word = take_word(p, &word_at);
     size_t dots = span_search(word, SPAN(".."));
     if (span_equal(word, SPAN("recorded"))) {
-        think.kind = HURL_THINK_RECORDED;
+        PARSE_TRY(read_recorded(p, &think));
     } else if (span_equal(word, SPAN("exp"))) {
         think.kind = HURL_THINK_EXP;
         if (read_us(take_word(p, &word_at), &think.a_us) < 0)
@@ -87,48 +112,15 @@ MUST_USE static int read_think(struct hurl_parser *p, struct hurl_place at)
 
 MUST_USE static int slo_wrong(struct hurl_parser *p, struct hurl_place at)
 {
-    return parse_fail(p, at, "@slo needs thresholds such as p95<800ms, max<2s, mean<100ms or err<1%%");
+    return parse_fail(p, at, "@slo needs thresholds such as %s", HURL_SLO_SYNTAX);
 }
 
-/* p95<800ms */
 MUST_USE static int read_slo(struct hurl_parser *p, struct span word, struct hurl_place at)
 {
-    struct hurl_slo slo = {.at = at};
-    size_t less = span_find(word, '<');
-    if (less == word.len)
+    struct hurl_slo slo;
+    if (hurl_slo_parse(word, &slo) < 0)
         return slo_wrong(p, at);
-    struct span metric = span_of(word.ptr, less), limit = span_from(word, less + 1);
-    if (limit.len && limit.ptr[0] == '=') {
-        slo.inclusive = true;
-        limit = span_from(limit, 1);
-    }
-    bool timed = true;
-    if (span_equal(metric, SPAN("err"))) {
-        slo.metric = HURL_SLO_ERRORS;
-        timed = false;
-        if (limit.len < 2 || limit.ptr[limit.len - 1] != '%' ||
-            parse_f64_span(span_of(limit.ptr, limit.len - 1), &slo.limit) < 0 || !(slo.limit >= 0 && slo.limit <= 100))
-            return slo_wrong(p, at);
-        slo.limit /= 100;
-    } else if (span_equal(metric, SPAN("max"))) {
-        slo.metric = HURL_SLO_MAX;
-    } else if (span_equal(metric, SPAN("mean"))) {
-        slo.metric = HURL_SLO_MEAN;
-    } else {
-        uint64_t digits;
-        slo.metric = HURL_SLO_PERCENTILE;
-        if (metric.len < 2 || metric.ptr[0] != 'p' || parse_u64_span(span_from(metric, 1), 99999, &digits) < 0)
-            return slo_wrong(p, at);
-        slo.percentile = (double)digits; /* p95 is 95, p999 is 99.9 */
-        while (slo.percentile >= 100)
-            slo.percentile /= 10;
-    }
-    int64_t us;
-    if (timed) {
-        if (read_us(limit, &us) < 0)
-            return slo_wrong(p, at);
-        slo.limit = (double)us;
-    }
+    slo.at = at;
     PARSE_TRY(keep_span(p, word, &slo.text));
     struct hurl_slo *kept = list_push(&p->file->arena, &p->pending.slos, &p->pending.n_slos, sizeof *kept);
     if (!kept)
@@ -183,7 +175,7 @@ MUST_USE static int read_weight(struct hurl_parser *p, struct hurl_place at)
 
 MUST_USE static int read_feed(struct hurl_parser *p, struct hurl_place at)
 {
-    static const char *const MODES[] = {"sequential", "shuffle", "random", "unique"};
+    static const char *const MODES[] = {"sequential", "shuffle", "random", "unique", "zipf"};
     struct hurl_place word_at;
     struct hurl_feed feed = {.at = at};
     PARSE_TRY(keep_span(p, take_word(p, &word_at), &feed.file));
@@ -197,11 +189,21 @@ MUST_USE static int read_feed(struct hurl_parser *p, struct hurl_place at)
             feed.mode = (enum hurl_feed_mode)i;
         }
     if (!known)
-        return parse_fail(p, word_at, "@feed reads its rows sequential, shuffle, random or unique, not '" SPAN_FMT "'",
+        return parse_fail(p, word_at,
+                          "@feed reads its rows sequential, shuffle, random, unique or zipf, not '" SPAN_FMT "'",
                           SPAN_ARG(mode));
-    if (p->file->feed.file.len)
-        return parse_fail(p, at, "@feed stands in this file twice");
-    p->file->feed = feed;
+    feed.exponent = 1;
+    if (feed.mode == HURL_FEED_ZIPF) {
+        struct span exponent = take_word(p, &word_at);
+        if (exponent.len && (parse_f64_span(exponent, &feed.exponent) < 0 ||
+                             !(feed.exponent >= 0 && feed.exponent <= ZIPF_EXPONENT_MAX)))
+            return parse_fail(p, word_at, "zipf takes an exponent from 0 to %g, as in '@feed sku.csv zipf 1.1'",
+                              ZIPF_EXPONENT_MAX);
+    }
+    struct hurl_feed *kept = list_push(&p->file->arena, &p->file->feeds, &p->file->n_feeds, sizeof *kept);
+    if (!kept)
+        return -ENOMEM;
+    *kept = feed;
     return 0;
 }
 

@@ -170,8 +170,21 @@ struct hurl_think {
     struct hurl_place at;
     enum hurl_think_kind kind;
     int64_t a_us, b_us; /* FIXED: a; UNIFORM: a..b; EXP: mean a cut at b (0: not cut) */
+    struct span file;   /* RECORDED: where the times stand; empty: in the journey itself */
+    int64_t *times_us;  /* RECORDED: as many as were seen; of a file: when the journey is loaded for a run */
+    size_t n_times;
 };
-enum hurl_slo_metric { HURL_SLO_PERCENTILE, HURL_SLO_MAX, HURL_SLO_MEAN, HURL_SLO_ERRORS };
+enum hurl_slo_metric {
+    HURL_SLO_PERCENTILE,
+    HURL_SLO_MAX,
+    HURL_SLO_MEAN,
+    HURL_SLO_ERRORS,  /* share of steps that are not ok */
+    HURL_SLO_BUSINESS /* share that failed as business alone */
+};
+static inline bool hurl_slo_is_ratio(enum hurl_slo_metric m)
+{
+    return m == HURL_SLO_ERRORS || m == HURL_SLO_BUSINESS;
+}
 struct hurl_slo {
     struct hurl_place at;
     enum hurl_slo_metric metric;
@@ -186,7 +199,13 @@ struct hurl_goto {
     struct span step;
     size_t entry; /* resolved by check.h */
 };
-enum hurl_feed_mode { HURL_FEED_SEQUENTIAL, HURL_FEED_SHUFFLE, HURL_FEED_RANDOM, HURL_FEED_UNIQUE };
+enum hurl_feed_mode {
+    HURL_FEED_SEQUENTIAL,
+    HURL_FEED_SHUFFLE,
+    HURL_FEED_RANDOM,
+    HURL_FEED_UNIQUE,
+    HURL_FEED_ZIPF /* the first row is the hottest */
+};
 /* A made-up value for a variable, anew for each session. */
 struct hurl_generated {
     struct hurl_place at;
@@ -198,6 +217,7 @@ struct hurl_feed {
     struct hurl_place at;
     struct span file;
     enum hurl_feed_mode mode;
+    double exponent; /* HURL_FEED_ZIPF */
 };
 
 /* ---- the file ---- */
@@ -242,7 +262,8 @@ struct hurl_file {
     size_t n_entries;
     struct span *variables; /* slot -> name */
     size_t n_variables;
-    struct hurl_feed feed; /* file.len == 0: none */
+    struct hurl_feed *feeds;
+    size_t n_feeds;
     struct hurl_generated *generated;
     size_t n_generated;
     double weight; /* 1 when not given */

@@ -27,7 +27,7 @@ static struct journeys *journeys_of(const char *text, char **ret_folder)
 static struct run_stats *some_stats(size_t steps)
 {
     struct run_stats *s;
-    check_ok(stats_new(steps, &s));
+    check_ok(stats_new(1, steps, &s));
     for (int i = 1; i <= 100; i++)
         stats_step(s, 0, OUTCOME_OK, ERROR_NONE, i * 1000, i * 500, NULL);
     stats_step(s, 0, OUTCOME_BUSINESS, ERROR_BUSINESS, 200000, 100000, "it was \"declined\"");
@@ -50,8 +50,9 @@ static void the_json_has_what_the_contract_names(void **state)
     struct journeys *js = journeys_of(
         "# @step pay\n# @slo p95<50ms err<5%\nGET http://x\n# @step never\n# @slo max<1s\nGET http://x\n", &folder);
     struct run_config config = {.journeys = js, .threads = 1, .run_id = "r1", .seed = 9};
-    struct run_threshold thresholds[] = {{&js->steps[0], &js->steps[0].slos[0], 95000, false},
-                                         {&js->steps[1], &js->steps[1].slos[0], NAN, false}};
+    struct run_threshold thresholds[] = {
+        {.step = &js->steps[0], .slo = &js->steps[0].slos[0], .value = 95000, .scope = "cart/a"},
+        {.step = &js->steps[1], .slo = &js->steps[1].slos[0], .value = NAN, .scope = "cart/b"}};
     struct run_result result = {.verdict = RUN_THRESHOLD,
                                 .total = some_stats(2),
                                 .duration_s = 10.5,

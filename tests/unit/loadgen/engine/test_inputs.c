@@ -15,7 +15,7 @@ static struct feed *feed_of(const char *text, enum hurl_feed_mode mode)
     struct problems ps;
     problems_init(&ps);
     struct feed *f = NULL;
-    if (feed_parse("users.csv", span_str(text), mode, 1, &f, &ps) < 0)
+    if (feed_parse("users.csv", span_str(text), mode, 1, 1, &f, &ps) < 0)
         check_failed("%s: %s", text, ps.n ? ps.list[0].text : "?");
     problems_done(&ps);
     return f;
@@ -91,7 +91,7 @@ static void a_broken_feed_is_refused_at_its_line(void **state)
         struct problems ps;
         problems_init(&ps);
         struct feed *f = NULL;
-        check_errno(feed_parse("f.csv", span_str(cases[i].text), HURL_FEED_SEQUENTIAL, 1, &f, &ps), -EINVAL);
+        check_errno(feed_parse("f.csv", span_str(cases[i].text), HURL_FEED_SEQUENTIAL, 1, 1, &f, &ps), -EINVAL);
         assert_int_equal(ps.list[0].line, cases[i].line);
         check_contains(ps.list[0].text, cases[i].why);
         problems_done(&ps);

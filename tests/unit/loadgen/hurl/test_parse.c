@@ -153,8 +153,8 @@ static void the_whole_grammar_is_read_into_the_tree(void **state)
     assert_string_equal(f->journey, "cart");
     assert_int_equal(f->n_entries, 13);
     assert_true(f->weight == 28);
-    check_span(f->feed.file, "users.csv");
-    assert_int_equal(f->feed.mode, HURL_FEED_SHUFFLE);
+    check_span(f->feeds[0].file, "users.csv");
+    assert_int_equal(f->feeds[0].mode, HURL_FEED_SHUFFLE);
 
     const struct hurl_entry *home = &f->entries[0];
     check_span(home->step, "home");
@@ -303,7 +303,8 @@ static void what_is_not_executed_yet_is_refused_by_name(void **state)
         {"GET http://x\n[Options]\nhttp3: true\n", "3:1: supported by hurl, not by crest: option http3"},
         {"GET http://x\n[Options]\nntlm: true\n", "3:1: supported by hurl, not by crest: option ntlm"},
         {"GET http://x\n[Options]\nnegotiate: true\n", "3:1: supported by hurl, not by crest: option negotiate"},
-        {"# @think recorded\nGET http://x\n", "1:3: not yet by crest: @think recorded"},
+        {"# @think recorded\nGET http://x\n", "1:18: @think is a time"},
+        {"# @feed a.csv zipf x\nGET http://x\n", "1:20: zipf takes an exponent"},
         {"# @goto p=1 nowhere\nGET http://x\n", "1:3: @goto: no step is called 'nowhere'"},
         {"GET http://x\nHTTP 200\n[Asserts]\nregex \"(\" exists\njsonpath \"a.b\" exists\nxpath \"//[\" exists\n",
          "4:7: regular expression: "},
