@@ -2,8 +2,8 @@
 #include "collector/event/report.h"
 
 #include "collector/event/report_html.h"
-#include "collector/event/report_page.h"
 #include "lib/base/number.h"
+#include "lib/chart/page.h"
 
 static void method(struct report *r, struct buf *out)
 {
@@ -42,12 +42,8 @@ static void head(const struct report *r, struct buf *out)
     tz_format(starts, e->tz, e->starts_ms, true);
     tz_format(ends, e->tz, e->ends_ms, true);
     tz_format(at, e->tz, r->at_ms, true);
-    buf_str(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                 "content=\"width=device-width, initial-scale=1\">\n<title>");
-    report_text(out, e->title);
-    buf_str(out, "</title>\n<style>\n");
-    buf_str(out, REPORT_STYLE);
-    buf_str(out, "</style></head>\n<body><main>\n<header><h1>");
+    page_begin(out, span_str(e->title));
+    buf_str(out, "<header><h1>");
     report_text(out, e->title);
     buf_printf(out, "</h1>\n<p class=\"window\">%s to %s, %s", starts, ends, e->zone);
     if (r->begun && r->at_ms < e->ends_ms)
@@ -72,7 +68,7 @@ int report_write(const struct report_sources *from, struct event *e, struct buf 
         method(&r, out);
     }
     if (x == 0) {
-        buf_str(out, "</main></body></html>\n");
+        page_end(out);
         x = buf_error(out);
     }
     report_done(&r);

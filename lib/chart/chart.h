@@ -1,4 +1,4 @@
-/* chart.h - a line chart over time: geometry -> display list -> inline SVG, and the same numbers as a table.
+/* chart.h - charts, over time and of one number against another: geometry -> display list -> inline SVG, and the same numbers as a table.
  *
  *   struct chart_spec spec = {.title = "Orders per minute", .lines = lines, .n_lines = 3, .start_ms = s, .end_ms = e, .tz = tz};
  *   struct chart *c;
@@ -52,11 +52,11 @@ struct chart_spec {
 };
 
 /* ---- the display list: what any drawing back end needs ---- */
-enum chart_shape_kind { CHART_PATH, CHART_BAR, CHART_WORDS };
+enum chart_shape_kind { CHART_PATH, CHART_BAR, CHART_DOT, CHART_WORDS };
 struct chart_shape {
     enum chart_shape_kind kind;
     enum chart_class look;
-    double (*points)[2]; /* CHART_PATH: n of them; CHART_BAR: two corners; CHART_WORDS: where */
+    double (*points)[2]; /* CHART_PATH: n of them; CHART_BAR: two corners; CHART_DOT, CHART_WORDS: where */
     size_t n;
     char *words;
     int anchor; /* -1: begins there, 0: centred, 1: ends there */
@@ -73,6 +73,26 @@ void chart_svg(const struct chart *c, struct buf *out);
 /* <table> with at most rows_max rows: the lines' means over equal parts of the time, and the words of the marks that begin in
  * each. */
 void chart_table(const struct chart_spec *spec, size_t rows_max, struct buf *out);
+
+/* ---- one number against another ---- */
+
+struct chart_dots {
+    const char *name;
+    enum chart_class look;     /* CHART_ACTUAL, CHART_PLAN, CHART_LAST or CHART_ALERT */
+    const double (*points)[2]; /* x, y; what is not finite, or below 0, is left out */
+    size_t n;
+    bool joined; /* a line through them in their order, else a dot each */
+};
+struct chart_xy_spec {
+    const char *title, *x_name, *unit; /* unit: of y */
+    double width, height;              /* 0: 720 x 240 */
+    const struct chart_dots *dots;
+    size_t n_dots;
+};
+/* chart_svg and chart_free as above. -ENOMEM. */
+MUST_USE int chart_xy_draw(const struct chart_xy_spec *spec, struct chart **ret);
+/* <table> of every point, at most rows_max of each set: evenly chosen, the first and the last among them. */
+void chart_xy_table(const struct chart_xy_spec *spec, size_t rows_max, struct buf *out);
 
 /* 1, 2 or 5 times a power of ten: the distance of at most `ticks` ticks over `range`. */
 double chart_step(double range, unsigned ticks);

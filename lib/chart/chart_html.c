@@ -64,6 +64,15 @@ static void bar_svg(struct buf *out, const struct chart_shape *s)
     buf_str(out, "\"/>\n");
 }
 
+static void dot_svg(struct buf *out, const struct chart_shape *s)
+{
+    buf_printf(out, "<circle class=\"%s-dot\" r=\"2.5\" cx=\"", chart_class_names[s->look]);
+    coordinate(out, s->points[0][0]);
+    buf_str(out, "\" cy=\"");
+    coordinate(out, s->points[0][1]);
+    buf_str(out, "\"/>\n");
+}
+
 static void words_svg(struct buf *out, const struct chart_shape *s)
 {
     static const char *const ANCHORS[] = {"start", "middle", "end"};
@@ -85,15 +94,16 @@ void chart_svg(const struct chart *c, struct buf *out)
     buf_str(out, "\">\n<title>");
     html_text(out, span_str(c->title));
     buf_str(out, "</title>\n");
-    for (size_t i = 0; i < c->n; i++) {
-        if (c->shapes[i].kind == CHART_PATH)
-            path_svg(out, &c->shapes[i]);
-        else if (c->shapes[i].kind == CHART_BAR)
-            bar_svg(out, &c->shapes[i]);
-        else
-            words_svg(out, &c->shapes[i]);
-    }
+    static void (*const WRITE[])(struct buf *, const struct chart_shape *) = {
+        [CHART_PATH] = path_svg, [CHART_BAR] = bar_svg, [CHART_DOT] = dot_svg, [CHART_WORDS] = words_svg};
+    for (size_t i = 0; i < c->n; i++)
+        WRITE[c->shapes[i].kind](out, &c->shapes[i]);
     buf_str(out, "</svg>\n");
+}
+
+static void cell(struct buf *out, double v)
+{
+    buf_printf(out, "<td>%.*f</td>", fabs(v) >= 100 ? 0 : fabs(v) >= 1 ? 1 : 3, v);
 }
 
 static double mean(const struct chart_line *l, int64_t from_ms, int64_t to_ms)
@@ -152,11 +162,38 @@ void chart_table(const struct chart_spec *spec, size_t rows_max, struct buf *out
             if (isnan(v))
                 buf_str(out, "<td>–</td>");
             else
-                buf_printf(out, "<td>%.*f</td>", fabs(v) >= 100 ? 0 : fabs(v) >= 1 ? 1 : 3, v);
+                cell(out, v);
         }
         if (spec->n_marks)
             mark_words(spec, t, t + every, out);
         buf_str(out, "</tr>\n");
+    }
+    buf_str(out, "</tbody></table>\n");
+}
+
+void chart_xy_table(const struct chart_xy_spec *spec, size_t rows_max, struct buf *out)
+{
+    buf_str(out, "<table class=\"twin\"><caption>");
+    html_text(out, span_str(spec->title));
+    buf_str(out, "</caption>\n<thead><tr><th scope=\"col\">what</th><th scope=\"col\">");
+    html_text(out, span_str(spec->x_name));
+    buf_str(out, "</th><th scope=\"col\">");
+    html_text(out, span_str(spec->unit ? spec->unit : "value"));
+    buf_str(out, "</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < spec->n_dots; i++) {
+        const struct chart_dots *d = &spec->dots[i];
+        size_t rows = d->n < rows_max ? d->n : rows_max;
+        for (size_t k = 0; k < rows; k++) {
+            const double *p = d->points[rows > 1 ? k * (d->n - 1) / (rows - 1) : 0];
+            if (!isfinite(p[0]) || !isfinite(p[1]))
+                continue;
+            buf_str(out, "<tr><th scope=\"row\">");
+            html_text(out, span_str(d->name));
+            buf_str(out, "</th>");
+            cell(out, p[0]);
+            cell(out, p[1]);
+            buf_str(out, "</tr>\n");
+        }
     }
     buf_str(out, "</tbody></table>\n");
 }

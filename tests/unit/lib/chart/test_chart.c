@@ -91,12 +91,58 @@ static void a_chart_without_time_is_refused(void **state)
     assert_null(c);
 }
 
+static void one_number_against_another_has_dots_lines_and_a_table(void **state)
+{
+    (void)state;
+    static const double RUNS[][2] = {{10, 1}, {20, 2}, {NAN, 3}, {30, -1}, {40, 8}};
+    static const double CURVE[][2] = {{0, 0.5}, {20, 2}, {50, INFINITY}};
+    struct chart_dots dots[] = {{"pr<obes", CHART_ACTUAL, RUNS, ARRAY_LEN(RUNS), false},
+                                {"fit", CHART_PLAN, CURVE, ARRAY_LEN(CURVE), true}};
+    struct chart_xy_spec spec = {
+        .title = "Latency & rate", .x_name = "sessions/s", .unit = "ms", .dots = dots, .n_dots = 2};
+    struct chart *c = NULL;
+    struct buf out;
+    buf_init(&out, 1u << 20);
+    check_ok(chart_xy_draw(&spec, &c));
+    chart_svg(c, &out);
+    chart_free(c);
+    AUTO_FREE char *svg = buf_take(&out, NULL);
+    assert_int_equal(count(svg, "<circle class=\"c-actual-dot\""), 3);
+    assert_int_equal(count(svg, "<polyline class=\"c-plan\""), 2); /* its curve, and its sample in the legend */
+    assert_int_equal(count(svg, "pr<obes"), 0);
+    assert_int_equal(count(svg, "nan"), 0);
+    assert_int_equal(count(svg, "inf"), 0);
+    buf_init(&out, 1u << 20);
+    chart_xy_table(&spec, 3, &out);
+    AUTO_FREE char *table = buf_take(&out, NULL);
+    assert_int_equal(count(table, "pr&lt;obes"), 2); /* the first, the last; the middle one is no number */
+    assert_non_null(strstr(table, "<td>40.0</td><td>8.0</td>"));
+    assert_int_equal(count(table, ">fit<"), 2);
+}
+
+static void nothing_to_draw_is_axes_alone(void **state)
+{
+    (void)state;
+    struct chart_xy_spec spec = {.title = "none", .x_name = "x"};
+    struct chart *c = NULL;
+    struct buf out;
+    buf_init(&out, 1u << 16);
+    check_ok(chart_xy_draw(&spec, &c));
+    chart_svg(c, &out);
+    chart_free(c);
+    AUTO_FREE char *svg = buf_take(&out, NULL);
+    assert_int_equal(count(svg, "<circle"), 0);
+    assert_non_null(strstr(svg, "c-axis"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ticks_fall_on_round_numbers),
         cmocka_unit_test(a_gap_is_never_joined_over_and_labels_are_escaped),
         cmocka_unit_test(a_chart_without_time_is_refused),
+        cmocka_unit_test(one_number_against_another_has_dots_lines_and_a_table),
+        cmocka_unit_test(nothing_to_draw_is_axes_alone),
     };
     return cmocka_run_group_tests_name("chart", tests, NULL, NULL);
 }

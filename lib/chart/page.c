@@ -1,7 +1,8 @@
-/* report_page.h - how a report looks, on screens light and dark and on A4. No outside request, no script. */
-#pragma once
+#include "lib/chart/page.h"
 
-static const char REPORT_STYLE[] =
+#include "lib/chart/chart.h"
+
+static const char STYLE[] =
     ":root{--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--bg:#fff;--actual:#0550ae;--plan:#57606a;--last:#9a6700;--alert:"
     "#b42318;"
     "--mark:#6639ba}\n"
@@ -37,6 +38,9 @@ static const char REPORT_STYLE[] =
     ".c-grid{stroke:var(--line);stroke-width:.6}.c-axis{stroke:var(--soft);stroke-width:1}\n"
     ".c-mark{stroke:var(--mark);stroke-width:1;stroke-dasharray:3 2}.c-alert{stroke:var(--alert);stroke-width:1}\n"
     ".c-alert-bar{fill:var(--alert);opacity:.12}.c-mark-bar{fill:var(--mark);opacity:.12}\n"
+    ".c-actual-dot{fill:var(--actual);opacity:.7}.c-plan-dot{fill:var(--plan)}.c-last-dot{fill:var(--last)}.c-alert-"
+    "dot{fill:var(--alert)}"
+    "\n"
     "svg text{font:11px system-ui,sans-serif;fill:var(--fg)}\n"
     "details{font-size:.85rem;color:var(--soft)}.twin caption{text-align:left}\n"
     ".queries{font-size:.8rem}.queries code{overflow-wrap:anywhere}.note{color:var(--alert)}\n"
@@ -49,3 +53,18 @@ static const char REPORT_STYLE[] =
     "--mark:#6639ba}body{font-size:10.5pt}main{max-width:none;padding:0}details{display:none}.wide{overflow:visible}."
     "sale{font-size:9pt}.sale th,.sale td{padding:.3rem .3rem}p{"
     "orphans:3;widows:3}h2+p{break-after:avoid}.verdict,.short{break-inside:avoid}figure{margin:.7rem 0}}\n";
+
+void page_begin(struct buf *out, struct span title)
+{
+    buf_str(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+                 "content=\"width=device-width, initial-scale=1\">\n<title>");
+    html_text(out, title);
+    buf_str(out, "</title>\n<style>\n");
+    buf_str(out, STYLE);
+    buf_str(out, "</style></head>\n<body><main>\n");
+}
+
+void page_end(struct buf *out)
+{
+    buf_str(out, "</main></body></html>\n");
+}
