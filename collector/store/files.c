@@ -360,7 +360,7 @@ static int read_record(struct headlog_reader *rd, struct headlog_bases *bases, s
 {
     uint32_t id;
     struct sample sample;
-    int r = headlog_open(rd, (const uint8_t *)data.ptr, data.len);
+    int r = headlog_open(rd, bases, (const uint8_t *)data.ptr, data.len);
     while (r == 0 && (r = headlog_next(rd, bases, &id, &sample)) > 0) {
         *lost += r == 2;
         r = r == 1 && walk->sample ? walk->sample(walk->ctx, id, &sample) : 0;
@@ -416,7 +416,7 @@ struct log_check {
 static void damaged_record(struct log_check *c)
 {
     fault_at(c->walk, STORE_FILE, "headlog", c->row.id, "its CRC or structure is wrong: a commit's samples are lost");
-    headlog_bases_forget(&c->bases);
+    headlog_bases_lose(&c->bases);
 }
 
 static int read_slot(struct log_check *c, struct span slot)

@@ -13,22 +13,27 @@
 
 enum { KIND_PLAIN = 1, KIND_ZSTD = 2 };
 #define LEVEL 1
-#define SMALL_BYTES 256 /* not worth compressing */
-#define HEADER_ROOM 16  /* CRC, kind and the count, which is known at the end and moved up to the items */
-#define ITEM_BYTES_MAX (1 + 4 * VARINT_BYTES_MAX)
+#define SMALL_BYTES 256                   /* not worth compressing */
+#define HEADER_BYTES 9                    /* before the varints */
+#define EXTRAS_MAX (4 * VARINT_BYTES_MAX) /* of one item */
+#define BITS_ROOM 16                      /* what one item adds, written eight bytes at a time */
 
 enum { SERIES_NEXT, SERIES_SAME, SERIES_STEP };
 enum { TIME_SAME, TIME_STEP, TIME_AGAIN };
-enum { VALUE_SAME, VALUE_INTEGER, VALUE_BITS, VALUE_STEP };
+enum { VALUE_SAME, VALUE_UP, VALUE_DOWN, VALUE_STEP, VALUE_INTEGER, VALUE_BITS, VALUE_BITS_AGAIN };
 #define TIME_SHIFT 2
 #define VALUE_SHIFT 4
-#define START_FLAG 0x40
-#define BASE_FLAG 0x80
-#define STEPS_BITS 6
-#define STEPS_MASK ((1u << STEPS_BITS) - 1)
-static_assert(HEADLOG_STEPS <= STEPS_MASK, "the count must fit its bits");
+#define VALUE_MASK 7u
+#define START_FLAG 0x80u
 
-static const struct headlog_state FIRST = {.id = UINT32_MAX, .is_integer = true};
+#define SIX_BITS 63u
+#define NEXT_SHIFT 6
+#define AGE_SHIFT 12
+#define WIDTH_NONE 63u
+#define WIDTH_MAX 40u
+#define ONES_MAX 11u            /* longer ones are extras: what an item adds to the bits fits 56 */
+#define LOST (1u << NEXT_SHIFT) /* the reader's marks have this in place of the width to be told next */
+static_assert(WIDTH_MAX + ONES_MAX + 1 <= 56, "a difference must fit");
 
 /* ---- bases ---- */
 void headlog_bases_init(struct headlog_bases *b)
@@ -45,10 +50,19 @@ void headlog_bases_done(struct headlog_bases *b)
 
 void headlog_bases_forget(struct headlog_bases *b)
 {
-    if (++b->age >> (32 - STEPS_BITS) == 0)
+    b->told = 0;
+    b->series = b->items = 0;
+    if (++b->age >> (32 - AGE_SHIFT) == 0)
         return;
-    b->age = 1; /* once in 2^26 times */
-    memset(b->marks, 0, b->cap * sizeof *b->marks);
+    b->age = 1; /* once in 2^20 times */
+    if (b->cap)
+        memset(b->marks, 0, b->cap * sizeof *b->marks);
+}
+
+void headlog_bases_lose(struct headlog_bases *b)
+{
+    for (uint32_t i = 0; i < b->cap; i++)
+        b->marks[i] |= LOST;
 }
 
 static bool bases_reserve(struct headlog_bases *b, uint32_t id)
@@ -63,62 +77,15 @@ static bool bases_reserve(struct headlog_bases *b, uint32_t id)
     uint32_t *marks = realloc(b->marks, cap * sizeof *marks);
     if (!marks)
         return false;
-    memset(marks + b->cap, 0, (cap - b->cap) * sizeof *marks);
+    memset(marks + b->cap, 0, (cap - b->cap) * sizeof *marks); /* no age is 0 */
     b->marks = marks;
     b->cap = cap;
     return true;
 }
 
-static inline bool base_of(const struct headlog_bases *b, uint32_t id, uint64_t *ret)
+static void tell_width(struct headlog_bases *b, uint32_t id, unsigned width)
 {
-    if (id >= b->cap || b->marks[id] >> STEPS_BITS != b->age)
-        return false;
-    *ret = b->bits[id];
-    return true;
-}
-
-/* ---- writing ---- */
-int headlog_init(struct headlog_writer *w)
-{
-    *w = (struct headlog_writer){.compressor = ZSTD_createCCtx()};
-    buf_init(&w->compressed, STORE_RECORD_BYTES_MAX);
-    return w->compressor ? 0 : -ENOMEM;
-}
-
-void headlog_done(struct headlog_writer *w)
-{
-    free(w->data);
-    buf_done(&w->compressed);
-    ZSTD_freeCCtx(w->compressor);
-    *w = (struct headlog_writer){0};
-}
-
-void headlog_begin(struct headlog_writer *w)
-{
-    w->n = HEADER_ROOM;
-    w->count = 0;
-    w->before = FIRST;
-    w->error = 0;
-}
-
-size_t headlog_bytes(const struct headlog_writer *w)
-{
-    return w->n;
-}
-
-static uint8_t *room(struct headlog_writer *w)
-{
-    if (w->cap - w->n < ITEM_BYTES_MAX || w->cap == 0) {
-        size_t cap = w->cap ? w->cap * 2 : 16384;
-        uint8_t *data = realloc(w->data, cap);
-        if (!data) {
-            w->error = -ENOMEM;
-            return NULL;
-        }
-        w->data = data;
-        w->cap = cap;
-    }
-    return w->data + w->n;
+    b->told = ((b->told ^ id << NEXT_SHIFT ^ width) * 0x9e3779b1u) | 1;
 }
 
 static bool integer_of(double v, int64_t *ret)
@@ -132,130 +99,223 @@ static bool integer_of(double v, int64_t *ret)
     return true;
 }
 
-static uint64_t step_between(const uint64_t *from_bits, int64_t to)
+static unsigned bit_length(uint64_t v)
 {
-    int64_t from;
-    return integer_of(f64_from_bits(*from_bits), &from) ? zigzag((uint64_t)to - (uint64_t)from) : UINT64_MAX;
+    return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
 }
 
-/* base NULL: there is none. Returns BASE_FLAG when it was used, and how the value is told; *at becomes the state of the item. Fields are
- * set one by one: copied as a whole right after, the processor would wait for each. */
-static unsigned put_value(uint8_t **p, struct headlog_state *at, double value, const uint64_t *base)
+/* The width that would have suited a difference, from the one that is taken for usual. */
+static unsigned adapt(unsigned width, uint64_t less_one)
+{
+    if (width == WIDTH_NONE)
+        width = less_one ? bit_length(less_one) - 1 : 0;
+    else if (less_one >> width >= 2)
+        width += bit_length(less_one >> width) - 1;
+    else if (width > 0 && less_one >> (width - 1) == 0)
+        width--;
+    return width > WIDTH_MAX ? WIDTH_MAX : width;
+}
+
+/* ---- writing ---- */
+int headlog_init(struct headlog_writer *w)
+{
+    *w = (struct headlog_writer){.compressor = ZSTD_createCCtx()};
+    buf_init(&w->record, STORE_RECORD_BYTES_MAX);
+    return w->compressor ? 0 : -ENOMEM;
+}
+
+void headlog_done(struct headlog_writer *w)
+{
+    free(w->controls.data);
+    free(w->extras.data);
+    free(w->bits.data);
+    buf_done(&w->record);
+    ZSTD_freeCCtx(w->compressor);
+    *w = (struct headlog_writer){0};
+}
+
+void headlog_begin(struct headlog_writer *w, struct headlog_bases *bases)
+{
+    if (bases->items > HEADLOG_STEPS * bases->series)
+        headlog_bases_forget(bases);
+    w->controls.n = w->extras.n = w->bits.n = 0;
+    w->pending = w->n_pending = 0;
+    w->id = UINT32_MAX;
+    w->t = w->step = 0;
+    w->told = bases->told;
+    w->error = 0;
+}
+
+size_t headlog_count(const struct headlog_writer *w)
+{
+    return w->controls.n;
+}
+
+size_t headlog_bytes(const struct headlog_writer *w)
+{
+    return w->controls.n + w->extras.n + w->bits.n;
+}
+
+static bool room(struct headlog_stream *s, size_t n)
+{
+    if (LIKELY(s->cap - s->n >= n))
+        return true;
+    size_t cap = s->cap ? s->cap : 4096;
+    while (cap - s->n < n)
+        cap *= 2;
+    uint8_t *data = realloc(s->data, cap);
+    if (!data)
+        return false;
+    s->data = data;
+    s->cap = cap;
+    return true;
+}
+
+/* n <= 56 */
+static void put_bits(struct headlog_writer *w, uint64_t v, unsigned n)
+{
+    w->pending |= v << w->n_pending;
+    w->n_pending += n;
+    memcpy(w->bits.data + w->bits.n, &w->pending,
+           8); /* the format is little-endian, as is every machine we build for */
+    w->bits.n += w->n_pending / 8;
+    w->pending >>= w->n_pending & 56;
+    w->n_pending &= 7;
+}
+
+static uint8_t *put_whole(uint8_t *p, double value, unsigned width, unsigned *ret_how)
+{
+    int64_t integer;
+    uint64_t bits = f64_bits(value);
+    if (integer_of(value, &integer)) {
+        p = varint_put(p, zigzag((uint64_t)integer));
+        *ret_how = VALUE_INTEGER;
+    } else {
+        memcpy(p, &bits, 8);
+        p += 8;
+        *ret_how = VALUE_BITS;
+    }
+    *p++ = (uint8_t)width;
+    return p;
+}
+
+/* Returns how it is told. */
+static unsigned put_value(struct headlog_writer *w, struct headlog_bases *b, uint32_t id, double value, uint8_t **p)
 {
     uint64_t bits = f64_bits(value);
-    int64_t integer = at->integer, before = at->integer;
-    bool was_integer = at->is_integer;
-    if (bits == at->bits)
-        return 0;
-    at->bits = bits;
-    at->is_integer = integer_of(value, &integer);
-    at->integer = integer;
-    if (base && *base == bits)
-        return BASE_FLAG;
-    if (!at->is_integer) {
-        memcpy(*p, &bits, sizeof bits); /* the file format is little-endian, as is every machine we build for */
-        *p += sizeof bits;
-        return (unsigned)VALUE_BITS << VALUE_SHIFT;
+    uint32_t mark = b->marks[id];
+    unsigned next = mark >> NEXT_SHIFT & SIX_BITS, width = mark & SIX_BITS;
+    bool seen = mark >> AGE_SHIFT != 0, whole = mark >> AGE_SHIFT != b->age;
+    unsigned how = VALUE_SAME;
+    int64_t from, to;
+    if (!seen) {
+        next = WIDTH_NONE;
+    } else if (bits != b->bits[id] && integer_of(value, &to) && integer_of(f64_from_bits(b->bits[id]), &from)) {
+        uint64_t less_one = (uint64_t)(to > from ? to - from : from - to) - 1; /* each below 2^53 */
+        next = adapt(next, less_one);
+        whole = whole || width == WIDTH_NONE;
+        if (!whole && less_one >> width <= ONES_MAX) {
+            unsigned ones = (unsigned)(less_one >> width);
+            uint64_t low = less_one & ((UINT64_C(1) << width) - 1);
+            put_bits(w, ((UINT64_C(1) << ones) - 1) | low << (ones + 1), ones + 1 + width);
+            how = to > from ? VALUE_UP : VALUE_DOWN;
+        } else if (!whole) {
+            *p = varint_put(*p, zigzag((uint64_t)to - (uint64_t)from));
+            how = VALUE_STEP;
+        }
+    } else if (bits != b->bits[id] && !whole) {
+        memcpy(*p, &bits, 8);
+        *p += 8;
+        how = VALUE_BITS_AGAIN;
     }
-    uint64_t plain = zigzag((uint64_t)integer);
-    uint64_t step = was_integer ? zigzag((uint64_t)integer - (uint64_t)before) : UINT64_MAX;
-    uint64_t base_step = base ? step_between(base, integer) : UINT64_MAX;
-    if (base_step < step && base_step < plain) {
-        *p = varint_put(*p, base_step);
-        return BASE_FLAG | (unsigned)VALUE_STEP << VALUE_SHIFT;
+    if (whole) {
+        *p = put_whole(*p, value, width = next, &how);
+        tell_width(b, id, width);
     }
-    *p = varint_put(*p, step < plain ? step : plain);
-    return (unsigned)(step < plain ? VALUE_STEP : VALUE_INTEGER) << VALUE_SHIFT;
+    b->bits[id] = bits;
+    b->series += mark >> AGE_SHIFT != b->age;
+    b->items++;
+    b->marks[id] = b->age << AGE_SHIFT | next << NEXT_SHIFT | width;
+    return how;
 }
 
 void headlog_add(struct headlog_writer *w, struct headlog_bases *bases, uint32_t id, const struct sample *s)
 {
-    uint8_t *start = room(w);
-    if (!start)
-        return;
-    if (!bases_reserve(bases, id)) {
+    if (!room(&w->controls, 1) || !room(&w->extras, EXTRAS_MAX) || !room(&w->bits, BITS_ROOM) ||
+        !bases_reserve(bases, id)) {
         w->error = -ENOMEM;
         return;
     }
-    uint64_t base = 0;
-    bool has_base = base_of(bases, id, &base);
-    unsigned steps = has_base ? bases->marks[id] & STEPS_MASK : HEADLOG_STEPS;
-    struct headlog_state *at = &w->before;
     unsigned control = 0;
-    uint8_t *p = start + 1;
-    if (id == at->id) {
-        control |= SERIES_SAME;
-    } else if (id != at->id + 1) {
-        control |= SERIES_STEP;
-        p = varint_put(p, zigzag((uint64_t)id - at->id));
+    uint8_t *p = w->extras.data + w->extras.n;
+    if (id == w->id) {
+        control = SERIES_SAME;
+    } else if (id != w->id + 1) {
+        control = SERIES_STEP;
+        p = varint_put(p, zigzag((uint64_t)id - w->id));
     }
-    at->id = id;
+    w->id = id;
     uint64_t t = (uint64_t)s->t_ms;
-    if (t != at->t) {
-        uint64_t step = t - at->t;
-        control |= (unsigned)(step == at->step ? TIME_AGAIN : TIME_STEP) << TIME_SHIFT;
-        if (step != at->step)
+    if (t != w->t) {
+        uint64_t step = t - w->t;
+        control |= (unsigned)(step == w->step ? TIME_AGAIN : TIME_STEP) << TIME_SHIFT;
+        if (step != w->step)
             p = varint_put(p, zigzag(step));
-        at->t = t;
-        at->step = step;
+        w->t = t;
+        w->step = step;
     }
-    control |= put_value(&p, at, s->value, steps < HEADLOG_STEPS ? &base : NULL);
-    bases->bits[id] = at->bits;
-    bases->marks[id] = bases->age << STEPS_BITS | (steps < HEADLOG_STEPS ? steps + 1 : 0);
+    control |= put_value(w, bases, id, s->value, &p) << VALUE_SHIFT;
     if (s->start_ms) {
         control |= START_FLAG;
         p = varint_put(p, zigzag(t - (uint64_t)s->start_ms));
     }
-    *start = (uint8_t)control;
-    w->n += (size_t)(p - start);
-    w->count++;
+    w->controls.data[w->controls.n++] = (uint8_t)control;
+    w->extras.n = (size_t)(p - w->extras.data);
 }
 
-/* The record of what stands from `plain` on: compressed when that makes it smaller. */
-static int finish(struct headlog_writer *w, const uint8_t *plain, size_t n, unsigned kind)
+/* Controls and extras, which stand behind each other; compressed when that makes them smaller. */
+static int put_items(struct headlog_writer *w, const uint8_t *plain, size_t n)
 {
-    uint32_t crc = 0;
-    struct buf *b = &w->compressed;
-    buf_clear(b);
-    buf_bytes(b, &crc, sizeof crc);
-    buf_char(b, (char)kind);
-    if (kind == KIND_PLAIN) {
-        buf_bytes(b, plain, n);
-    } else {
-        uint8_t count[VARINT_BYTES_MAX];
-        buf_bytes(b, count, (size_t)(varint_put(count, n) - count));
-        size_t bound = ZSTD_compressBound(n);
-        char *at = buf_reserve(b, bound);
-        size_t compressed = at ? ZSTD_compressCCtx(w->compressor, at, bound, plain, n, LEVEL) : 0;
-        if (!at || ZSTD_isError(compressed))
-            return -ENOMEM;
-        buf_grew(b, compressed);
-    }
-    if (buf_error(b))
+    struct buf *b = &w->record;
+    size_t bound = ZSTD_compressBound(n);
+    bool packs = n >= SMALL_BYTES;
+    char *at = packs ? buf_reserve(b, bound) : NULL;
+    size_t compressed = at ? ZSTD_compressCCtx(w->compressor, at, bound, plain, n, LEVEL) : 0;
+    if (packs && (!at || ZSTD_isError(compressed)))
         return -ENOMEM;
-    crc = crc32c(0, b->data + sizeof crc, b->len - sizeof crc);
-    memcpy(b->data, &crc, sizeof crc);
-    return 0;
+    packs = packs && compressed < n;
+    b->data[4] = packs ? KIND_ZSTD : KIND_PLAIN;
+    if (packs)
+        buf_grew(b, compressed);
+    else
+        buf_bytes(b, plain, n);
+    return buf_error(b) ? -ENOMEM : 0;
 }
 
 int headlog_end(struct headlog_writer *w, const uint8_t **ret_bytes, size_t *ret_n)
 {
-    if (w->error == 0)
-        (void)room(w);
+    struct buf *b = &w->record;
+    uint8_t header[HEADER_BYTES + 3 * VARINT_BYTES_MAX] = {0}, *p = header + HEADER_BYTES;
+    size_t items = w->controls.n, extras = w->extras.n, n_bits = w->bits.n + (w->n_pending > 0);
+    if (!room(&w->bits, BITS_ROOM) || !room(&w->controls, extras + 1))
+        w->error = -ENOMEM;
     if (w->error < 0)
         return w->error;
-    uint8_t count[VARINT_BYTES_MAX];
-    size_t count_bytes = (size_t)(varint_put(count, w->count) - count);
-    uint8_t *plain = w->data + HEADER_ROOM - count_bytes;
-    memcpy(plain, count, count_bytes);
-    size_t n = w->n - (size_t)(plain - w->data);
-    int r = finish(w, plain, n, n < SMALL_BYTES ? KIND_PLAIN : KIND_ZSTD);
-    if (r == 0 && w->compressed.len > n + 5)
-        r = finish(w, plain, n, KIND_PLAIN);
+    w->bits.data[w->bits.n] = (uint8_t)w->pending;
+    if (extras)
+        memcpy(w->controls.data + items, w->extras.data, extras);
+    memcpy(header + 5, &w->told, 4);
+    p = varint_put(varint_put(varint_put(p, items), extras), n_bits);
+    buf_clear(b);
+    buf_bytes(b, header, (size_t)(p - header));
+    buf_bytes(b, w->bits.data, n_bits);
+    int r = buf_error(b) ? -ENOMEM : put_items(w, w->controls.data, items + extras);
     if (r < 0)
         return r;
-    *ret_bytes = (const uint8_t *)w->compressed.data;
-    *ret_n = w->compressed.len;
+    uint32_t crc = crc32c(0, b->data + sizeof crc, b->len - sizeof crc);
+    memcpy(b->data, &crc, sizeof crc);
+    *ret_bytes = (const uint8_t *)b->data;
+    *ret_n = b->len;
     return 0;
 }
 
@@ -274,142 +334,214 @@ void headlog_reader_done(struct headlog_reader *rd)
     *rd = (struct headlog_reader){0};
 }
 
-static int decompress(struct headlog_reader *rd)
+static int decompress(struct headlog_reader *rd, const uint8_t **at, const uint8_t *end, size_t plain)
 {
-    uint64_t plain;
-    if (!varint_get(&rd->at, rd->end, &plain) || plain > STORE_RECORD_BYTES_MAX)
-        return -EBADMSG;
     buf_clear(&rd->plain);
-    char *to = buf_reserve(&rd->plain, plain);
+    char *to = buf_reserve(&rd->plain, plain + 1);
     if (!to)
         return -ENOMEM;
-    size_t n = ZSTD_decompressDCtx(rd->decompressor, to, plain, rd->at, (size_t)(rd->end - rd->at));
+    size_t n = ZSTD_decompressDCtx(rd->decompressor, to, plain, *at, (size_t)(end - *at));
     if (ZSTD_isError(n) || n != plain)
         return -EBADMSG;
-    rd->at = (const uint8_t *)to;
-    rd->end = rd->at + n;
+    *at = (const uint8_t *)to;
     return 0;
 }
 
-int headlog_open(struct headlog_reader *rd, const uint8_t *bytes, size_t n)
+static int open_streams(struct headlog_reader *rd, const uint8_t *at, const uint8_t *end, bool packed)
 {
-    uint32_t crc;
-    rd->left = 0;
-    rd->at = rd->end = bytes;
-    if (n < 6)
+    uint64_t items, extras, bits;
+    if (!varint_get(&at, end, &items) || !varint_get(&at, end, &extras) || !varint_get(&at, end, &bits) ||
+        items >= STORE_RECORD_BYTES_MAX || extras >= STORE_RECORD_BYTES_MAX - items || bits > (uint64_t)(end - at))
         return -EBADMSG;
-    memcpy(&crc, bytes, sizeof crc);
-    if (crc != crc32c(0, bytes + 4, n - 4) || (bytes[4] != KIND_PLAIN && bytes[4] != KIND_ZSTD))
+    rd->bits = at;
+    rd->n_bits = bits * 8;
+    at += bits;
+    if (!packed && items + extras != (uint64_t)(end - at))
         return -EBADMSG;
-    rd->at = bytes + 5;
-    rd->end = bytes + n;
-    rd->before = FIRST;
-    int r = bytes[4] == KIND_ZSTD ? decompress(rd) : 0;
-    if (r == 0 && !varint_get(&rd->at, rd->end, &rd->left))
-        r = -EBADMSG;
+    int r = packed ? decompress(rd, &at, end, items + extras) : 0;
     if (r < 0)
-        rd->at = rd->end = bytes;
-    return r;
+        return r;
+    rd->control = at;
+    rd->controls_end = rd->extra = at + items;
+    rd->extras_end = rd->extra + extras;
+    return 0;
 }
 
-static bool get_series(struct headlog_reader *rd, unsigned control, uint32_t *id)
+int headlog_open(struct headlog_reader *rd, struct headlog_bases *bases, const uint8_t *bytes, size_t n)
+{
+    uint32_t crc, told;
+    rd->control = rd->controls_end = rd->extra = rd->extras_end = rd->bits = bytes;
+    rd->bit = rd->n_bits = 0;
+    rd->unreadable = 0;
+    rd->id = UINT32_MAX;
+    rd->t = rd->step = 0;
+    if (n < HEADER_BYTES)
+        return -EBADMSG;
+    memcpy(&crc, bytes, sizeof crc);
+    memcpy(&told, bytes + 5, sizeof told);
+    if (crc != crc32c(0, bytes + 4, n - 4) || (bytes[4] != KIND_PLAIN && bytes[4] != KIND_ZSTD))
+        return -EBADMSG;
+    int r = open_streams(rd, bytes + HEADER_BYTES, bytes + n, bytes[4] == KIND_ZSTD);
+    if (r < 0)
+        return r;
+    if (told == 0)
+        headlog_bases_forget(bases);
+    if (told != bases->told) {
+        rd->unreadable = (uint64_t)(rd->controls_end - rd->control);
+        rd->control = rd->controls_end;
+        rd->extra = rd->extras_end;
+        rd->n_bits = 0;
+        headlog_bases_lose(bases); /* it had newer values of some */
+    }
+    return 0;
+}
+
+static bool get_series(struct headlog_reader *rd, unsigned control)
 {
     uint64_t z;
     switch (control & 3) {
     case SERIES_NEXT:
-        *id += 1;
+        rd->id += 1;
         return true;
     case SERIES_SAME:
         return true;
     case SERIES_STEP:
-        if (!varint_get(&rd->at, rd->end, &z))
+        if (!varint_get(&rd->extra, rd->extras_end, &z))
             return false;
-        *id += (uint32_t)unzigzag(z);
+        rd->id += (uint32_t)unzigzag(z);
         return true;
     default:
         return false;
     }
 }
 
-static bool get_time(struct headlog_reader *rd, unsigned control, struct headlog_state *now)
+static bool get_time(struct headlog_reader *rd, unsigned control)
 {
     uint64_t z;
     switch (control >> TIME_SHIFT & 3) {
     case TIME_SAME:
         return true;
     case TIME_STEP:
-        if (!varint_get(&rd->at, rd->end, &z))
+        if (!varint_get(&rd->extra, rd->extras_end, &z))
             return false;
-        now->step = unzigzag(z);
-        now->t += now->step;
+        rd->step = unzigzag(z);
+        rd->t += rd->step;
         return true;
     case TIME_AGAIN:
-        now->t += now->step;
+        rd->t += rd->step;
         return true;
     default:
         return false;
     }
 }
 
-static bool get_value(struct headlog_reader *rd, const struct headlog_bases *bases, unsigned control,
-                      struct headlog_state *now)
+/* The bits from rd->bit on, 57 of them at least; zeros behind the end. */
+static uint64_t peek_bits(const struct headlog_reader *rd)
 {
-    uint64_t z = 0;
-    unsigned how = control >> VALUE_SHIFT & 3;
-    bool relative = how == VALUE_SAME || how == VALUE_STEP;
-    if ((control & BASE_FLAG) && !relative)
+    uint64_t v = 0;
+    size_t at = rd->bit / 8, n = rd->n_bits / 8 - at;
+    if (LIKELY(n >= 8))
+        memcpy(&v, rd->bits + at, 8);
+    else
+        memcpy(&v, rd->bits + at, n);
+    return v >> rd->bit % 8;
+}
+
+static bool get_difference(struct headlog_reader *rd, unsigned width, uint64_t *ret)
+{
+    uint64_t v = peek_bits(rd);
+    unsigned ones = (unsigned)__builtin_ctzll(~v | UINT64_C(1) << 63);
+    if (width > WIDTH_MAX || ones > ONES_MAX || ones + 1 + width > rd->n_bits - rd->bit)
         return false;
-    if (how == VALUE_BITS) {
-        if (rd->end - rd->at < 8)
-            return false;
-        memcpy(&now->bits, rd->at, sizeof now->bits);
-        rd->at += sizeof now->bits;
-        now->is_integer = now->lost = false;
-        return true;
-    }
-    if (how != VALUE_SAME && !varint_get(&rd->at, rd->end, &z))
-        return false;
-    if (control & BASE_FLAG) {
-        now->lost = !base_of(bases, now->id, &now->bits);
-        now->is_integer = !now->lost && integer_of(f64_from_bits(now->bits), &now->integer);
-    }
-    now->lost = relative && now->lost;
-    if (how == VALUE_SAME || now->lost)
-        return true;
-    if (how == VALUE_STEP && !now->is_integer)
-        return false;
-    uint64_t from = how == VALUE_STEP ? (uint64_t)now->integer : 0;
-    now->integer = (int64_t)(from + unzigzag(z));
-    now->is_integer = true;
-    now->bits = f64_bits((double)now->integer);
+    rd->bit += ones + 1 + width;
+    *ret = ((uint64_t)ones << width | (v >> (ones + 1) & ((UINT64_C(1) << width) - 1))) + 1;
     return true;
+}
+
+static bool get_whole(struct headlog_reader *rd, unsigned how, uint64_t *ret_bits, unsigned *width)
+{
+    uint64_t z;
+    if (how == VALUE_INTEGER) {
+        if (!varint_get(&rd->extra, rd->extras_end, &z))
+            return false;
+        *ret_bits = f64_bits((double)(int64_t)unzigzag(z));
+    } else {
+        if (rd->extras_end - rd->extra < 8)
+            return false;
+        memcpy(ret_bits, rd->extra, 8);
+        rd->extra += 8;
+    }
+    if (how == VALUE_BITS_AGAIN)
+        return true;
+    if (rd->extra == rd->extras_end || *rd->extra > SIX_BITS)
+        return false;
+    *width = *rd->extra++;
+    return true;
+}
+
+/* 1, 2: lost with its base, -EBADMSG. */
+static int get_value(struct headlog_reader *rd, struct headlog_bases *b, unsigned how, uint64_t *ret_bits)
+{
+    uint32_t mark = b->marks[rd->id];
+    bool known = mark >> AGE_SHIFT == b->age, lost = !known || (mark & LOST);
+    unsigned width = mark & SIX_BITS;
+    uint64_t bits = b->bits[rd->id], difference = 0;
+    int64_t from = 0;
+    if (how > VALUE_BITS_AGAIN || (!known && how != VALUE_INTEGER && how != VALUE_BITS))
+        return -EBADMSG; /* the widths are all there, so the base's record was too */
+    if (how >= VALUE_INTEGER) {
+        if (!get_whole(rd, how, &bits, &width))
+            return -EBADMSG;
+        if (how != VALUE_BITS_AGAIN)
+            tell_width(b, rd->id, width);
+        lost = false;
+    } else if (how != VALUE_SAME) {
+        if (how == VALUE_STEP ? !varint_get(&rd->extra, rd->extras_end, &difference)
+                              : !get_difference(rd, width, &difference))
+            return -EBADMSG;
+        if (!lost && !integer_of(f64_from_bits(bits), &from))
+            return -EBADMSG;
+        difference = how == VALUE_STEP ? unzigzag(difference) : how == VALUE_DOWN ? 0 - difference : difference;
+        bits = f64_bits((double)(int64_t)((uint64_t)from + difference));
+    }
+    b->bits[rd->id] = bits;
+    b->marks[rd->id] = b->age << AGE_SHIFT | width | (lost ? LOST : 0);
+    *ret_bits = bits;
+    return lost ? 2 : 1;
+}
+
+static int end_of_record(const struct headlog_reader *rd)
+{
+    bool padded = rd->n_bits - rd->bit < 8 && (rd->bit == rd->n_bits || peek_bits(rd) == 0);
+    return rd->extra == rd->extras_end && padded ? 0 : -EBADMSG;
 }
 
 int headlog_next(struct headlog_reader *rd, struct headlog_bases *bases, uint32_t *ret_id, struct sample *ret)
 {
-    if (rd->left == 0)
-        return rd->at == rd->end ? 0 : -EBADMSG;
-    if (rd->at == rd->end)
-        return -EBADMSG;
-    unsigned control = *rd->at++;
-    struct headlog_state now = rd->before;
-    if (!get_series(rd, control, &now.id) || !get_time(rd, control, &now) || now.id >= SERIES_LIMIT ||
-        !get_value(rd, bases, control, &now))
-        return -EBADMSG;
-    struct sample s = {.t_ms = (int64_t)now.t, .value = f64_from_bits(now.bits)};
-    uint64_t z;
-    if (control & START_FLAG) {
-        if (!varint_get(&rd->at, rd->end, &z))
-            return -EBADMSG;
-        s.start_ms = (int64_t)(now.t - unzigzag(z));
+    *ret_id = UINT32_MAX;
+    if (rd->unreadable) {
+        rd->unreadable--;
+        return 2;
     }
-    if (!bases_reserve(bases, now.id))
+    if (rd->control == rd->controls_end)
+        return end_of_record(rd);
+    unsigned control = *rd->control++;
+    if (!get_series(rd, control) || !get_time(rd, control) || rd->id >= SERIES_LIMIT)
+        return -EBADMSG;
+    if (!bases_reserve(bases, rd->id))
         return -ENOMEM;
-    bases->bits[now.id] = now.bits;
-    bases->marks[now.id] = now.lost ? 0 : bases->age << STEPS_BITS;
-    rd->before = now;
-    rd->left--;
-    *ret_id = now.id;
+    struct sample s = {.t_ms = (int64_t)rd->t};
+    uint64_t bits, z;
+    int r = get_value(rd, bases, control >> VALUE_SHIFT & VALUE_MASK, &bits);
+    if (r < 0)
+        return r;
+    s.value = f64_from_bits(bits);
+    if (control & START_FLAG) {
+        if (!varint_get(&rd->extra, rd->extras_end, &z))
+            return -EBADMSG;
+        s.start_ms = (int64_t)(rd->t - unzigzag(z));
+    }
+    *ret_id = rd->id;
     *ret = s;
-    return now.lost ? 2 : 1;
+    return r;
 }

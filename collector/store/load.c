@@ -97,9 +97,9 @@ static int replay(struct store *s, struct headlog_reader *rd, struct span record
 {
     uint32_t id;
     struct sample sample;
-    int r = headlog_open(rd, (const uint8_t *)record.ptr, record.len);
+    int r = headlog_open(rd, &s->log_bases, (const uint8_t *)record.ptr, record.len);
     while (r == 0 && (r = headlog_next(rd, &s->log_bases, &id, &sample)) > 0) {
-        if (id >= s->view.n_series)
+        if (id != UINT32_MAX && id >= s->view.n_series)
             s->view.n_series = id + 1;
         if (r == 2) {
             store_count(s, COUNT_BAD_LOG_SAMPLES, 1);
@@ -126,7 +126,7 @@ static int take_record(void *ctx, int64_t seq, struct span record, bool damaged)
     if (r != -EBADMSG)
         return r;
     store_count(s, COUNT_BAD_LOG_RECORDS, 1); /* its samples are lost, the others are not */
-    headlog_bases_forget(&s->log_bases);
+    headlog_bases_lose(&s->log_bases);
     return 0;
 }
 

@@ -9,11 +9,11 @@
 #define STORE_LOCK_FILE "store.lock"
 #define STORE_APPLICATION_ID 0x43725374u /* "CrSt" */
 /* Bumped when the meaning of any row changes. There are no migrations: another format's folder is refused. */
-#define STORE_FORMAT 5
+#define STORE_FORMAT 6
 
 static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO meta(key, value) VALUES('format', 5), ('log_trimmed', 0);"
+    "INSERT INTO meta(key, value) VALUES('format', 6), ('log_trimmed', 0);"
     "CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL) STRICT;"
     "CREATE TABLE family(name TEXT PRIMARY KEY, type INTEGER NOT NULL, unit TEXT NOT NULL, help TEXT NOT NULL) STRICT, "
     "WITHOUT ROWID;"

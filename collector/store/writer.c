@@ -81,7 +81,7 @@ static int save_samples(struct store *s)
     int r = headlog_end(&s->log, &record, &n);
     if (r == 0 && s->commit_samples)
         r = store_save_histograms(s);
-    if (r < 0 || s->log.count == 0)
+    if (r < 0 || headlog_count(&s->log) == 0)
         return r;
     size_t pages = 0;
     r = log_slots_put(&s->slots, s->db, s->log_seq + 1, record, n, &pages);
@@ -221,7 +221,7 @@ static size_t commit_some(struct store *s, struct job **jobs, size_t n)
     s->commit_oldest_ms = INT64_MAX;
     for (uint32_t i = 0; i < s->n_watched; i++)
         s->watched_ms[i] = INT64_MIN;
-    headlog_begin(&s->log);
+    headlog_begin(&s->log, &s->log_bases);
     histogram_log_begin(&s->histlog);
     bool full = head_is_full(s);
     int r = full ? -ENOSPC : 0;

@@ -142,12 +142,12 @@ static void read_record(uint8_t *bytes, size_t n)
         headlog_bases_init(&bases);
     headlog_bases_forget(&bases);
     put_crc(bytes, bytes + 4, n - 4);
-    if (headlog_open(&rd, bytes, n) < 0)
+    if (headlog_open(&rd, &bases, bytes, n) < 0)
         return;
-    size_t items = 0, plain = (size_t)(rd.end - rd.at);
+    size_t items = 0, plain = (size_t)(rd.controls_end - rd.control) + rd.unreadable;
     while (headlog_next(&rd, &bases, &id, &s) > 0)
         if (++items > plain)
-            abort(); /* an item takes a byte at least */
+            abort(); /* an item takes a control */
 }
 
 static void read_key(const uint8_t *bytes, size_t n)

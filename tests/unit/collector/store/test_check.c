@@ -163,10 +163,10 @@ static void damaged_log_records_and_series_rows_are_named(void **state)
     struct store_fixture *f = *state;
     struct told told;
     put(f->s, "up|job=a", 1000, 1);
-    put(f->s, "up|job=a", 2000, 1); /* told by its difference to the first: lost with it */
+    put(f->s, "up|job=a", 2000, 1); /* this record is damaged */
     put(f->s, "up|job=a", 3000, 2.5);
     change(f,
-           "UPDATE headlog SET data = CAST(substr(data, 1, 24) || x'ee' || substr(data, 26) AS BLOB) WHERE slot = 1");
+           "UPDATE headlog SET data = CAST(substr(data, 1, 57) || x'ee' || substr(data, 59) AS BLOB) WHERE slot = 1");
     (void)check_folder(f, &told);
     says(&told, "head.db|headlog|1|its CRC or structure is wrong");
     change(f, "UPDATE series SET labels = zeroblob(length(labels))");
@@ -243,7 +243,7 @@ static void a_folder_that_is_no_store_is_refused(void **state)
     change(f, "UPDATE meta SET value = 99 WHERE key = 'format'");
     assert_int_equal(store_check(f->folder, NULL, NULL, &n, why, sizeof why), -EUCLEAN);
     assert_non_null(strstr(why, "store format 99"));
-    change(f, "UPDATE meta SET value = 5 WHERE key = 'format'");
+    change(f, "UPDATE meta SET value = 6 WHERE key = 'format'");
     open_again(f);
 }
 

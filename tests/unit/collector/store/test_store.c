@@ -666,7 +666,7 @@ static void other_folders_are_refused_with_the_reason(void **state)
         const char *sql, *why;
     } CASES[] = {
         {"UPDATE meta SET value = 0 WHERE key = 'format'",
-         "store format 0, this program reads and writes format 5 only"},
+         "store format 0, this program reads and writes format 6 only"},
         {"UPDATE meta SET value = 4 WHERE key = 'format'", "store format 4"},
         {"PRAGMA user_version = 9", "newer"},
         {"PRAGMA application_id = 5", "another program"},
