@@ -16,12 +16,20 @@ static bool ends_with(struct span s, struct span end)
     return s.len >= end.len && memcmp(s.ptr + s.len - end.len, end.ptr, end.len) == 0;
 }
 
-/* rate() of what does not look like a counter is told, once per name. */
+/* rate() of what is no counter by its type, or does not look like one where it has none, is told once per name. */
 MUST_USE static int look_for_counter(struct eval *ev, const struct promql_expr *call, const struct labels *ls)
 {
     static const struct span ENDS[] = {SPAN_INIT("_total"), SPAN_INIT("_sum"), SPAN_INIT("_count"),
                                        SPAN_INIT("_bucket")};
-    struct span name = labels_get(ls, SPAN("__name__"));
+    struct span name = labels_get(ls, SPAN("__name__")), type = labels_get(ls, SPAN("__type__"));
+    if (name.len && type.len && !span_equal(type, SPAN("counter")) && !span_equal(type, SPAN("histogram")))
+        return eval_info(
+            ev, call->call.args[0],
+            "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got "
+            "\"" SPAN_FMT "\": \"" SPAN_FMT "\"",
+            SPAN_ARG(type), SPAN_ARG(name));
+    if (type.len)
+        return 0;
     for (size_t i = 0; i < ARRAY_LEN(ENDS); i++)
         if (name.len == 0 || ends_with(name, ENDS[i]))
             return 0;
