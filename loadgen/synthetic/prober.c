@@ -19,7 +19,7 @@ struct runner {
     struct prober *prober;
     size_t index;
     struct schedule schedule;
-    struct journeys one; /* the same steps, only this journey to pick */
+    struct traffic_class only; /* this journey */
     struct thread *thread;
     uint64_t streak; /* failures in a row */
     bool kept;       /* of this run */
@@ -102,7 +102,8 @@ static void remember(struct runner *r, const struct run_result *result, int64_t 
 static void run_once(struct runner *r, int64_t k)
 {
     struct run_config c = *r->prober->config.base;
-    c.journeys = &r->one;
+    c.traffic = &r->only;
+    c.n_traffic = 1;
     c.seed += (uint64_t)k * SEED_STEP;
     c.on_step = on_step;
     c.on_step_ctx = r;
@@ -112,7 +113,8 @@ static void run_once(struct runner *r, int64_t k)
     int64_t started_ms = unix_ms();
     int code = run_execute(&c, &hooks, &result);
     if (code < 0) {
-        log_error("a journey could not be run", "journey", "%s", r->one.list->name, "error", "%s", strerror(-code));
+        log_error("a journey could not be run", "journey", "%s", r->prober->states[r->index].journey->name, "error",
+                  "%s", strerror(-code));
         return;
     }
     bool cut_by_stop = result.verdict == RUN_INTERRUPTED && result.total->sessions.unfinished > 0;
@@ -175,13 +177,16 @@ int prober_start(const struct prober_config *config, struct prober **ret)
     p->runners = calloc(js->n, sizeof *p->runners);
     p->states = calloc(js->n, sizeof *p->states);
     p->steps = calloc(js->n_steps ? js->n_steps : 1, sizeof *p->steps);
-    int r = p->runners && p->states && p->steps ? stats_new(js->n_steps, &p->total) : -ENOMEM;
+    int r = p->runners && p->states && p->steps ? stats_new(js->n, js->n_steps, &p->total) : -ENOMEM;
     for (size_t i = 0; r == 0 && i < js->n; i++) {
         struct runner *one = &p->runners[i];
         p->states[i].journey = &js->list[i];
-        *one = (struct runner){.prober = p, .index = i, .one = *js};
-        one->one.list = &js->list[i];
-        one->one.n = 1;
+        *one = (struct runner){.prober = p, .index = i};
+        one->only = (struct traffic_class){.name = "synthetic",
+                                           .first_journey = i,
+                                           .n_journeys = 1,
+                                           .users = 1,
+                                           .think_scale = config->base->think_scale};
         one->schedule = schedule_of(span_str(config->base->run_id), span_str(js->list[i].name), config->every_ms);
         char name[16];
         snprintf(name, sizeof name, "journey-%zu", i);
