@@ -14,6 +14,11 @@ int command_import(const struct options *o);
 /* Journeys of the operands with the variables of --variable, --variables-file and HURL_… set, and nothing unset. Problems are printed. NULL: code
  * in *ret_code (EXIT_USAGE or EXIT_FAILED). */
 struct journeys *load_journeys(const struct options *o, int *ret_code);
+/* The same for `run`, where one operand may be a plan file (.yml, .yaml): *ret_plan is then set, owns the journeys, and the caller frees it
+ * instead of them. */
+struct plan_file;
+struct journeys *load_run(const struct options *o, struct plan_file **ret_plan, int *ret_code);
+bool is_plan_path(const char *path);
 /* --run-id, or one made of the time and the seed; false after saying what is wrong with it. */
 bool make_run_id(const struct options *o, uint64_t seed, char *id, size_t id_bytes);
 /* Let this process have as many descriptors as it may. */

@@ -58,7 +58,8 @@ static size_t refuse_hosts(const struct run_config *c)
 
 static int read_target(const struct options *o, struct load_options *to, struct run_config *c)
 {
-    const char *target = options_text(o, "target"), *hosts = options_text(o, "allow-hosts"), *reason;
+    const char *given = options_text(o, "target"), *target = given ? given : to->default_target,
+               *hosts = options_text(o, "allow-hosts"), *reason;
     bool customers = options_flag(o, "as-customers");
     if (customers && hosts)
         return usage_error(

@@ -10,6 +10,7 @@
 #include "loadgen/engine/config.h"
 
 struct load_options {
+    const char *default_target; /* of a plan; NULL: none. To be set before load_options_read */
     struct url target;
     struct allow_hosts *allow;
     char run_id[RUN_ID_BYTES_MAX + 1], header[RUN_ID_BYTES_MAX + 16];

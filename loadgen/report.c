@@ -5,7 +5,6 @@
 
 #include "lib/base/number.h"
 #include "lib/base/options.h"
-#include "lib/wire/json.h"
 
 #define SAMPLE_LINES_MAX 20u /* texts of errors in the summary; the JSON has them all */
 
@@ -109,38 +108,104 @@ static void print_thresholds(FILE *to, const struct run_result *r)
     for (size_t i = 0; i < r->n_thresholds; i++) {
         const struct run_threshold *t = &r->thresholds[i];
         char value[24] = "no data";
-        if (!isnan(t->value) && t->slo->metric == HURL_SLO_ERRORS)
+        if (!isnan(t->value) && hurl_slo_is_ratio(t->slo->metric))
             snprintf(value, sizeof value, "%.2f%%", t->value * 100);
         else if (!isnan(t->value))
             time_text(value, (int64_t)t->value);
-        fprintf(to, "  %-8s %s/" SPAN_FMT " " SPAN_FMT " (%s)\n", t->met ? "met" : "NOT MET", t->step->journey,
-                SPAN_ARG(t->step->name), SPAN_ARG(t->slo->text), value);
+        fprintf(to, "  %-8s %s " SPAN_FMT " (%s)\n", t->met ? "met" : "NOT MET", t->scope, SPAN_ARG(t->slo->text),
+                value);
     }
+}
+
+static void print_sessions(FILE *to, const struct session_counts *n)
+{
+    fprintf(to, "planned %llu = started %llu + dropped %llu; completed %llu, failed %llu, unfinished %llu",
+            (unsigned long long)n->planned, (unsigned long long)n->started, (unsigned long long)n->dropped,
+            (unsigned long long)n->completed, (unsigned long long)n->failed, (unsigned long long)n->unfinished);
+    if (n->capped)
+        fprintf(to, ", ended by the money cap %llu", (unsigned long long)n->capped);
+    fputc('\n', to);
+}
+
+static void print_requests(FILE *to, const struct request_counts *n)
+{
+    fprintf(to, "planned %llu = started %llu + dropped %llu; completed %llu, failed %llu",
+            (unsigned long long)(n->started + n->dropped), (unsigned long long)n->started,
+            (unsigned long long)n->dropped, (unsigned long long)n->completed, (unsigned long long)n->failed);
+}
+
+/* Classes of traffic side by side, when there are several. */
+static void print_traffic(FILE *to, const struct run_config *c, const struct run_stats *s)
+{
+    for (size_t i = 0; c->n_traffic > 1 && i < c->n_traffic; i++) {
+        struct session_counts n = {0};
+        for (size_t k = 0; k < c->traffic[i].n_journeys; k++)
+            stats_add_sessions(&n, &s->journeys[c->traffic[i].first_journey + k].sessions);
+        fprintf(to, "  %-16s", c->traffic[i].name);
+        print_sessions(to, &n);
+    }
+}
+
+static void print_phases(FILE *to, const struct run_result *r)
+{
+    char text[3][24];
+    for (size_t i = 0; i < r->n_phases; i++) {
+        const struct run_stats *s = r->phases[i].stats;
+        struct hdr *h = stats_all(s, false);
+        fprintf(to, "  %-16s%s sessions %llu, steps %llu, failed %llu", r->phases[i].of->name,
+                r->phases[i].of->warmup ? " (warm-up, in no figure below)" : "",
+                (unsigned long long)s->sessions.started, (unsigned long long)sum_steps(s),
+                (unsigned long long)(sum_steps(s) - sum_outcome(s, OUTCOME_OK)));
+        if (h)
+            fprintf(to, "; response p50 %s p99 %s max %s", time_text(text[0], hdr_percentile(h, 50)),
+                    time_text(text[1], hdr_percentile(h, 99)), time_text(text[2], hdr_max(h)));
+        fputc('\n', to);
+        hdr_free(h);
+    }
+}
+
+/* What the service time of all steps together went to. */
+static void print_parts(FILE *to, const struct run_stats *s)
+{
+    bool any = false;
+    for (size_t p = 0; p < PARTS; p++) {
+        struct hdr *h = stats_all_parts(s, (enum step_part)p);
+        if (!h)
+            continue;
+        char text[2][24];
+        fprintf(to, "%s%s p50 %s p99 %s (%llu)", any ? ", " : "time went to  ", step_part_name((enum step_part)p),
+                time_text(text[0], hdr_percentile(h, 50)), time_text(text[1], hdr_percentile(h, 99)),
+                (unsigned long long)hdr_count(h));
+        any = true;
+        hdr_free(h);
+    }
+    if (any)
+        fputc('\n', to);
 }
 
 void report_text(FILE *to, const struct run_config *c, const struct run_result *r)
 {
     const struct run_stats *t = r->total;
-    char lag[24], lag_max[24];
+    char lag[24], lag_max[24], stall[24];
     fprintf(to, "run %s: %s\n", c->run_id, run_verdict_name(r->verdict));
     for (size_t i = 0; i < r->n_reasons; i++)
         fprintf(to, "  %s\n", r->reasons[i]);
-    fprintf(to, "%.1f s, %u thread%s, own CPU %.0f %% of %u core%s, lag p99 %s max %s\n", r->duration_s, c->threads,
+    fprintf(to, "%.1f s, %u thread%s, own CPU %.0f %% of %u core%s, lag p99 %s max %s", r->duration_s, c->threads,
             c->threads == 1 ? "" : "s", r->cpu_ratio * 100, r->cores, r->cores == 1 ? "" : "s",
             time_text(lag, hdr_percentile(t->lag, 99)), time_text(lag_max, hdr_max(t->lag)));
-    fprintf(to, "sessions  planned %llu = started %llu + dropped %llu; completed %llu, failed %llu, unfinished %llu",
-            (unsigned long long)t->sessions.planned, (unsigned long long)t->sessions.started,
-            (unsigned long long)t->sessions.dropped, (unsigned long long)t->sessions.completed,
-            (unsigned long long)t->sessions.failed, (unsigned long long)t->sessions.unfinished);
-    if (t->sessions.capped)
-        fprintf(to, ", ended by the money cap %llu", (unsigned long long)t->sessions.capped);
-    fprintf(to,
-            "\nrequests  planned %llu = started %llu + dropped %llu; completed %llu, failed %llu; %llu connections, "
-            "%.1f MB received\n",
-            (unsigned long long)(t->requests.started + t->requests.dropped), (unsigned long long)t->requests.started,
-            (unsigned long long)t->requests.dropped, (unsigned long long)t->requests.completed,
-            (unsigned long long)t->requests.failed, (unsigned long long)t->fresh_connections,
+    if (r->hiccup)
+        fprintf(to, ", the machine's stalls p99 %s", time_text(stall, hdr_percentile(r->hiccup, 99)));
+    fprintf(to, "\nsessions  ");
+    print_sessions(to, &t->sessions);
+    print_traffic(to, c, t);
+    fprintf(to, "requests  ");
+    print_requests(to, &t->requests);
+    fprintf(to, "; %llu connections, %.1f MB received\n", (unsigned long long)t->fresh_connections,
             (double)t->received_bytes / 1e6);
+    print_parts(to, t);
+    if (r->n_phases)
+        fprintf(to, "phases\n");
+    print_phases(to, r);
     fprintf(to, "  %-32s %8s  %8s  %8s %8s %8s %8s  %8s %8s\n", "step", "count", "failed", "resp p50", "p95", "p99",
             "max", "serv p50", "p99");
     for (size_t i = 0; i < t->n_steps; i++) {
@@ -158,188 +223,4 @@ void report_text(FILE *to, const struct run_config *c, const struct run_result *
         print_thresholds(to, r);
     }
     fflush(to);
-}
-
-/* ---- JSON ---- */
-
-static void json_times(struct json_writer *j, const char *key, const struct hdr *h)
-{
-    jw_key(j, key);
-    if (!h || hdr_count(h) == 0) {
-        jw_null(j);
-        return;
-    }
-    static const struct {
-        const char *name;
-        double percentile;
-    } POINTS[] = {{"p50", 50}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p999", 99.9}};
-    jw_object(j);
-    for (size_t i = 0; i < ARRAY_LEN(POINTS); i++) {
-        jw_key(j, POINTS[i].name);
-        jw_i64(j, hdr_percentile(h, POINTS[i].percentile));
-    }
-    jw_key(j, "max");
-    jw_i64(j, hdr_max(h));
-    jw_key(j, "min");
-    jw_i64(j, hdr_min(h));
-    jw_key(j, "mean");
-    jw_f64(j, hdr_mean(h));
-    jw_key(j, "count");
-    jw_u64(j, hdr_count(h));
-    jw_end(j);
-}
-
-static void json_step(struct json_writer *j, const struct journey_step *step, const struct step_stats *s)
-{
-    jw_object(j);
-    jw_key(j, "name");
-    jw_text(j, step->name);
-    jw_key(j, "journey");
-    jw_str(j, step->journey);
-    jw_key(j, "count");
-    jw_u64(j, stats_step_total(s));
-    jw_key(j, "outcomes");
-    jw_object(j);
-    for (size_t i = 0; i < OUTCOMES; i++) {
-        jw_key(j, step_outcome_name((enum step_outcome)i));
-        jw_u64(j, s->outcomes[i]);
-    }
-    jw_end(j);
-    json_times(j, "response_us", s->response);
-    json_times(j, "service_us", s->service);
-    jw_key(j, "errors");
-    jw_object(j);
-    for (size_t i = 1; i < ERRORS; i++)
-        if (s->errors[i]) {
-            jw_key(j, step_error_name((enum step_error)i));
-            jw_u64(j, s->errors[i]);
-        }
-    jw_end(j);
-    jw_key(j, "samples");
-    jw_object(j);
-    for (size_t i = 1; i < ERRORS; i++)
-        if (s->samples[i][0]) {
-            jw_key(j, step_error_name((enum step_error)i));
-            jw_str(j, s->samples[i]);
-        }
-    jw_end(j);
-    jw_end(j);
-}
-
-static void json_thresholds(struct json_writer *j, const struct run_result *r)
-{
-    jw_key(j, "thresholds");
-    jw_array(j);
-    for (size_t i = 0; i < r->n_thresholds; i++) {
-        const struct run_threshold *t = &r->thresholds[i];
-        jw_object(j);
-        jw_key(j, "journey");
-        jw_str(j, t->step->journey);
-        jw_key(j, "step");
-        jw_text(j, t->step->name);
-        jw_key(j, "threshold");
-        jw_text(j, t->slo->text);
-        jw_key(j, t->slo->metric == HURL_SLO_ERRORS ? "value_ratio" : "value_us");
-        jw_f64(j, t->value);
-        jw_key(j, "met");
-        jw_bool(j, t->met);
-        jw_end(j);
-    }
-    jw_end(j);
-}
-
-static void json_u64(struct json_writer *j, const char *key, uint64_t v)
-{
-    jw_key(j, key);
-    jw_u64(j, v);
-}
-
-static void json_counts(struct json_writer *j, const struct run_stats *t)
-{
-    jw_key(j, "requests");
-    jw_object(j);
-    json_u64(j, "planned", t->requests.started + t->requests.dropped);
-    json_u64(j, "started", t->requests.started);
-    json_u64(j, "dropped", t->requests.dropped);
-    json_u64(j, "completed", t->requests.completed);
-    json_u64(j, "failed", t->requests.failed);
-    jw_end(j);
-    jw_key(j, "sessions");
-    jw_object(j);
-    json_u64(j, "planned", t->sessions.planned);
-    json_u64(j, "started", t->sessions.started);
-    json_u64(j, "dropped", t->sessions.dropped);
-    json_u64(j, "completed", t->sessions.completed);
-    json_u64(j, "failed", t->sessions.failed);
-    json_u64(j, "unfinished", t->sessions.unfinished);
-    json_u64(j, "capped", t->sessions.capped);
-    jw_end(j);
-    json_u64(j, "connections", t->fresh_connections);
-    json_u64(j, "received_bytes", t->received_bytes);
-}
-
-static void json_generator(struct json_writer *j, const struct run_config *c, const struct run_result *r)
-{
-    jw_key(j, "generator");
-    jw_object(j);
-    json_u64(j, "threads", c->threads);
-    json_u64(j, "cores", r->cores);
-    jw_key(j, "cpu_ratio");
-    jw_f64(j, r->cpu_ratio);
-    json_u64(j, "seconds", r->seconds);
-    json_u64(j, "busy_seconds", r->busy_seconds);
-    json_times(j, "lag_us", r->total->lag);
-    jw_end(j);
-}
-
-void report_json(struct buf *out, const struct run_config *c, const struct run_result *r)
-{
-    struct json_writer j;
-    char started[NUMBER_TEXT_MAX];
-    size_t n = format_rfc3339_ms(started, r->started_ms);
-    jw_init(&j, out);
-    jw_object(&j);
-    jw_key(&j, "run");
-    jw_str(&j, c->run_id);
-    jw_key(&j, "version");
-    jw_str(&j, crest_version());
-    jw_key(&j, "started");
-    jw_text(&j, span_of(started, n));
-    jw_key(&j, "duration_s");
-    jw_f64(&j, r->duration_s);
-    jw_key(&j, "verdict");
-    jw_str(&j, run_verdict_name(r->verdict));
-    jw_key(&j, "reasons");
-    jw_array(&j);
-    for (size_t i = 0; i < r->n_reasons; i++)
-        jw_str(&j, r->reasons[i]);
-    jw_end(&j);
-    jw_key(&j, "seed");
-    jw_u64(&j, c->seed);
-    jw_key(&j, "journeys");
-    jw_array(&j);
-    for (size_t i = 0; i < c->journeys->n; i++) {
-        jw_object(&j);
-        jw_key(&j, "name");
-        jw_str(&j, c->journeys->list[i].name);
-        jw_key(&j, "weight");
-        jw_f64(&j, c->journeys->list[i].weight);
-        jw_end(&j);
-    }
-    jw_end(&j);
-    json_counts(&j, r->total);
-    json_generator(&j, c, r);
-    struct hdr *response = stats_all(r->total, false), *service = stats_all(r->total, true);
-    json_times(&j, "response_us", response);
-    json_times(&j, "service_us", service);
-    hdr_free(response);
-    hdr_free(service);
-    jw_key(&j, "steps");
-    jw_array(&j);
-    for (size_t i = 0; i < r->total->n_steps; i++)
-        json_step(&j, &c->journeys->steps[i], &r->total->steps[i]);
-    jw_end(&j);
-    json_thresholds(&j, r);
-    jw_end(&j);
-    buf_char(out, '\n');
 }

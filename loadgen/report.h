@@ -13,4 +13,6 @@
 /* One line; with `terminal` it overwrites itself. */
 void report_live(FILE *to, const struct run_tick *tick, bool terminal);
 void report_text(FILE *to, const struct run_config *config, const struct run_result *result);
+/* The series, a line per point and one per step in it. */
+void report_csv(struct buf *out, const struct run_config *config, const struct run_result *result);
 void report_json(struct buf *out, const struct run_config *config, const struct run_result *result);

@@ -9,6 +9,9 @@
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
 #include "loadgen/commands.h"
+#include "loadgen/engine/plan_file.h"
+#include "loadgen/engine/plan_shape.h"
+#include "loadgen/hdr_log.h"
 #include "loadgen/load_options.h"
 #include "loadgen/push.h"
 #include "loadgen/report.h"
@@ -20,7 +23,11 @@
 struct running {
     struct run_config config;
     struct plan plan;
+    struct plan_phase phases[2]; /* --warmup */
+    struct plan_file *file;      /* NULL: the options say it all */
     struct load_options shared;
+    struct hdr_log *log;
+    int log_error; /* the first */
     struct push *push;
     bool live, terminal;
     int64_t stopped_us;
@@ -28,17 +35,21 @@ struct running {
 
 /* ---- the load ---- */
 
-/* 40 or 5-40 */
-static bool read_rate(const char *text, double *from, double *to)
+/* --warmup: the run's first part is in no figure. */
+static int read_warmup(const struct options *o, struct running *run)
 {
-    struct span s = span_str(text);
-    size_t dash = span_find(s, '-');
-    if (parse_f64_span(span_of(s.ptr, dash), from) < 0)
-        return false;
-    *to = *from;
-    if (dash < s.len && parse_f64_span(span_from(s, dash + 1), to) < 0)
-        return false;
-    return *from >= 0 && *to >= 0 && *from <= PLAN_RATE_MAX && *to <= PLAN_RATE_MAX;
+    struct run_config *c = &run->config;
+    double warm_s = (double)options_duration_ms(o, "warmup") / 1000;
+    double seconds = c->plan ? c->plan->seconds : (double)c->duration_ms / 1000;
+    if (!options_given(o, "warmup"))
+        return EXIT_OK;
+    if (seconds > 0 && warm_s >= seconds)
+        return usage_error("--warmup is as long as the run: nothing would be left to measure");
+    run->phases[0] = (struct plan_phase){"warm-up", 0, warm_s, true};
+    run->phases[1] = (struct plan_phase){"run", warm_s, seconds > 0 ? seconds : INFINITY, false};
+    c->phases = run->phases;
+    c->n_phases = ARRAY_LEN(run->phases);
+    return EXIT_OK;
 }
 
 /* --rate, --stages, --users: what starts sessions. EXIT_OK or an exit code. */
@@ -50,33 +61,78 @@ static int read_load(const struct options *o, struct running *run)
     double from, to;
     int64_t duration_ms = options_duration_ms(o, "duration");
     c->users = options_given(o, "users") ? (unsigned)options_count(o, "users") : 0;
-    c->sessions_max = options_given(o, "sessions") ? options_count(o, "sessions") : 0;
     if (rate && stages)
         return usage_error("--rate and --stages both say when sessions start: give one");
     if (stages && options_given(o, "duration"))
         return usage_error("--stages have durations of their own: leave --duration out");
     if (!rate && !stages && !c->users)
-        return usage_error("say how much: --rate SESSIONS (a second), --stages 30s:5,10s:5-40 or --users N");
-    if (rate && !read_rate(rate, &from, &to))
+        return usage_error(
+            "say how much: --rate SESSIONS (a second), --stages 30s:5,10s:5-40, --users N, or a plan file");
+    if (rate && plan_range_parse(span_str(rate), PLAN_RATE_MAX, &from, &to) < 0)
         return usage_error("--rate takes sessions per second, as 40 or 5-40 (a ramp over --duration), not '%s'", rate);
     if (rate && plan_constant(&run->plan, from, to, duration_ms) < 0)
         return EXIT_FAILED;
     if (stages && plan_parse_stages(&run->plan, span_str(stages), why, sizeof why) < 0)
         return usage_error("--stages: %s", why);
     if (rate || stages) {
-        run->plan.spacing = strcmp(options_text(o, "arrivals"), "poisson") == 0 ? PLAN_POISSON : PLAN_EVEN;
+        if (plan_spacing_parse(options_text(o, "arrivals"), &run->plan.spacing) < 0)
+            return EXIT_USAGE;
+        plan_scale(&run->plan, options_number(o, "scale"));
         c->plan = &run->plan;
     } else {
         /* users loop for the duration; a given number of sessions alone is bound enough */
-        c->duration_ms = c->sessions_max && !options_given(o, "duration") ? 0 : duration_ms;
+        c->duration_ms = options_given(o, "sessions") && !options_given(o, "duration") ? 0 : duration_ms;
     }
+    return read_warmup(o, run);
+}
+
+/* What a plan file says; what the command line says besides goes before it. */
+static int read_plan(const struct options *o, struct running *run)
+{
+    static const char *const LOADS[] = {"rate", "stages", "users", "duration", "arrivals", "warmup"};
+    struct run_config *c = &run->config, given = *c;
+    for (size_t i = 0; i < ARRAY_LEN(LOADS); i++)
+        if (options_given(o, LOADS[i]))
+            return usage_error("the plan says when sessions start: --%s is for a run without one", LOADS[i]);
+    plan_file_scale(run->file, options_number(o, "scale"));
+    plan_file_apply(run->file, c);
+#define KEEP(option, field)                                                                                            \
+    if (options_given(o, option))                                                                                      \
+    c->field = given.field
+    KEEP("grace", grace_ms);
+    KEEP("max-lag", max_lag_ms);
+    KEEP("connect-timeout", connect_timeout_ms);
+    KEEP("max-time", max_time_ms);
+    KEEP("think-scale", think_scale);
+    KEEP("money-rate", money_rate);
+    KEEP("seed", seed);
+    KEEP("threads", threads);
+    KEEP("max-open", open_max);
+#undef KEEP
+    return EXIT_OK;
+}
+
+static int read_options(const struct options *o, struct running *run)
+{
+    struct run_config *c = &run->config;
     c->threads = (unsigned)options_count(o, "threads");
+    c->open_max = (unsigned)options_count(o, "max-open");
+    if (run->file)
+        run->shared.default_target = plan_file_target(run->file);
+    int code = load_options_read(o, "load", &run->shared, c);
+    if (code == EXIT_OK)
+        code = run->file ? read_plan(o, run) : read_load(o, run);
+    if (options_given(o, "sessions"))
+        c->sessions_max = options_count(o, "sessions");
+    if (options_given(o, "abort-on-threshold")) {
+        c->abort_on_threshold = true;
+        c->settle_ms = options_duration_ms(o, "abort-on-threshold");
+    }
     if (c->users && c->threads > c->users)
         c->threads = c->users;
-    c->open_max = (unsigned)options_count(o, "max-open");
     if (c->open_max < c->threads)
         c->open_max = c->threads;
-    return EXIT_OK;
+    return code;
 }
 
 /* ---- while it runs ---- */
@@ -88,6 +144,9 @@ static void on_tick(void *ctx, const struct run_tick *tick)
         report_live(stderr, tick, run->terminal);
     if (run->push && push_tick(run->push, tick, unix_ms()) < 0)
         fprintf(stderr, "crest-loadgen: results of this second could not be encoded\n");
+    int r = run->log ? hdr_log_tick(run->log, tick, run->config.journeys) : 0;
+    if (r < 0 && run->log_error == 0)
+        run->log_error = r;
 }
 
 static enum run_wish on_wish(void *ctx)
@@ -116,20 +175,42 @@ static void on_wait(void *ctx, int64_t timeout_ms)
 
 /* ---- afterwards ---- */
 
-static bool write_json(const char *path, const struct run_config *c, const struct run_result *r)
+static bool say_written(const char *path, int error)
+{
+    if (error < 0)
+        fprintf(stderr, "crest-loadgen: %s: %s\n", path, strerror(-error));
+    return error == 0;
+}
+
+/* --json, --csv: the whole result in a file, - is stdout. */
+static bool write_result(const char *path,
+                         void (*write)(struct buf *, const struct run_config *, const struct run_result *),
+                         const struct run_config *c, const struct run_result *r)
 {
     struct buf out;
     buf_init(&out, 256u << 20);
-    report_json(&out, c, r);
+    write(&out, c, r);
     int error = buf_error(&out);
     if (error == 0 && strcmp(path, "-") == 0)
         error = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? 0 : -EIO;
     else if (error == 0)
         error = file_write(path, out.data, out.len);
     buf_done(&out);
-    if (error < 0)
-        fprintf(stderr, "crest-loadgen: %s: %s\n", path, strerror(-error));
-    return error == 0;
+    return say_written(path, error);
+}
+
+/* false: a file could not be written. */
+static bool write_files(const struct options *o, struct running *run, const struct run_result *result)
+{
+    const char *json = options_text(o, "json"), *csv = options_text(o, "csv");
+    bool good = !json || write_result(json, report_json, &run->config, result);
+    good &= !csv || write_result(csv, report_csv, &run->config, result);
+    if (run->log) {
+        int closed = hdr_log_close(run->log);
+        run->log = NULL;
+        good &= say_written(options_text(o, "hdr-log"), run->log_error ? run->log_error : closed);
+    }
+    return good;
 }
 
 static void finish_push(struct running *run)
@@ -145,8 +226,13 @@ static void finish_push(struct running *run)
 static int execute(const struct options *o, struct running *run)
 {
     struct run_hooks hooks = {.ctx = run, .tick = on_tick, .wish = on_wish, .wait = on_wait};
-    const char *json = options_text(o, "json"), *remote = options_text(o, "remote-write");
-    int r = 0;
+    const char *json = options_text(o, "json"), *remote = options_text(o, "remote-write"),
+               *log = options_text(o, "hdr-log");
+    int r = log ? hdr_log_open(log, unix_ms(), &run->log) : 0;
+    if (r < 0) {
+        say_written(log, r);
+        return EXIT_FAILED;
+    }
     if (remote) {
         r = push_new(remote, options_text(o, "auth-file"), &run->config, &run->push);
         if (r == 0)
@@ -162,7 +248,7 @@ static int execute(const struct options *o, struct running *run)
     finish_push(run);
     report_text(json && strcmp(json, "-") == 0 ? stderr : stdout, &run->config, &result);
     int code = run_exit_code(&result);
-    if (json && !write_json(json, &run->config, &result) && code == EXIT_OK)
+    if (!write_files(o, run, &result) && code == EXIT_OK)
         code = EXIT_FAILED;
     run_result_done(&result);
     return code;
@@ -172,15 +258,13 @@ int command_run(const struct options *o)
 {
     struct running run = {0};
     int code = EXIT_OK;
-    struct journeys *js = load_journeys(o, &code);
+    struct journeys *js = load_run(o, &run.file, &code);
     if (!js)
         return code;
     run.config.journeys = js;
     run.live = !options_flag(o, "quiet");
     run.terminal = isatty(STDERR_FILENO);
-    code = read_load(o, &run);
-    if (code == EXIT_OK)
-        code = load_options_read(o, "load", &run.shared, &run.config);
+    code = read_options(o, &run);
     if (code == EXIT_OK) {
         daemon_init("crest-loadgen");
         daemon_allow_stops(2); /* once: let running sessions finish; twice: cut them and report; three times: gone */
@@ -190,6 +274,10 @@ int command_run(const struct options *o)
     push_free(run.push);
     plan_done(&run.plan);
     load_options_done(&run.shared);
-    journeys_free(js);
+    hdr_log_close(run.log);
+    if (run.file)
+        plan_file_free(run.file);
+    else
+        journeys_free(js);
     return code;
 }

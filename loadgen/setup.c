@@ -7,7 +7,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "loadgen/commands.h"
-#include "loadgen/engine/config.h"
+#include "loadgen/engine/plan_file.h"
 
 extern char **environ;
 
@@ -83,18 +83,48 @@ MUST_USE static int set_variables(struct journeys *js, const struct options *o, 
     return r;
 }
 
-struct journeys *load_journeys(const struct options *o, int *ret_code)
+MUST_USE static int load_operands(const struct options *o, struct journeys **ret, struct problems *ps)
+{
+    size_t n = options_operand_count(o);
+    AUTO_FREE const char **paths = calloc(n ? n : 1, sizeof *paths);
+    if (!paths)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        paths[i] = options_operand(o, i);
+    return journeys_load(paths, n, ret, ps);
+}
+
+bool is_plan_path(const char *path)
+{
+    static const char *const ENDS[] = {".yml", ".yaml"};
+    size_t n = strlen(path);
+    for (size_t i = 0; i < ARRAY_LEN(ENDS); i++)
+        if (n > strlen(ENDS[i]) && strcmp(path + n - strlen(ENDS[i]), ENDS[i]) == 0)
+            return true;
+    return false;
+}
+
+MUST_USE static int load_plan(const struct options *o, struct plan_file **ret, struct problems *ps)
+{
+    if (options_operand_count(o) == 1)
+        return plan_file_load(options_operand(o, 0), ret, ps);
+    problem_add(ps, PROBLEM_ERROR, options_operand(o, 0), 0, 0, "a plan names its journeys itself: give it alone");
+    return -EINVAL;
+}
+
+struct journeys *load_run(const struct options *o, struct plan_file **ret_plan, int *ret_code)
 {
     struct problems ps;
     problems_init(&ps);
-    size_t n = options_operand_count(o);
-    const char **paths = calloc(n ? n : 1, sizeof *paths);
     struct journeys *js = NULL;
-    int r = paths ? 0 : -ENOMEM;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        paths[i] = options_operand(o, i);
-    if (r == 0)
-        r = journeys_load(paths, n, &js, &ps);
+    struct plan_file *plan = NULL;
+    int r;
+    if (ret_plan && is_plan_path(options_operand(o, 0))) {
+        r = load_plan(o, &plan, &ps);
+        js = r == 0 ? plan_file_journeys(plan) : NULL;
+    } else {
+        r = load_operands(o, &js, &ps);
+    }
     if (r == 0)
         r = set_variables(js, o, &ps);
     if (r == 0)
@@ -103,14 +133,24 @@ struct journeys *load_journeys(const struct options *o, int *ret_code)
     if (r == 0 && problems_errors(&ps))
         r = -EINVAL;
     problems_done(&ps);
-    free(paths);
-    if (r == 0)
+    if (r == 0) {
+        if (ret_plan)
+            *ret_plan = plan;
         return js;
+    }
     if (r != -EINVAL)
         fprintf(stderr, "crest-loadgen: %s\n", strerror(-r));
     *ret_code = r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
-    journeys_free(js);
+    if (plan)
+        plan_file_free(plan);
+    else
+        journeys_free(js);
     return NULL;
+}
+
+struct journeys *load_journeys(const struct options *o, int *ret_code)
+{
+    return load_run(o, NULL, ret_code);
 }
 
 /* ---- names and limits ---- */

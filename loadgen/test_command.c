@@ -4,7 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
 #include "loadgen/commands.h"
-#include "loadgen/engine/run.h"
+#include "loadgen/engine/plan_file.h"
 
 enum hurl_exit { HURL_OK = 0, HURL_USAGE = 1, HURL_PARSE = 2, HURL_RUNTIME = 3, HURL_ASSERT = 4 };
 
@@ -113,7 +113,7 @@ int command_test(const struct options *o)
 
 /* ---- check ---- */
 
-static const char *const KINDS[] = {"journey", "hosts", "feed"};
+static const char *const KINDS[] = {"journey", "plan", "hosts", "feed"};
 
 static void check_file(const char *kind, const char *path, struct problems *ps)
 {
@@ -125,6 +125,10 @@ static void check_file(const char *kind, const char *path, struct problems *ps)
         struct feed *f = NULL;
         if (feed_load(path, HURL_FEED_SEQUENTIAL, 0, 1, &f, ps) == 0)
             feed_free(f);
+    } else if (strcmp(kind, "plan") == 0) {
+        struct plan_file *plan = NULL;
+        if (plan_file_load(path, &plan, ps) == 0)
+            plan_file_free(plan);
     } else {
         struct journeys *js = NULL;
         if (journeys_load(&path, 1, &js, ps) == 0)
@@ -132,10 +136,12 @@ static void check_file(const char *kind, const char *path, struct problems *ps)
     }
 }
 
-/* Without a KIND the name decides: .csv is a feed, .hurl a journey; anything else is read as a journey. */
+/* Without a KIND the name decides: .csv is a feed, .yml a plan; anything else is read as a journey. */
 static const char *kind_of(const char *path)
 {
     struct span s = span_str(path), csv = SPAN(".csv");
+    if (is_plan_path(path))
+        return "plan";
     return s.len > csv.len && span_equal(span_from(s, s.len - csv.len), csv) ? "feed" : "journey";
 }
 

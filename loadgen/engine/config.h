@@ -31,7 +31,7 @@ struct traffic_class {
     size_t first_journey, n_journeys;
     const struct plan *plan; /* arrivals, or users over time when it is closed; NULL: `users` loop */
     unsigned users;          /* with a plan of arrivals: they share it, and arrivals wait for a free one */
-    double think_scale;      /* 1: as the journeys say; 0: no thinking */
+    double think_scale;      /* 1: as the journeys say; 0: no thinking; NaN: as the run's */
     const char *user_agent;  /* NULL: the generator's own */
 };
 /* A bound that the run is to keep; a journey's own @slo is another way to say one of a step. NULL: of all. */

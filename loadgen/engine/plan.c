@@ -95,6 +95,18 @@ static double solve(const struct plan_stage *s, double want)
 
 /* ---- stages ---- */
 
+/* Behind the others; there is room. */
+static void place_stage(struct plan *p, const struct plan_stage *stage)
+{
+    struct plan_stage *s = &p->stages[p->n++];
+    *s = *stage;
+    s->start_s = p->seconds;
+    s->before = p->arrivals;
+    s->arrivals = s->curve == PLAN_TRACE ? (double)s->n_trace : integral_of(s, s->seconds);
+    p->seconds += s->seconds;
+    p->arrivals += s->arrivals;
+}
+
 int plan_add(struct plan *p, const struct plan_stage *stage)
 {
     if (p->n >= PLAN_STAGES_MAX)
@@ -103,13 +115,7 @@ int plan_add(struct plan *p, const struct plan_stage *stage)
     if (!stages)
         return -ENOMEM;
     p->stages = stages;
-    struct plan_stage *s = &stages[p->n++];
-    *s = *stage;
-    s->start_s = p->seconds;
-    s->before = p->arrivals;
-    s->arrivals = s->curve == PLAN_TRACE ? (double)s->n_trace : integral_of(s, s->seconds);
-    p->seconds += s->seconds;
-    p->arrivals += s->arrivals;
+    place_stage(p, stage);
     return 0;
 }
 
@@ -204,6 +210,20 @@ int plan_constant(struct plan *p, double rate_from, double rate_to, int64_t dura
 {
     *p = (struct plan){0};
     return add_stage(p, (double)duration_ms / 1000, rate_from, rate_to);
+}
+
+void plan_scale(struct plan *p, double factor)
+{
+    struct plan_stage *stages = p->stages;
+    size_t n = p->n;
+    p->n = 0;
+    p->seconds = p->arrivals = 0;
+    for (size_t i = 0; i < n; i++) { /* added anew, in place: each is read before it is written */
+        struct plan_stage s = stages[i];
+        s.from *= factor;
+        s.to *= factor;
+        place_stage(p, &s);
+    }
 }
 
 void plan_done(struct plan *p)

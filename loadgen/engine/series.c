@@ -101,22 +101,6 @@ MUST_USE static int absorb(struct run_series *s, struct packed *p, struct series
     return 0;
 }
 
-static void add_counts(struct series_point *to, const struct session_counts *sessions,
-                       const struct request_counts *requests)
-{
-    to->sessions.planned += sessions->planned;
-    to->sessions.started += sessions->started;
-    to->sessions.dropped += sessions->dropped;
-    to->sessions.completed += sessions->completed;
-    to->sessions.failed += sessions->failed;
-    to->sessions.unfinished += sessions->unfinished;
-    to->sessions.capped += sessions->capped;
-    to->requests.started += requests->started;
-    to->requests.dropped += requests->dropped;
-    to->requests.completed += requests->completed;
-    to->requests.failed += requests->failed;
-}
-
 static void add_plain(struct series_point *to, const struct series_point *from)
 {
     to->seconds += from->seconds;
@@ -138,7 +122,8 @@ MUST_USE static int absorb_stats(struct run_series *s, struct entry *e, const st
         r = absorb(s, &e->service, &e->point.service, service);
     hdr_free(response);
     hdr_free(service);
-    add_counts(&e->point, &interval->sessions, &interval->requests);
+    stats_add_sessions(&e->point.sessions, &interval->sessions);
+    stats_add_requests(&e->point.requests, &interval->requests);
     e->point.received_bytes += interval->received_bytes;
     for (size_t i = 0; i < s->n_steps; i++) {
         const struct step_stats *step = &interval->steps[i];
@@ -178,7 +163,8 @@ MUST_USE static int absorb_entry(struct run_series *s, struct entry *to, const s
     if (r == 0)
         r = absorb_packed(s, &to->service, &to->point.service, &from->service, &from->point.service);
     add_plain(&to->point, &from->point);
-    add_counts(&to->point, &from->point.sessions, &from->point.requests);
+    stats_add_sessions(&to->point.sessions, &from->point.sessions);
+    stats_add_requests(&to->point.requests, &from->point.requests);
     to->point.received_bytes += from->point.received_bytes;
     for (size_t k = 0; k < OUTCOMES; k++)
         to->point.outcomes[k] += from->point.outcomes[k];

@@ -131,7 +131,7 @@ MUST_USE static int merge_hdr(struct hdr **into, const struct hdr *from)
     return made(into) ? hdr_merge(*into, from) : -ENOMEM;
 }
 
-static void add_sessions(struct session_counts *into, const struct session_counts *from)
+void stats_add_sessions(struct session_counts *into, const struct session_counts *from)
 {
     into->planned += from->planned;
     into->started += from->started;
@@ -142,7 +142,7 @@ static void add_sessions(struct session_counts *into, const struct session_count
     into->capped += from->capped;
 }
 
-static void add_requests(struct request_counts *into, const struct request_counts *from)
+void stats_add_requests(struct request_counts *into, const struct request_counts *from)
 {
     into->started += from->started;
     into->dropped += from->dropped;
@@ -176,16 +176,16 @@ int stats_merge(struct run_stats *into, const struct run_stats *from)
             r = -ENOMEM;
     for (size_t i = 0; i < into->n_journeys; i++) {
         struct journey_stats *to = &into->journeys[i], *j = &from->journeys[i];
-        add_sessions(&to->sessions, &j->sessions);
-        add_requests(&to->requests, &j->requests);
+        stats_add_sessions(&to->sessions, &j->sessions);
+        stats_add_requests(&to->requests, &j->requests);
         for (size_t k = 0; k < JOURNEY_HISTOGRAMS; k++)
             if (merge_hdr(journey_histogram(to, k), *journey_histogram(j, k)) < 0)
                 r = -ENOMEM;
     }
     if (hdr_merge(into->lag, from->lag) < 0)
         r = -ENOMEM;
-    add_sessions(&into->sessions, &from->sessions);
-    add_requests(&into->requests, &from->requests);
+    stats_add_sessions(&into->sessions, &from->sessions);
+    stats_add_requests(&into->requests, &from->requests);
     into->received_bytes += from->received_bytes;
     into->fresh_connections += from->fresh_connections;
     return r;
@@ -240,6 +240,17 @@ struct hdr *stats_all(const struct run_stats *s, bool service)
     struct hdr *all = NULL;
     for (size_t i = 0; i < s->n_steps; i++)
         if (merge_hdr(&all, service ? s->steps[i].service : s->steps[i].response) < 0) {
+            hdr_free(all);
+            return NULL;
+        }
+    return all;
+}
+
+struct hdr *stats_all_parts(const struct run_stats *s, enum step_part part)
+{
+    struct hdr *all = NULL;
+    for (size_t i = 0; i < s->n_steps; i++)
+        if (merge_hdr(&all, s->steps[i].parts[part]) < 0) {
             hdr_free(all);
             return NULL;
         }

@@ -72,6 +72,8 @@ struct session_counts {
 struct request_counts {
     uint64_t started, dropped, completed, failed;
 };
+void stats_add_sessions(struct session_counts *into, const struct session_counts *from);
+void stats_add_requests(struct request_counts *into, const struct request_counts *from);
 struct journey_stats {
     struct session_counts sessions;
     struct request_counts requests;
@@ -104,6 +106,7 @@ void stats_session_times(struct run_stats *s, size_t journey, int64_t response_u
                          int64_t duration_us);
 /* All steps' histograms merged into one that the caller frees; NULL: nothing was recorded, or no memory. */
 struct hdr *stats_all(const struct run_stats *s, bool service);
+struct hdr *stats_all_parts(const struct run_stats *s, enum step_part part);
 uint64_t stats_step_total(const struct step_stats *s);
 
 /* One per phase of the run. */

@@ -338,7 +338,7 @@ static void run_from(struct user *u, int64_t base_us)
         }
         if (u->request.options.skip)
             continue;
-        int64_t think_us = (int64_t)((double)think_draw(&e->think, &u->worker->rng) * u->traffic->of->think_scale);
+        int64_t think_us = (int64_t)((double)think_draw(&e->think, &u->worker->rng) * u->traffic->think_scale);
         begin_step(u, base_us + think_us + u->request.options.delay_ms * 1000);
         wait_and_send(u, mono_us());
         return;

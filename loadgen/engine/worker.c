@@ -27,6 +27,7 @@ static void traffic_init(struct worker *w, struct worker_traffic *t, const struc
     unsigned segments = c->segments ? c->segments : 1;
     uint64_t worker = (uint64_t)c->segment * c->threads + w->index, workers = (uint64_t)segments * c->threads;
     *t = (struct worker_traffic){.of = of, .looping = !of->plan || of->plan->closed};
+    t->think_scale = isnan(of->think_scale) ? c->think_scale : of->think_scale;
     t->users = share(of->users, (unsigned)worker, (unsigned)workers);
     t->open_max = share(c->open_max, w->index, c->threads);
     t->sessions_left = UINT64_MAX;

@@ -25,6 +25,7 @@ enum worker_phase { WORKER_RUNNING, WORKER_STOPPING, WORKER_ABORTING };
 /* A class of traffic in this worker. */
 struct worker_traffic {
     const struct traffic_class *of;
+    double think_scale;
     bool looping; /* users start their next session when the one before is over; else there are arrivals */
     struct arrivals arrivals;
     bool arrivals_over;

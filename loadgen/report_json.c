@@ -1,0 +1,416 @@
+/* A run as JSON and as CSV (docs/loadgen.md has the schema). */
+#include <errno.h>
+#include <math.h>
+
+#include "lib/base/number.h"
+#include "lib/base/options.h"
+#include "lib/wire/json.h"
+#include "loadgen/report.h"
+
+static void json_times(struct json_writer *j, const char *key, const struct hdr *h)
+{
+    jw_key(j, key);
+    if (!h || hdr_count(h) == 0) {
+        jw_null(j);
+        return;
+    }
+    static const struct {
+        const char *name;
+        double percentile;
+    } POINTS[] = {{"p50", 50}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p999", 99.9}};
+    jw_object(j);
+    for (size_t i = 0; i < ARRAY_LEN(POINTS); i++) {
+        jw_key(j, POINTS[i].name);
+        jw_i64(j, hdr_percentile(h, POINTS[i].percentile));
+    }
+    jw_key(j, "max");
+    jw_i64(j, hdr_max(h));
+    jw_key(j, "min");
+    jw_i64(j, hdr_min(h));
+    jw_key(j, "mean");
+    jw_f64(j, hdr_mean(h));
+    jw_key(j, "count");
+    jw_u64(j, hdr_count(h));
+    jw_end(j);
+}
+
+static void json_step(struct json_writer *j, const struct journey_step *step, const struct step_stats *s)
+{
+    jw_object(j);
+    jw_key(j, "name");
+    jw_text(j, step->name);
+    jw_key(j, "journey");
+    jw_str(j, step->journey);
+    jw_key(j, "count");
+    jw_u64(j, stats_step_total(s));
+    jw_key(j, "outcomes");
+    jw_object(j);
+    for (size_t i = 0; i < OUTCOMES; i++) {
+        jw_key(j, step_outcome_name((enum step_outcome)i));
+        jw_u64(j, s->outcomes[i]);
+    }
+    jw_end(j);
+    json_times(j, "response_us", s->response);
+    json_times(j, "service_us", s->service);
+    jw_key(j, "parts_us");
+    jw_object(j);
+    for (size_t i = 0; i < PARTS; i++)
+        json_times(j, step_part_name((enum step_part)i), s->parts[i]);
+    jw_end(j);
+    jw_key(j, "errors");
+    jw_object(j);
+    for (size_t i = 1; i < ERRORS; i++)
+        if (s->errors[i]) {
+            jw_key(j, step_error_name((enum step_error)i));
+            jw_u64(j, s->errors[i]);
+        }
+    jw_end(j);
+    jw_key(j, "samples");
+    jw_object(j);
+    for (size_t i = 1; i < ERRORS; i++)
+        if (s->samples[i][0]) {
+            jw_key(j, step_error_name((enum step_error)i));
+            jw_str(j, s->samples[i]);
+        }
+    jw_end(j);
+    jw_end(j);
+}
+
+static void json_thresholds(struct json_writer *j, const struct run_result *r)
+{
+    jw_key(j, "thresholds");
+    jw_array(j);
+    for (size_t i = 0; i < r->n_thresholds; i++) {
+        const struct run_threshold *t = &r->thresholds[i];
+        jw_object(j);
+        jw_key(j, "journey");
+        jw_str(j, t->step ? t->step->journey : t->of->journey);
+        jw_key(j, "step");
+        if (t->step)
+            jw_text(j, t->step->name);
+        else
+            jw_str(j, t->of->step);
+        jw_key(j, "traffic");
+        jw_str(j, t->of ? t->of->traffic : NULL);
+        jw_key(j, "phase");
+        jw_str(j, t->of ? t->of->phase : NULL);
+        jw_key(j, "scope");
+        jw_str(j, t->scope);
+        jw_key(j, "threshold");
+        jw_text(j, t->slo->text);
+        jw_key(j, hurl_slo_is_ratio(t->slo->metric) ? "value_ratio" : "value_us");
+        jw_f64(j, t->value);
+        jw_key(j, "met");
+        jw_bool(j, t->met);
+        jw_end(j);
+    }
+    jw_end(j);
+}
+
+static void json_u64(struct json_writer *j, const char *key, uint64_t v)
+{
+    jw_key(j, key);
+    jw_u64(j, v);
+}
+
+static void json_requests(struct json_writer *j, const struct request_counts *n)
+{
+    jw_key(j, "requests");
+    jw_object(j);
+    json_u64(j, "planned", n->started + n->dropped);
+    json_u64(j, "started", n->started);
+    json_u64(j, "dropped", n->dropped);
+    json_u64(j, "completed", n->completed);
+    json_u64(j, "failed", n->failed);
+    jw_end(j);
+}
+
+static void json_sessions(struct json_writer *j, const struct session_counts *n)
+{
+    jw_key(j, "sessions");
+    jw_object(j);
+    json_u64(j, "planned", n->planned);
+    json_u64(j, "started", n->started);
+    json_u64(j, "dropped", n->dropped);
+    json_u64(j, "completed", n->completed);
+    json_u64(j, "failed", n->failed);
+    json_u64(j, "unfinished", n->unfinished);
+    json_u64(j, "capped", n->capped);
+    jw_end(j);
+}
+
+static void json_number(struct json_writer *j, const char *key, double v)
+{
+    jw_key(j, key);
+    jw_f64(j, v);
+}
+
+/* Of all steps together. */
+static void json_all_steps(struct json_writer *j, const struct run_stats *s)
+{
+    struct hdr *response = stats_all(s, false), *service = stats_all(s, true);
+    json_times(j, "response_us", response);
+    json_times(j, "service_us", service);
+    hdr_free(response);
+    hdr_free(service);
+}
+
+static void json_generator(struct json_writer *j, const struct run_config *c, const struct run_result *r)
+{
+    jw_key(j, "generator");
+    jw_object(j);
+    json_u64(j, "threads", c->threads);
+    json_u64(j, "cores", r->cores);
+    json_number(j, "cpu_ratio", r->cpu_ratio);
+    json_u64(j, "seconds", r->seconds);
+    json_u64(j, "busy_seconds", r->busy_seconds);
+    json_times(j, "lag_us", r->total->lag);
+    json_times(j, "hiccup_us", r->hiccup);
+    jw_end(j);
+}
+
+static const char *class_of(const struct run_config *c, size_t journey)
+{
+    for (size_t i = 0; i < c->n_traffic; i++)
+        if (journey - c->traffic[i].first_journey < c->traffic[i].n_journeys)
+            return c->traffic[i].name;
+    return NULL;
+}
+
+static void json_journeys(struct json_writer *j, const struct run_config *c, const struct run_stats *s)
+{
+    jw_key(j, "journeys");
+    jw_array(j);
+    for (size_t i = 0; i < c->journeys->n && i < s->n_journeys; i++) {
+        const struct journey_stats *of = &s->journeys[i];
+        jw_object(j);
+        jw_key(j, "name");
+        jw_str(j, c->journeys->list[i].name);
+        json_number(j, "weight", c->journeys->list[i].weight);
+        jw_key(j, "traffic");
+        jw_str(j, class_of(c, i));
+        json_sessions(j, &of->sessions);
+        json_requests(j, &of->requests);
+        json_times(j, "response_us", of->response);
+        json_times(j, "service_us", of->service);
+        json_times(j, "duration_us", of->duration);
+        jw_end(j);
+    }
+    jw_end(j);
+}
+
+/* Each class of traffic: its journeys' counts together. */
+static void json_traffic(struct json_writer *j, const struct run_config *c, const struct run_stats *s)
+{
+    jw_key(j, "traffic");
+    jw_array(j);
+    for (size_t i = 0; i < c->n_traffic; i++) {
+        struct session_counts sessions = {0};
+        struct request_counts requests = {0};
+        for (size_t k = 0; k < c->traffic[i].n_journeys; k++) {
+            const struct journey_stats *of = &s->journeys[c->traffic[i].first_journey + k];
+            stats_add_sessions(&sessions, &of->sessions);
+            stats_add_requests(&requests, &of->requests);
+        }
+        jw_object(j);
+        jw_key(j, "name");
+        jw_str(j, c->traffic[i].name);
+        json_sessions(j, &sessions);
+        json_requests(j, &requests);
+        jw_end(j);
+    }
+    jw_end(j);
+}
+
+static void json_steps(struct json_writer *j, const struct run_config *c, const struct run_stats *s)
+{
+    jw_key(j, "steps");
+    jw_array(j);
+    for (size_t i = 0; i < s->n_steps; i++)
+        json_step(j, &c->journeys->steps[i], &s->steps[i]);
+    jw_end(j);
+}
+
+static void json_phases(struct json_writer *j, const struct run_config *c, const struct run_result *r)
+{
+    jw_key(j, "phases");
+    jw_array(j);
+    for (size_t i = 0; i < r->n_phases; i++) {
+        const struct plan_phase *p = r->phases[i].of;
+        jw_object(j);
+        jw_key(j, "name");
+        jw_str(j, p->name);
+        json_number(j, "start_s", p->start_s);
+        json_number(j, "end_s", p->end_s);
+        jw_key(j, "warmup");
+        jw_bool(j, p->warmup);
+        json_sessions(j, &r->phases[i].stats->sessions);
+        json_requests(j, &r->phases[i].stats->requests);
+        json_all_steps(j, r->phases[i].stats);
+        json_steps(j, c, r->phases[i].stats);
+        jw_end(j);
+    }
+    jw_end(j);
+    jw_key(j, "warmup");
+    if (!r->warmup) {
+        jw_null(j);
+        return;
+    }
+    jw_object(j);
+    json_sessions(j, &r->warmup->sessions);
+    json_requests(j, &r->warmup->requests);
+    json_all_steps(j, r->warmup);
+    jw_end(j);
+}
+
+static void json_point_times(struct json_writer *j, const char *key, const struct series_times *t)
+{
+    jw_key(j, key);
+    if (t->count == 0) {
+        jw_null(j);
+        return;
+    }
+    jw_object(j);
+    jw_key(j, "p50");
+    jw_i64(j, t->p50_us);
+    jw_key(j, "p95");
+    jw_i64(j, t->p95_us);
+    jw_key(j, "p99");
+    jw_i64(j, t->p99_us);
+    jw_key(j, "max");
+    jw_i64(j, t->max_us);
+    json_u64(j, "count", t->count);
+    jw_end(j);
+}
+
+static void json_series(struct json_writer *j, const struct run_series *s)
+{
+    jw_key(j, "series");
+    jw_array(j);
+    for (size_t i = 0; s && i < series_count(s); i++) {
+        const struct series_point *p = series_at(s, i);
+        jw_object(j);
+        json_number(j, "second", p->second);
+        json_number(j, "seconds", p->seconds);
+        json_number(j, "planned", p->planned);
+        json_sessions(j, &p->sessions);
+        json_requests(j, &p->requests);
+        jw_key(j, "outcomes");
+        jw_object(j);
+        for (size_t k = 0; k < OUTCOMES; k++)
+            json_u64(j, step_outcome_name((enum step_outcome)k), p->outcomes[k]);
+        jw_end(j);
+        json_u64(j, "open", p->open);
+        json_u64(j, "in_flight", p->in_flight);
+        json_number(j, "cpu_s", p->cpu_s);
+        json_u64(j, "lag_max_us", (uint64_t)p->lag_max_us);
+        json_u64(j, "hiccup_max_us", (uint64_t)p->hiccup_max_us);
+        json_point_times(j, "response_us", &p->response);
+        json_point_times(j, "service_us", &p->service);
+        jw_end(j);
+    }
+    jw_end(j);
+}
+
+static void json_head(struct json_writer *j, const struct run_config *c, const struct run_result *r)
+{
+    char started[NUMBER_TEXT_MAX];
+    size_t n = format_rfc3339_ms(started, r->started_ms);
+    jw_key(j, "run");
+    jw_str(j, c->run_id);
+    jw_key(j, "version");
+    jw_str(j, crest_version());
+    jw_key(j, "started");
+    jw_text(j, span_of(started, n));
+    json_number(j, "duration_s", r->duration_s);
+    jw_key(j, "verdict");
+    jw_str(j, run_verdict_name(r->verdict));
+    jw_key(j, "reasons");
+    jw_array(j);
+    for (size_t i = 0; i < r->n_reasons; i++)
+        jw_str(j, r->reasons[i]);
+    jw_end(j);
+    json_u64(j, "seed", c->seed);
+}
+
+void report_json(struct buf *out, const struct run_config *c, const struct run_result *r)
+{
+    struct json_writer j;
+    jw_init(&j, out);
+    jw_object(&j);
+    json_head(&j, c, r);
+    json_journeys(&j, c, r->total);
+    json_traffic(&j, c, r->total);
+    json_requests(&j, &r->total->requests);
+    json_sessions(&j, &r->total->sessions);
+    json_u64(&j, "connections", r->total->fresh_connections);
+    json_u64(&j, "received_bytes", r->total->received_bytes);
+    json_generator(&j, c, r);
+    json_all_steps(&j, r->total);
+    json_steps(&j, c, r->total);
+    json_thresholds(&j, r);
+    json_phases(&j, c, r);
+    json_series(&j, r->series);
+    jw_end(&j);
+    buf_char(out, '\n');
+}
+
+/* ---- CSV ---- */
+
+static void csv_text(struct buf *out, struct span text)
+{
+    bool quoted =
+        span_find(text, ',') < text.len || span_find(text, '"') < text.len || span_find(text, '\n') < text.len;
+    if (!quoted) {
+        buf_span(out, text);
+        return;
+    }
+    buf_char(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '"')
+            buf_char(out, '"');
+        buf_char(out, text.ptr[i]);
+    }
+    buf_char(out, '"');
+}
+
+static void csv_times(struct buf *out, const struct series_times *t)
+{
+    if (t->count)
+        buf_printf(out, ",%lld,%lld,%lld,%lld", (long long)t->p50_us, (long long)t->p95_us, (long long)t->p99_us,
+                   (long long)t->max_us);
+    else
+        buf_str(out, ",,,,");
+}
+
+void report_csv(struct buf *out, const struct run_config *c, const struct run_result *r)
+{
+    buf_str(out,
+            "second,seconds,journey,step,planned,started,dropped,count,failed,open,response_p50_us,response_p95_us,"
+            "response_p99_us,response_max_us,service_p50_us,service_p95_us,service_p99_us,service_max_us,lag_max_us,"
+            "hiccup_max_us,cpu_s\n");
+    for (size_t i = 0; i < series_count(r->series); i++) {
+        const struct series_point *p = series_at(r->series, i);
+        uint64_t steps = 0;
+        for (size_t k = 0; k < OUTCOMES; k++)
+            steps += p->outcomes[k];
+        buf_printf(out, "%.3f,%.3f,,,%.3f,%llu,%llu,%llu,%llu,%u", p->second, p->seconds, p->planned,
+                   (unsigned long long)p->sessions.started, (unsigned long long)p->sessions.dropped,
+                   (unsigned long long)steps, (unsigned long long)(steps - p->outcomes[OUTCOME_OK]), p->open);
+        csv_times(out, &p->response);
+        csv_times(out, &p->service);
+        buf_printf(out, ",%lld,%lld,%.6f\n", (long long)p->lag_max_us, (long long)p->hiccup_max_us, p->cpu_s);
+        for (size_t k = 0; k < c->journeys->n_steps; k++) {
+            const struct series_step_point *s = series_step(r->series, i, k);
+            if (s->count == 0)
+                continue;
+            buf_printf(out, "%.3f,%.3f,", p->second, p->seconds);
+            csv_text(out, span_str(c->journeys->steps[k].journey));
+            buf_char(out, ',');
+            csv_text(out, c->journeys->steps[k].name);
+            buf_printf(out, ",,,,%llu,%llu,", (unsigned long long)s->count, (unsigned long long)s->failed);
+            csv_times(out, &s->response);
+            buf_str(out, ",,,,,,,\n");
+        }
+    }
+}
