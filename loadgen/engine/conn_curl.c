@@ -38,7 +38,7 @@ struct transfer {
     const struct conn_certificate *certificate;
     char error[CURL_ERROR_SIZE];
     int64_t sent_us;
-    bool too_large;
+    bool too_large, sets_cookies;
 };
 struct curl_conn {
     struct conn base;
@@ -103,6 +103,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *transfer)
     }
     if (span_trim(line).len == 0)
         return line.len;
+    t->sets_cookies |= span_equal_nocase(span_of(line.ptr, span_find(line, ':')), SPAN("set-cookie"));
     buf_span(&t->head, line);
     if (buf_error(&t->head))
         t->too_large = true;
@@ -358,6 +359,7 @@ static void finish(struct curl_engine *e, struct transfer *t, CURLcode code)
         .sent_us = t->sent_us,
         .done_us = mono_us(),
         .fresh = connects > 0,
+        .sets_cookies = t->sets_cookies,
         .certificate = t->certificate,
     };
     read_phases(t->easy, &response);
@@ -507,6 +509,7 @@ static int curl_conn_send(struct conn *base, const struct conn_request *request)
     t->conn = c;
     t->error[0] = '\0';
     t->certificate = NULL;
+    t->sets_cookies = false;
     t->too_large = false;
     r = set_request(c, t, request);
     t->sent_us = mono_us();

@@ -232,7 +232,7 @@ static ssize_t link_recv(struct link *l, char *to, size_t n)
 /* ---- what came of it ---- */
 
 /* Tell the user. The exchange and, where it cannot go on, the link are gone after it. */
-static void finish(struct exchange *x, enum conn_error error, const char *text)
+static void finish(struct exchange *x, int64_t now_us, enum conn_error error, const char *text)
 {
     struct user_conn *c = x->owner;
     struct engine *e = c->engine;
@@ -242,7 +242,7 @@ static void finish(struct exchange *x, enum conn_error error, const char *text)
         .error_text = text,
         .ip = "",
         .sent_us = x->sent_us,
-        .done_us = mono_us(),
+        .done_us = now_us,
         .fresh = x->fresh,
         .dns_us = x->dns_us,
         .connect_us = x->connect_us,
@@ -263,6 +263,7 @@ static void finish(struct exchange *x, enum conn_error error, const char *text)
             response.status = x->parser.status;
             response.version = x->parser.version;
             response.headers = x->parser.headers;
+            response.sets_cookies = x->parser.sets_cookies;
         }
         if (x->first_us > x->ready_us)
             response.first_byte_us = x->first_us - x->ready_us;
@@ -295,7 +296,7 @@ static bool try_again(struct exchange *x);
 static void fail(struct exchange *x, enum conn_error error, const char *text)
 {
     if (!try_again(x))
-        finish(x, error, text);
+        finish(x, mono_us(), error, text);
 }
 
 /* Failed where the caller must not be called back: told in the next turn. */
@@ -342,7 +343,7 @@ static void begin(struct exchange *x)
         r = epoll_ctl(l->owner->engine->epoll, EPOLL_CTL_MOD, l->fd, &event);
     r = r < 0 ? -errno : flush(x);
     if (r < 0)
-        finish(x, CONN_RESET, strerror(-r));
+        finish(x, mono_us(), CONN_RESET, strerror(-r));
 }
 
 static void on_connected(void *link, const struct connected *got)
@@ -356,7 +357,7 @@ static void on_connected(void *link, const struct connected *got)
     if (got->error != CONN_OK) {
         char text[CONNECTOR_ERROR_BYTES]; /* the attempt's goes with it */
         snprintf(text, sizeof text, "%s", got->error_text);
-        finish(x, got->error, text);
+        finish(x, mono_us(), got->error, text);
         return;
     }
     l->fd = got->fd;
@@ -456,8 +457,9 @@ static void on_readable(struct link *l)
             return;
         }
         size_t used = 0;
-        if (n > 0 && !x->parser.started)
-            x->first_us = mono_us();
+        int64_t now_us = n > 0 ? mono_us() : 0; /* for all of the answer, when it comes in one piece */
+        if (!x->parser.started)
+            x->first_us = now_us;
         int r = n > 0 ? http1_feed(&x->parser, e->in, (size_t)n, &used) : n == 0 ? http1_end(&x->parser) : 0;
         if (n < 0) {
             fail(x, CONN_RESET, strerror((int)-n));
@@ -470,7 +472,7 @@ static void on_readable(struct link *l)
         if (r > 0) {
             if (n > 0 && used < (size_t)n)
                 x->parser.keep_alive = false; /* bytes after the answer: nobody knows whose */
-            finish(x, CONN_OK, "");
+            finish(x, now_us ? now_us : mono_us(), CONN_OK, "");
             return;
         }
         if (!l->easy && (size_t)n < sizeof e->in)
@@ -506,7 +508,7 @@ static void expire(struct engine *e, int64_t now_us)
                 x = x->next;
                 continue;
             }
-            finish(x, CONN_TIMEOUT, "no whole answer in time");
+            finish(x, now_us, CONN_TIMEOUT, "no whole answer in time");
             x = *slot; /* the callback may have changed the list */
         }
     }
@@ -522,7 +524,7 @@ static void tell_broken(struct engine *e)
         e->broken = x->next;
         enum conn_error error = x->broken;
         x->broken = CONN_OK;
-        finish(x, error, x->error_text);
+        finish(x, mono_us(), error, x->error_text);
     }
 }
 

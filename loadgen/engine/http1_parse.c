@@ -104,6 +104,8 @@ MUST_USE static int read_header(struct http1_parser *p, struct span name, struct
     case 10:
         if (span_equal_nocase(name, SPAN("connection")))
             read_connection(p, value);
+        else
+            p->sets_cookies |= span_equal_nocase(name, SPAN("set-cookie"));
         return 0;
     case 14:
         return span_equal_nocase(name, SPAN("content-length")) ? read_length(p, span_trim(value)) : 0;
@@ -202,7 +204,8 @@ MUST_USE static int read_head(struct http1_parser *p)
     struct span all = buf_view(&p->head), status_line = span_of(all.ptr, span_find(all, '\n'));
     if (memchr(all.ptr, '\0', all.len))
         return broken(p, HTTP1_BAD_HEADER);
-    p->chunked = p->has_length = p->closes = p->keeps = p->encoded = false; /* an interim answer's are not meant */
+    p->chunked = p->has_length = p->closes = p->keeps = p->encoded = p->sets_cookies =
+        false; /* an interim answer's are not meant */
     p->left = 0;
     int r = read_status_line(p, status_line);
     if (r == 0)

@@ -44,6 +44,7 @@ struct http1_parser {
     struct buf body;     /* as sent: not decoded */
     bool keep_alive;     /* another request may follow on the connection */
     bool encoded;        /* there is a Content-Encoding */
+    bool sets_cookies;   /* there is a Set-Cookie */
     bool started;        /* a byte has come */
     enum http1_error error;
     /* private */

@@ -25,6 +25,7 @@ void request_init(struct request *rq)
     *rq = (struct request){0};
     buf_init(&rq->url, URL_BYTES_MAX);
     buf_init(&rq->origin, URL_BYTES_MAX);
+    buf_init(&rq->known, URL_BYTES_MAX);
     buf_init(&rq->challenge, HEADERS_BYTES_MAX);
     buf_init(&rq->body, BODY_BYTES_MAX);
     buf_init(&rq->headers, HEADERS_BYTES_MAX);
@@ -35,6 +36,7 @@ void request_done(struct request *rq)
 {
     buf_done(&rq->url);
     buf_done(&rq->origin);
+    buf_done(&rq->known);
     buf_done(&rq->challenge);
     buf_done(&rq->body);
     buf_done(&rq->headers);
@@ -76,6 +78,37 @@ static void append_origin(struct buf *out, const struct url *u)
                v6 ? "]" : "", (unsigned)u->port);
 }
 
+/* The URL begins with the origin that was asked last: what is left are path and query. append_url has let nothing into them that a URL may not
+ * hold. */
+static bool aim_as_before(struct request *rq)
+{
+    struct span rest = buf_view(&rq->url);
+    if (rq->known.len == 0 || !span_starts(rest, buf_view(&rq->known)))
+        return false;
+    rest = span_of(rest.ptr + rq->known.len, rest.len - rq->known.len);
+    if (rest.len && rest.ptr[0] != '/' && rest.ptr[0] != '?')
+        return false;
+    size_t path = span_find(rest, '?');
+    rq->at = rq->known_url;
+    rq->at.path = span_of(rest.ptr, path);
+    if (path < rest.len)
+        rq->at.query = span_of(rest.ptr + path + 1, rest.len - path - 1);
+    rq->out.url = rq->url.data;
+    return true;
+}
+
+/* The next URL will likely have the same origin. */
+static void remember_origin(struct request *rq)
+{
+    const char *why;
+    buf_clear(&rq->known);
+    if (rq->at.path.len == 0)
+        return;
+    buf_span(&rq->known, span_of(rq->url.data, (size_t)(rq->at.path.ptr - rq->url.data)));
+    if (buf_error(&rq->known) || url_parse(&rq->known_url, buf_view(&rq->known), &why) < 0)
+        buf_clear(&rq->known);
+}
+
 /* rq->url is complete as the journey means it: send it to the target instead, and see whether load may go there. `from` is the origin that
  * counts as the journey's own; NULL: this URL's. */
 MUST_USE static int aim(struct request *rq, const struct run_config *c, bool first, struct hurl_place at,
@@ -86,6 +119,8 @@ MUST_USE static int aim(struct request *rq, const struct run_config *c, bool fir
     if (buf_error(&rq->url))
         return buf_error(&rq->url) == -ENOSPC ? fail(why, at, "the URL is longer than %u bytes", URL_BYTES_MAX)
                                               : -ENOMEM;
+    if (!c->target && aim_as_before(rq))
+        return 0;
     if (url_parse(&u, buf_view(&rq->url), &reason) < 0)
         return fail(why, at, "the URL '%.100s' cannot be asked: %s", rq->url.data, reason);
     if (c->target) {
@@ -119,6 +154,8 @@ MUST_USE static int aim(struct request *rq, const struct run_config *c, bool fir
         return -EPERM;
     }
     rq->out.url = rq->url.data;
+    rq->at = u;
+    remember_origin(rq);
     return 0;
 }
 
@@ -375,13 +412,11 @@ MUST_USE static int add_cookies(struct request *rq, struct hurl_scope *s, const 
         buf_char(cookies, '=');
         TRY(hurl_render(s, &q->cookies[i].value, cookies, why));
     }
-    struct url u;
-    const char *reason;
-    if (url_parse(&u, buf_view(&rq->url), &reason) == 0 && cookie_jar_count(jar)) {
+    if (cookie_jar_count(jar)) {
         size_t before = cookies->len;
         if (before)
             buf_str(cookies, "; ");
-        if (cookie_jar_header(jar, &u, now_ms, cookies) == 0)
+        if (cookie_jar_header(jar, &rq->at, now_ms, cookies) == 0)
             cookies->len = before;
     }
     if (cookies->len == 0)
@@ -495,7 +530,7 @@ int request_follow(struct request *rq, struct hurl_scope *s, struct span locatio
     const struct hurl_request *q = &rq->entry->request;
     const char *reason;
     AUTO_FREE char *from = span_dup(buf_view(&rq->url));
-    struct url before, after;
+    struct url before;
     if (!from || url_parse(&before, span_str(from), &reason) < 0)
         return -ENOMEM;
     struct buf next;
@@ -508,11 +543,8 @@ int request_follow(struct request *rq, struct hurl_scope *s, struct span locatio
         return fail(why, q->at, "the redirect to '" SPAN_FMT "' cannot be followed",
                     SPAN_ARG(span_of(location.ptr, location.len > 100 ? 100 : location.len)));
     TRY(aim(rq, c, false, q->at, why));
-    if (url_parse(&after, buf_view(&rq->url), &reason) < 0)
-        return -ENOMEM;
-    if (!same_host(&before, &after) && !rq->options.location_trusted)
+    if (!same_host(&before, &rq->at) && !rq->options.location_trusted)
         rq->drop_authorization = true;
-    buf_clear(&rq->challenge);
     /* what browsers and curl do: 303 makes a GET of everything but HEAD, 301 and 302 of a POST */
     bool post = strcmp(rq->out.method, "POST") == 0, head = strcmp(rq->out.method, "HEAD") == 0;
     if ((status == 303 && !head) || (post && (status == 301 || status == 302))) {

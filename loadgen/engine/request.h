@@ -20,6 +20,9 @@ struct request {
     struct buf url, body, headers;     /* headers: lines, each ended by NUL */
     char type[CONTENT_TYPE_BYTES_MAX]; /* that the body has by itself; "": none */
     struct buf origin;                 /* "http://host:port" that the journey meant, before --target */
+    struct url at;                     /* out.url in its parts */
+    struct buf known;                  /* the origin that was asked last, */
+    struct url known_url;              /* in its parts: no need to look at it again for the next request */
     const char **lines;
     size_t lines_cap;
     bool drop_authorization; /* a redirect led to another host */

@@ -414,14 +414,11 @@ int user_start(struct user *u, const struct journey *j, int64_t intended_us, int
 
 static void keep_cookies(struct user *u, struct span headers)
 {
-    struct url url;
-    const char *reason;
     struct span value;
-    if (url_parse(&url, buf_view(&u->request.url), &reason) < 0)
-        return;
+    int64_t now_ms = unix_ms();
     for (size_t i = 0; hurl_header(headers, SPAN("set-cookie"), i, &value); i++)
-        (void)!cookie_jar_store(&u->jar, &url, value,
-                                unix_ms()); /* what the rules refuse, a browser would not keep either */
+        (void)!cookie_jar_store(&u->jar, &u->request.at, value,
+                                now_ms); /* what the rules refuse, a browser would not keep either */
 }
 
 /* Try the step again after its interval. false: there are no tries left. */
@@ -524,7 +521,8 @@ void user_response(struct user *u, const struct conn_response *response)
         snprintf(r.why.text, sizeof r.why.text, "%s: %s", conn_error_name(response->error), response->error_text);
     } else {
         count_completed(u);
-        keep_cookies(u, response->headers);
+        if (response->sets_cookies)
+            keep_cookies(u, response->headers);
         if (authenticate(u, response, &r) || follow(u, response, &r)) {
             u->answer = NULL;
             return;
