@@ -1,11 +1,9 @@
 #include "loadgen/engine/answer.h"
 
-/* The drivers decode what they know; what still has its encoding is unknown, or broken. */
 static void note_encoding(struct answer *a, const struct conn_response *r)
 {
     struct span encoding;
-    if (!hurl_header(r->headers, SPAN("content-encoding"), 0, &encoding) || r->body.len == 0 ||
-        r->body.ptr != r->raw.ptr || span_equal_nocase(encoding, SPAN("identity")))
+    if (!r->undecoded || !hurl_header(r->headers, SPAN("content-encoding"), 0, &encoding))
         return;
     snprintf(a->body_error, sizeof a->body_error, "its Content-Encoding says '%.*s'",
              (int)(encoding.len > 40 ? 40 : encoding.len), encoding.ptr);

@@ -78,6 +78,7 @@ struct conn_response {
     struct span headers;    /* "Name: value\r\n" lines of the final response */
     struct span body;       /* decoded, where its Content-Encoding is one that we know */
     struct span raw;        /* as it came; the same bytes when there was nothing to decode */
+    bool undecoded;         /* it has a Content-Encoding that we do not know, and is as it came */
     bool sets_cookies;      /* there is a Set-Cookie among the headers */
     const char *ip;
     int64_t sent_us, done_us; /* mono_us */

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -368,6 +367,7 @@ static void finish(struct curl_engine *e, struct transfer *t, CURLcode code)
         response.error_text = "the response is over the limit";
     response.raw = response.body = buf_view(&t->body);
     int r = response.error == CONN_OK ? content_of(response.headers, response.raw, &t->decoded, &response.body) : 0;
+    response.undecoded = r > 0;
     if (r < 0) {
         response.error = r == -ENOSPC ? CONN_TOO_LARGE : CONN_PROTOCOL;
         response.error_text = CONTENT_BROKEN;
@@ -429,19 +429,6 @@ static int curl_engine_new(const struct conn_config *config, struct conn_engine 
     return 0;
 }
 
-/* epoll in microseconds, where the kernel can. */
-static int wait_for_events(struct curl_engine *e, struct epoll_event *events, int64_t timeout_us)
-{
-    if (!e->no_pwait2) {
-        struct timespec t = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000};
-        int n = epoll_pwait2(e->epoll, events, EPOLL_EVENTS_MAX, &t, NULL);
-        if (n >= 0 || errno != ENOSYS)
-            return n;
-        e->no_pwait2 = true;
-    }
-    return epoll_wait(e->epoll, events, EPOLL_EVENTS_MAX, (int)((timeout_us + 999) / 1000));
-}
-
 static int curl_engine_wait(struct conn_engine *base, int64_t timeout_us)
 {
     struct curl_engine *e = (struct curl_engine *)base;
@@ -451,7 +438,7 @@ static int curl_engine_wait(struct conn_engine *base, int64_t timeout_us)
         int64_t left = e->due_us - mono_us();
         timeout_us = left < timeout_us ? left : timeout_us;
     }
-    int n = wait_for_events(e, events, timeout_us > 0 ? timeout_us : 0);
+    int n = conn_driver_poll(e->epoll, &e->no_pwait2, events, EPOLL_EVENTS_MAX, timeout_us);
     if (n < 0 && errno != EINTR)
         return -errno;
     for (int i = 0; i < n; i++) {

@@ -21,3 +21,6 @@ struct conn_engine {
 struct conn {
     const struct conn_driver *driver;
 };
+struct epoll_event;
+/* epoll_wait with a time-out in microseconds (below 0: none, only look), where the kernel can; *no_pwait2 remembers that it cannot. */
+int conn_driver_poll(int epoll, bool *no_pwait2, struct epoll_event *events, int n, int64_t timeout_us);

@@ -7,45 +7,24 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
-#include "loadgen/engine/conn_driver.h"
 #include "loadgen/engine/content_decode.h"
-#include "loadgen/engine/http1_connect.h"
-#include "loadgen/engine/http1_origin.h"
+#include "loadgen/engine/deadline_wheel.h"
+#include "loadgen/engine/http1_link.h"
 #include "loadgen/engine/http1_parse.h"
 
 #define EPOLL_EVENTS_MAX 256
 #define RECEIVE_BYTES (64u << 10)
 #define REQUEST_BYTES_MAX (BODY_BYTES_MAX + (1u << 20))
 #define KEPT_REQUEST_BYTES (64u << 10)
-#define LINKS_PER_USER_MAX 32u /* hosts that a journey visits; the one that was idle longest goes */
-#define DEADLINE_SLOTS 256u    /* of the wheel, */
-#define DEADLINE_SLOT_US 10000 /* which is how late a time-out may be noticed */
 #define ERROR_TEXT_BYTES 256u
 
-struct engine;
 struct user_conn;
-struct exchange;
-
-enum link_state { LINK_CONNECTING, LINK_READY, LINK_DEAD };
-struct link {          /* one connection */
-    struct link *next; /* of the user; of the dead ones */
-    struct user_conn *owner;
-    struct http1_origin *origin;
-    struct attempt *attempt; /* while it connects; for TLS as long as it lives */
-    CURL *easy;              /* TLS */
-    int fd;
-    enum link_state state;
-    bool polls_write;
-    char ip[64];
-    const struct conn_certificate *certificate;
-};
-struct exchange {                /* one request and its answer */
-    struct exchange *next, **at; /* in its slot of the wheel, or (next only) in the idle or the broken list */
+struct exchange {             /* one request and its answer */
+    struct deadline deadline; /* first: one is the other */
+    struct exchange *next;    /* in the idle or the broken list */
     struct user_conn *owner;
     struct link *link;
     struct buf out;   /* the request, and its body when it is small */
@@ -53,7 +32,7 @@ struct exchange {                /* one request and its answer */
     size_t sent, body_sent;
     struct http1_parser parser;
     struct buf decoded;
-    int64_t sent_us, ready_us, first_us, deadline_us;
+    int64_t sent_us, ready_us, first_us;
     int64_t dns_us, connect_us, tls_us;
     int64_t connect_timeout_ms;
     bool fresh, is_head;
@@ -64,49 +43,23 @@ struct user_conn {
     struct conn base;
     struct engine *engine;
     void *user;
-    struct link *links; /* the one used last comes first */
+    struct link_owner links;
     struct exchange *exchange;
     struct conn *other; /* of the inner driver; NULL: never needed */
-    unsigned n_links;
     bool other_busy;
 };
 struct engine {
     struct conn_engine base;
     struct conn_config config;
-    int epoll;
+    struct link_room room;
     struct connector *connector;
     struct conn_engine *other;
-    struct http1_origins origins;
     struct exchange *idle, *broken;
     size_t n_idle, n_running;
-    struct link *dead; /* events of this turn may still name them */
-    struct exchange *wheel[DEADLINE_SLOTS];
-    int64_t wheel_tick;
+    struct deadline_wheel deadlines;
     bool no_pwait2; /* kernel older than 5.11 */
     char in[RECEIVE_BYTES];
 };
-
-/* ---- deadlines ---- */
-
-static void wheel_add(struct engine *e, struct exchange *x)
-{
-    struct exchange **slot = &e->wheel[(size_t)(x->deadline_us / DEADLINE_SLOT_US) % DEADLINE_SLOTS];
-    x->next = *slot;
-    if (x->next)
-        x->next->at = &x->next;
-    x->at = slot;
-    *slot = x;
-}
-
-static void wheel_remove(struct exchange *x)
-{
-    if (!x->at)
-        return;
-    *x->at = x->next;
-    if (x->next)
-        x->next->at = x->at;
-    x->at = NULL;
-}
 
 /* ---- exchanges ---- */
 
@@ -155,78 +108,9 @@ static void exchange_give_back(struct engine *e, struct exchange *x)
 /* Off its user and off the wheel; still the caller's. */
 static void exchange_detach(struct exchange *x)
 {
-    wheel_remove(x);
+    deadline_clear(&x->deadline);
     x->owner->exchange = NULL;
     x->owner->engine->n_running--;
-}
-
-/* ---- links ---- */
-
-static void link_close(struct link *l)
-{
-    struct user_conn *c = l->owner;
-    struct engine *e = c->engine;
-    if (l->state == LINK_DEAD)
-        return;
-    attempt_free(l->attempt);
-    if (l->fd >= 0 && !l->easy)
-        close(l->fd);
-    l->attempt = NULL;
-    l->easy = NULL;
-    l->fd = -1;
-    l->state = LINK_DEAD;
-    http1_origin_drop(&e->origins, l->origin);
-    l->origin = NULL;
-    struct link **at = &c->links;
-    while (*at != l)
-        at = &(*at)->next;
-    *at = l->next;
-    c->n_links--;
-    l->next = e->dead;
-    e->dead = l;
-}
-
-static void bury_links(struct engine *e)
-{
-    while (e->dead) {
-        struct link *l = e->dead;
-        e->dead = l->next;
-        free(l);
-    }
-}
-
-/* Poll for room to write as well, or no more. */
-MUST_USE static int poll_write(struct link *l, bool write)
-{
-    if (l->polls_write == write)
-        return 0;
-    struct epoll_event event = {.events = EPOLLIN | (write ? EPOLLOUT : 0u), .data.ptr = l};
-    l->polls_write = write;
-    return epoll_ctl(l->owner->engine->epoll, EPOLL_CTL_MOD, l->fd, &event) < 0 ? -errno : 0;
-}
-
-/* Bytes out: how many, -EAGAIN, or another errno. */
-static ssize_t link_send(struct link *l, const char *bytes, size_t n)
-{
-    if (!l->easy) {
-        ssize_t sent = send(l->fd, bytes, n, MSG_NOSIGNAL);
-        return sent < 0 ? -errno : sent;
-    }
-    size_t sent = 0;
-    CURLcode code = curl_easy_send(l->easy, bytes, n, &sent);
-    return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -EAGAIN : -ECONNRESET;
-}
-
-/* Bytes in: how many, 0 at the end, -EAGAIN, or another errno. */
-static ssize_t link_recv(struct link *l, char *to, size_t n)
-{
-    if (!l->easy) {
-        ssize_t got = recv(l->fd, to, n, 0);
-        return got < 0 ? -errno : got;
-    }
-    size_t got = 0;
-    CURLcode code = curl_easy_recv(l->easy, to, n, &got);
-    return code == CURLE_OK ? (ssize_t)got : code == CURLE_AGAIN ? -EAGAIN : -ECONNRESET;
 }
 
 /* ---- what came of it ---- */
@@ -255,6 +139,7 @@ static void finish(struct exchange *x, int64_t now_us, enum conn_error error, co
     if (error == CONN_OK) {
         response.raw = response.body = buf_view(&x->parser.body);
         int r = x->parser.encoded ? content_of(x->parser.headers, response.raw, &x->decoded, &response.body) : 0;
+        response.undecoded = r > 0;
         if (r < 0) {
             response.raw = response.body = (struct span){0};
             response.error = r == -ENOSPC ? CONN_TOO_LARGE : CONN_PROTOCOL;
@@ -303,7 +188,10 @@ static void fail(struct exchange *x, enum conn_error error, const char *text)
 static void fail_later(struct exchange *x, enum conn_error error, const char *text)
 {
     struct engine *e = x->owner->engine;
-    wheel_remove(x);
+    deadline_clear(&x->deadline);
+    if (x->link)
+        link_close(x->link); /* no event may finish it meanwhile */
+    x->link = NULL;
     x->broken = error;
     snprintf(x->error_text, sizeof x->error_text, "%s", text);
     x->next = e->broken;
@@ -321,35 +209,38 @@ MUST_USE static int flush(struct exchange *x)
         ssize_t n = head ? link_send(l, x->out.data + x->sent, x->out.len - x->sent)
                          : link_send(l, x->body.ptr + x->body_sent, x->body.len - x->body_sent);
         if (n == -EAGAIN)
-            return poll_write(l, true); /* again from the same byte with the same length: GnuTLS wants it so */
+            return link_poll_write(l, true); /* again from the same byte with the same length: GnuTLS wants it so */
         if (n == -EINTR)
             continue;
         if (n <= 0)
             return n < 0 ? (int)n : -EPIPE;
         *(head ? &x->sent : &x->body_sent) += (size_t)n;
     }
-    return poll_write(l, false);
+    return link_poll_write(l, false);
 }
 
 /* Its connection is there. */
 static void begin(struct exchange *x)
 {
     struct link *l = x->link;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = l};
     l->state = LINK_READY;
     x->ready_us = mono_us();
-    int r = epoll_ctl(l->owner->engine->epoll, EPOLL_CTL_ADD, l->fd, &event);
-    if (r < 0 && errno == EEXIST)
-        r = epoll_ctl(l->owner->engine->epoll, EPOLL_CTL_MOD, l->fd, &event);
-    r = r < 0 ? -errno : flush(x);
+    int r = link_poll(l);
+    if (r == 0)
+        r = flush(x);
     if (r < 0)
         finish(x, mono_us(), CONN_RESET, strerror(-r));
+}
+
+static struct user_conn *owner_of(const struct link *l)
+{
+    return (struct user_conn *)((char *)l->owner - offsetof(struct user_conn, links));
 }
 
 static void on_connected(void *link, const struct connected *got)
 {
     struct link *l = link;
-    struct exchange *x = l->owner->exchange;
+    struct exchange *x = owner_of(l)->exchange;
     x->dns_us = got->dns_us;
     x->connect_us = got->connect_us;
     x->tls_us = got->tls_us;
@@ -370,35 +261,17 @@ static void on_connected(void *link, const struct connected *got)
     begin(x);
 }
 
-/* Close the link that has been idle longest: it is the last. */
-static void make_room(struct user_conn *c)
-{
-    struct link *last = c->links;
-    while (last && last->next)
-        last = last->next;
-    if (last && c->n_links >= LINKS_PER_USER_MAX)
-        link_close(last);
-}
-
 /* A new connection for the exchange; takes over the hold on the origin. */
 MUST_USE static int connect_link(struct exchange *x, struct http1_origin *o)
 {
-    struct user_conn *c = x->owner;
-    struct engine *e = c->engine;
-    make_room(c);
-    struct link *l = calloc(1, sizeof *l);
-    if (!l) {
-        http1_origin_drop(&e->origins, o);
+    struct link *l = link_new(&x->owner->links, o);
+    if (!l)
         return -ENOMEM;
-    }
-    *l = (struct link){.owner = c, .origin = o, .fd = -1, .state = LINK_CONNECTING, .next = c->links};
-    c->links = l;
-    c->n_links++;
     x->link = l;
     x->fresh = true;
     struct conn_request way = o->way;
     way.connect_timeout_ms = x->connect_timeout_ms;
-    return connector_start(e->connector, &way, o->secure, l, &l->attempt);
+    return connector_start(x->owner->engine->connector, &way, o->secure, l, &l->attempt);
 }
 
 /* A connection that was used before and broke before a byte of this answer came: the server had closed it already. As browsers and libcurl do, the
@@ -424,26 +297,12 @@ static bool try_again(struct exchange *x)
     return true;
 }
 
-static struct link *find_link(struct user_conn *c, const struct conn_request *q)
-{
-    for (struct link **at = &c->links; *at; at = &(*at)->next) {
-        struct link *l = *at;
-        if (!http1_origin_serves(l->origin, q))
-            continue;
-        *at = l->next;
-        l->next = c->links;
-        c->links = l;
-        return l;
-    }
-    return NULL;
-}
-
 /* ---- receiving ---- */
 
 static void on_readable(struct link *l)
 {
-    struct engine *e = l->owner->engine;
-    struct exchange *x = l->owner->exchange;
+    struct engine *e = owner_of(l)->engine;
+    struct exchange *x = owner_of(l)->exchange;
     if (x && x->link != l)
         x = NULL;
     for (;;) {
@@ -482,10 +341,10 @@ static void on_readable(struct link *l)
 
 static void on_event(struct link *l, uint32_t events)
 {
-    struct exchange *x = l->owner->exchange;
+    struct exchange *x = owner_of(l)->exchange;
     if (events & EPOLLOUT && x && x->link == l) {
         int r = flush(x);
-        if (r < 0 && (!(events & ~(uint32_t)EPOLLOUT) || poll_write(l, false) < 0)) {
+        if (r < 0 && (!(events & ~(uint32_t)EPOLLOUT) || link_poll_write(l, false) < 0)) {
             fail(x, CONN_RESET, strerror(-r));
             return;
         } /* else an answer may have come before the server hung up */
@@ -498,20 +357,9 @@ static void on_event(struct link *l, uint32_t events)
 
 static void expire(struct engine *e, int64_t now_us)
 {
-    int64_t tick = now_us / DEADLINE_SLOT_US;
-    if (e->wheel_tick < tick - (int64_t)DEADLINE_SLOTS)
-        e->wheel_tick = tick - (int64_t)DEADLINE_SLOTS;
-    for (; e->wheel_tick < tick; e->wheel_tick++) {
-        struct exchange **slot = &e->wheel[(size_t)e->wheel_tick % DEADLINE_SLOTS], *x = *slot;
-        while (x) {
-            if (x->deadline_us > now_us) {
-                x = x->next;
-                continue;
-            }
-            finish(x, now_us, CONN_TIMEOUT, "no whole answer in time");
-            x = *slot; /* the callback may have changed the list */
-        }
-    }
+    struct deadline *d;
+    while ((d = deadline_passed(&e->deadlines, now_us)))
+        finish((struct exchange *)d, now_us, CONN_TIMEOUT, "no whole answer in time");
 }
 
 static void tell_broken(struct engine *e)
@@ -528,19 +376,6 @@ static void tell_broken(struct engine *e)
     }
 }
 
-/* epoll in microseconds, where the kernel can. */
-static int wait_for_events(struct engine *e, struct epoll_event *events, int64_t timeout_us)
-{
-    if (!e->no_pwait2) {
-        struct timespec t = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000};
-        int n = epoll_pwait2(e->epoll, events, EPOLL_EVENTS_MAX, &t, NULL);
-        if (n >= 0 || errno != ENOSYS)
-            return n;
-        e->no_pwait2 = true;
-    }
-    return epoll_wait(e->epoll, events, EPOLL_EVENTS_MAX, (int)((timeout_us + 999) / 1000));
-}
-
 /* The earlier of a time-out and what is due at an absolute time (-1: nothing). */
 static int64_t sooner(int64_t timeout_us, int64_t due_us)
 {
@@ -554,13 +389,13 @@ static int engine_wait(struct conn_engine *base, int64_t timeout_us)
 {
     struct engine *e = (struct engine *)base;
     struct epoll_event events[EPOLL_EVENTS_MAX];
-    bury_links(e);
+    links_bury(&e->room);
     timeout_us = e->broken ? 0 : sooner(timeout_us, connector_due_us(e->connector));
     if (e->other)
         timeout_us = sooner(timeout_us, e->other->driver->due_us(e->other));
     if (e->n_running && timeout_us > DEADLINE_SLOT_US)
         timeout_us = DEADLINE_SLOT_US;
-    int n = wait_for_events(e, events, timeout_us > 0 ? timeout_us : 0);
+    int n = conn_driver_poll(e->room.epoll, &e->no_pwait2, events, EPOLL_EVENTS_MAX, timeout_us);
     if (n < 0 && errno != EINTR)
         return -errno;
     bool other = false;
@@ -593,16 +428,16 @@ static void engine_free(struct conn_engine *base)
 {
     struct engine *e = (struct engine *)base;
     conn_engine_free(e->other);
-    bury_links(e);
+    links_bury(&e->room);
     while (e->idle) {
         struct exchange *x = e->idle;
         e->idle = x->next;
         exchange_free(x);
     }
-    http1_origins_free(&e->origins);
+    http1_origins_free(&e->room.origins);
     connector_free(e->connector);
-    if (e->epoll >= 0)
-        close(e->epoll);
+    if (e->room.epoll >= 0)
+        close(e->room.epoll);
     free(e);
 }
 
@@ -614,9 +449,9 @@ static int engine_new(const struct conn_config *config, struct conn_engine **ret
     e->config = *config;
     if (!e->config.user_agent)
         e->config.user_agent = "crest-loadgen";
-    e->wheel_tick = mono_us() / DEADLINE_SLOT_US;
-    e->epoll = epoll_create1(EPOLL_CLOEXEC);
-    int r = e->epoll < 0 ? -errno : connector_new(e->epoll, config->ca_file, on_connected, &e->connector);
+    deadline_wheel_init(&e->deadlines, mono_us());
+    e->room.epoll = epoll_create1(EPOLL_CLOEXEC);
+    int r = e->room.epoll < 0 ? -errno : connector_new(e->room.epoll, config->ca_file, on_connected, &e->connector);
     if (r < 0) {
         engine_free(&e->base);
         return r;
@@ -631,6 +466,7 @@ static int user_open(struct conn_engine *base, void *user, struct conn **ret)
     if (!c)
         return -ENOMEM;
     c->engine = (struct engine *)base;
+    c->links.room = &c->engine->room;
     c->user = user;
     *ret = &c->base;
     return 0;
@@ -657,7 +493,7 @@ MUST_USE static int make_other(struct engine *e)
     if (r < 0)
         return r;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = e};
-    if (epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->other->driver->poll_fd(e->other), &event) == 0)
+    if (epoll_ctl(e->room.epoll, EPOLL_CTL_ADD, e->other->driver->poll_fd(e->other), &event) == 0)
         return 0;
     r = -errno;
     conn_engine_free(e->other);
@@ -685,17 +521,17 @@ MUST_USE static int start(struct exchange *x, const struct conn_request *q)
 {
     struct user_conn *c = x->owner;
     struct engine *e = c->engine;
-    struct link *l = find_link(c, q);
+    struct link *l = link_find(&c->links, q);
     struct http1_origin *o = NULL;
     const char *why;
     if (!l) {
-        int r = http1_origin_get(&e->origins, q, e->config.user_agent, &o, &why);
+        int r = http1_origin_get(&e->room.origins, q, e->config.user_agent, &o, &why);
         if (r < 0)
             return r;
     }
     int r = http1_write_request(l ? l->origin : o, q, &x->out, &x->body);
     if (r < 0) {
-        http1_origin_drop(&e->origins, o);
+        http1_origin_drop(&e->room.origins, o);
         return r;
     }
     if (!l) {
@@ -725,7 +561,6 @@ static int user_send(struct conn *base, const struct conn_request *request)
         return -ENOMEM;
     x->owner = c;
     x->link = NULL;
-    x->at = NULL;
     x->sent = x->body_sent = 0;
     x->dns_us = x->connect_us = x->tls_us = x->first_us = 0;
     x->fresh = false;
@@ -735,10 +570,9 @@ static int user_send(struct conn *base, const struct conn_request *request)
     buf_clear(&x->out);
     http1_begin(&x->parser, x->is_head);
     x->sent_us = mono_us();
-    x->deadline_us = x->sent_us + request->timeout_ms * 1000;
     c->exchange = x;
     e->n_running++;
-    wheel_add(e, x);
+    deadline_set(&e->deadlines, &x->deadline, x->sent_us + request->timeout_ms * 1000);
     int r = start(x, request);
     if (r < 0) {
         exchange_detach(x);
@@ -763,8 +597,8 @@ static void user_close(struct conn *base)
         exchange_detach(x);
         exchange_give_back(e, x);
     }
-    while (c->links)
-        link_close(c->links);
+    while (c->links.links)
+        link_close(c->links.links);
     conn_close(c->other);
     free(c);
 }

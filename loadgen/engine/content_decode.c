@@ -128,6 +128,7 @@ int content_decode(struct span encodings, struct span body, struct buf *out)
 int content_of(struct span headers, struct span raw, struct buf *decoded, struct span *ret_body)
 {
     struct span rest = headers, line;
+    *ret_body = raw;
     while (raw.len && span_cut(&rest, '\n', &line)) {
         size_t colon = span_find(line, ':');
         if (!span_equal_nocase(span_of(line.ptr, colon), SPAN("content-encoding")))
@@ -136,10 +137,7 @@ int content_of(struct span headers, struct span raw, struct buf *decoded, struct
         int r = content_decode(span_from(line, colon + 1), raw, decoded);
         if (r == 0)
             *ret_body = buf_view(decoded);
-        if (r != -ENOTSUP)
-            return r;
-        break;
+        return r == -ENOTSUP ? 1 : r;
     }
-    *ret_body = raw;
     return 0;
 }

@@ -16,6 +16,6 @@
  * servers disagree. -EBADMSG: the bytes are not that, or end too early; -ENOTSUP: an encoding of another name, or too many; -ENOSPC: more than
  * the buffer's limit; -ENOMEM. */
 MUST_USE int content_decode(struct span encodings, struct span body, struct buf *out);
-/* The body of a response with these header lines ("Name: value\r\n"): raw itself where there is nothing to decode or the encoding is not known,
- * else in *decoded, whose content before is forgotten. The errors of content_decode but for -ENOTSUP. */
+/* The body of a response with these header lines ("Name: value\r\n"): raw itself where there is nothing to decode, else in *decoded, whose content before is forgotten.
+ * 1: the encoding is not known, and the body raw. The errors of content_decode but for -ENOTSUP. */
 MUST_USE int content_of(struct span headers, struct span raw, struct buf *decoded, struct span *ret_body);

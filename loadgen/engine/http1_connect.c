@@ -19,7 +19,8 @@ struct attempt {
     void *link;
     struct curl_lists lists;
     bool running; /* in the multi */
-    int taken;    /* the descriptor that libcurl must not close; -1: none */
+    const struct conn_certificate *certificate;
+    int taken; /* the descriptor that libcurl must not close; -1: none */
     char error[CURL_ERROR_SIZE];
 };
 struct connector {
@@ -75,6 +76,19 @@ static int on_close(void *attempt, curl_socket_t fd)
     return close(fd);
 }
 
+/* The TLS session can be asked only while libcurl is at it. */
+static int on_ready(void *attempt, char *ip, char *own_ip, int port, int own_port)
+{
+    (void)ip;
+    (void)own_ip;
+    (void)port;
+    (void)own_port;
+    struct attempt *a = attempt;
+    if (a->share)
+        a->certificate = certificate_of(&a->connector->certificates, a->easy);
+    return CURL_PREREQFUNC_OK;
+}
+
 static size_t on_data(char *data, size_t size, size_t n, void *ctx)
 {
     (void)data;
@@ -100,6 +114,8 @@ MUST_USE static int set_constants(struct attempt *a)
     SET(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1); /* else ALPN gives HTTP/2 */
     SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
     SET(CURLOPT_CLOSESOCKETDATA, a);
+    SET(CURLOPT_PREREQFUNCTION, on_ready);
+    SET(CURLOPT_PREREQDATA, a);
     SET(CURLOPT_WRITEFUNCTION, on_data);
     SET(CURLOPT_HEADERFUNCTION, on_data);
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -224,7 +240,7 @@ static void finish(struct connector *k, struct attempt *a, CURLcode code)
         c.fd = fd;
         if (a->share) {
             c.easy = a->easy;
-            c.certificate = certificate_of(&k->certificates, a->easy);
+            c.certificate = a->certificate;
         } else {
             a->taken = fd;
         }

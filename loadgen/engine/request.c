@@ -387,13 +387,9 @@ MUST_USE static int add_digest(struct request *rq, struct hurl_scope *s, struct 
 MUST_USE static int add_authorization(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
                                       struct hurl_failure *why)
 {
-    struct url url;
-    const char *reason;
-    if (url_parse(&url, buf_view(&rq->url), &reason) < 0)
-        return -ENOMEM;
     struct buf credentials;
     buf_init(&credentials, HEADERS_BYTES_MAX);
-    int r = credentials_find(&credentials, s, q, &rq->options, &url, why);
+    int r = credentials_find(&credentials, s, q, &rq->options, &rq->at, why);
     if (r == 0 && credentials.len && rq->options.digest)
         r = add_digest(rq, s, buf_view(&credentials));
     else if (r == 0 && credentials.len)
