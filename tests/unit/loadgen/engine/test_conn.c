@@ -471,6 +471,8 @@ static void closing_and_failing_to_connect_are_told_as_they_should(void **state)
         get(&c, s, "/alive");
         check_body(&c, DRIVERS[d].name, true, "GET /alive");
         uint16_t port = s->port;
+        conn_close(c.conn); /* the server waits for its end */
+        check_ok(conn_open(c.engine, &c, &c.conn));
         script_stop(s);
         snprintf(url, sizeof url, "http://127.0.0.1:%u/gone", (unsigned)port);
         q = request_to(url);
