@@ -69,8 +69,9 @@ int ask_store_check(const struct options *o)
         printf("note: %" PRIu64 " pieces belong to series that no row names: they cannot be read\n", n.unnamed);
     printf("%s: %" PRIu64 " bad; %" PRIu64 " files, %" PRIu64 " series, %" PRIu64 " families, %" PRIu64
            " log records with %" PRIu64 " samples, %" PRIu64 " extents with %" PRIu64 " columns and %" PRIu64
-           " samples, %" PRIu64 " native histograms, %" PRIu64 " exemplars, %" PRIu64 " deletions read\n",
+           " samples, %" PRIu64 " native histograms, %" PRIu64 " rollups, %" PRIu64 " exemplars, %" PRIu64
+           " deletions read\n",
            dir, n.faults, n.files, n.series, n.families, n.records, n.log_samples, n.extents, n.columns, n.samples,
-           n.histograms, n.lists.exemplars, n.lists.deletions);
+           n.histograms, n.rollups, n.lists.exemplars, n.lists.deletions);
     return n.faults ? EXIT_FAILED : EXIT_OK;
 }

@@ -42,8 +42,9 @@ static void print_text(const char *dir, const struct store_size *size, size_t to
            size->file_bytes, size->files, size->files == 1 ? "" : "s", size->series, size->samples);
     if (size->samples)
         printf(", %.3g bytes per sample", bytes_per_sample(size));
-    printf("\n%" PRIu64 " extents of %" PRIu64 " bytes; %" PRIu64 " samples in the log, %" PRIu64 " bytes\n",
-           size->extents, size->extent_bytes, size->log_samples, size->log_bytes);
+    printf("\n%" PRIu64 " extents of %" PRIu64 " bytes, %" PRIu64 " of them rollups; %" PRIu64
+           " samples in the log, %" PRIu64 " bytes\n",
+           size->extents, size->extent_bytes, size->rollup_bytes, size->log_samples, size->log_bytes);
     if (size->oldest_ms <= size->newest_ms) {
         (void)format_rfc3339_ms(oldest, size->oldest_ms);
         (void)format_rfc3339_ms(newest, size->newest_ms);
@@ -103,6 +104,7 @@ static int print_json(const struct store_size *size, size_t top)
     jw_f64(&j, bytes_per_sample(size));
     key_u64(&j, "extents", size->extents);
     key_u64(&j, "extentBytes", size->extent_bytes);
+    key_u64(&j, "rollupBytes", size->rollup_bytes);
     key_u64(&j, "logSamples", size->log_samples);
     key_u64(&j, "logBytes", size->log_bytes);
     if (size->oldest_ms <= size->newest_ms) {

@@ -20,7 +20,8 @@
 struct storage_keys {
     const char *path, *retention, *durability;
     uint64_t retention_bytes;
-    const struct yaml_node *limits, *retention_selectors;
+    const struct yaml_node *limits, *retention_selectors, *rollup_5m;
+    const char *rollup_retention;
 };
 struct file_keys {
     const char *listen, *external_url, *web_config_file, *webhook_url;
@@ -49,6 +50,8 @@ static const struct yaml_field STORAGE_FIELDS[] = {
     {"path", YAML_FIELD_TEXT, offsetof(struct storage_keys, path)},
     {"retention", YAML_FIELD_TEXT, offsetof(struct storage_keys, retention)},
     {"retention_selectors", YAML_FIELD_NODE, offsetof(struct storage_keys, retention_selectors)},
+    {"rollup_retention", YAML_FIELD_TEXT, offsetof(struct storage_keys, rollup_retention)},
+    {"rollup_5m", YAML_FIELD_NODE, offsetof(struct storage_keys, rollup_5m)},
     {"durability", YAML_FIELD_TEXT, offsetof(struct storage_keys, durability)},
     {"limits", YAML_FIELD_NODE, offsetof(struct storage_keys, limits)},
     {"retention_size", YAML_FIELD_BYTES, offsetof(struct storage_keys, retention_bytes)},
@@ -65,10 +68,33 @@ static const struct yaml_field LIMIT_FIELDS[] = {
     {0},
 };
 
+/* Business figures are asked about years later: their rollups are fine ones. Without memory they are like all others. */
+static void roll_up_by_default(struct collector_config *c)
+{
+    struct matcher *matchers;
+    struct parse_error error;
+    size_t n;
+    if (!(c->fine_rollups = calloc(1, sizeof *c->fine_rollups)) ||
+        promql_parse_selector(SPAN("{__name__=~\"commerce:.*\"}"), &c->retention_arena, &matchers, &n, &error) < 0)
+        return;
+    c->fine_rollups[c->n_fine_rollups++] = (struct store_retention){.matchers = matchers, .n_matchers = n};
+}
+
+static void drop_rules(struct store_retention **rules, size_t *n)
+{
+    for (size_t i = 0; i < *n; i++)
+        for (size_t k = 0; k < (*rules)[i].n_matchers; k++)
+            matcher_done(&((struct matcher *)(*rules)[i].matchers)[k]);
+    free(*rules);
+    *rules = NULL;
+    *n = 0;
+}
+
 void collector_config_init(struct collector_config *c)
 {
     *c = (struct collector_config){.retention_ms = RETENTION_DEFAULT_MS};
     arena_init(&c->retention_arena, CONFIG_BYTES_MAX);
+    roll_up_by_default(c);
 }
 
 void collector_config_done(struct collector_config *c)
@@ -77,10 +103,8 @@ void collector_config_done(struct collector_config *c)
         free(c->rule_files[i]);
     for (size_t i = 0; i < c->n_events; i++)
         free(c->events[i]);
-    for (size_t i = 0; i < c->n_retentions; i++)
-        for (size_t k = 0; k < c->retentions[i].n_matchers; k++)
-            matcher_done(&((struct matcher *)c->retentions[i].matchers)[k]);
-    free(c->retentions);
+    drop_rules(&c->retentions, &c->n_retentions);
+    drop_rules(&c->fine_rollups, &c->n_fine_rollups);
     arena_done(&c->retention_arena);
     free(c->rule_files);
     free(c->events);
@@ -91,35 +115,44 @@ void collector_config_done(struct collector_config *c)
     *c = (struct collector_config){0};
 }
 
+/* A series selector of the file, which begins at that place. `why_not`: what an all-embracing one should be instead. */
+MUST_USE static int read_selector(struct collector_config *c, struct span text, uint32_t line, uint32_t column,
+                                  const char *why_not, struct store_retention *ret, struct problems *problems)
+{
+    struct parse_error error;
+    struct matcher *matchers;
+    size_t n;
+    int r = promql_parse_selector(text, &c->retention_arena, &matchers, &n, &error);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        problem_add(problems, PROBLEM_ERROR, yaml_file(c->doc), line, column,
+                    "'%s' is not a series selector such as {job=\"debug\"}: %s", text.ptr, error.text);
+        return -EINVAL;
+    }
+    ret->matchers = matchers;
+    ret->n_matchers = n;
+    for (size_t i = 0; i < n; i++)
+        if (!why_not || !matcher_matches_empty(&matchers[i]))
+            return 0;
+    problem_add(problems, PROBLEM_ERROR, yaml_file(c->doc), line, column, "'%s' does not need any label: %s", text.ptr,
+                why_not);
+    return 1; /* the matchers are there to be released */
+}
+
 /* `{job="debug"}: 2d`: a series selector, and how long what it selects is kept. */
 MUST_USE static int read_retention(struct collector_config *c, const struct yaml_node *item, struct problems *problems)
 {
     struct store_retention *rule = &c->retentions[c->n_retentions];
-    struct parse_error error;
-    struct matcher *matchers;
-    size_t n;
     if (item->kind != YAML_SCALAR || parse_duration_ms(item->text, &rule->keep_ms) < 0) {
         yaml_problem(c->doc, item, problems, "%s is not a duration such as 2d, or 0",
                      item->kind == YAML_SCALAR ? item->text.ptr : yaml_kind_name(item));
         return -EINVAL;
     }
-    int r = promql_parse_selector(item->key, &c->retention_arena, &matchers, &n, &error);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0) {
-        problem_add(problems, PROBLEM_ERROR, yaml_file(c->doc), item->key_line, item->key_column,
-                    "'%s' is not a series selector such as {job=\"debug\"}: %s", item->key.ptr, error.text);
-        return -EINVAL;
-    }
-    rule->matchers = matchers;
-    rule->n_matchers = n;
-    c->n_retentions++;
-    for (size_t i = 0; i < n; i++)
-        if (!matcher_matches_empty(&matchers[i]))
-            return 0;
-    problem_add(problems, PROBLEM_ERROR, yaml_file(c->doc), item->key_line, item->key_column,
-                "'%s' does not need any label: what all series keep is retention's to say", item->key.ptr);
-    return -EINVAL;
+    int r = read_selector(c, item->key, item->key_line, item->key_column, "what all series keep is retention's to say",
+                          rule, problems);
+    c->n_retentions += r >= 0;
+    return r > 0 ? -EINVAL : r;
 }
 
 MUST_USE static int read_retentions(struct collector_config *c, const struct yaml_node *node, struct problems *problems)
@@ -144,6 +177,46 @@ MUST_USE static int read_retentions(struct collector_config *c, const struct yam
     return r;
 }
 
+/* The series with rollups of five minutes, instead of those by default. */
+MUST_USE static int read_fine_rollups(struct collector_config *c, const struct yaml_node *node,
+                                      struct problems *problems)
+{
+    if (!node || node->kind == YAML_NULL)
+        return 0;
+    if (node->kind != YAML_LIST || node->n > STORE_RETENTIONS_MAX) {
+        yaml_problem(c->doc, node, problems, "rollup_5m is a list of series selectors, at most %u of them",
+                     STORE_RETENTIONS_MAX);
+        return -EINVAL;
+    }
+    drop_rules(&c->fine_rollups, &c->n_fine_rollups);
+    c->fine_rollups = calloc(node->n ? node->n : 1, sizeof *c->fine_rollups);
+    int r = c->fine_rollups ? 0 : -ENOMEM;
+    if (r < 0)
+        return r;
+    YAML_EACH(node, item)
+    {
+        int r2 = -EINVAL;
+        if (item->kind == YAML_SCALAR)
+            r2 = read_selector(c, item->text, item->line, item->column, NULL, &c->fine_rollups[c->n_fine_rollups],
+                               problems);
+        else
+            yaml_problem(c->doc, item, problems, "a series selector such as '{__name__=~\"commerce:.*\"}' is wanted");
+        c->n_fine_rollups += r2 == 0;
+        r = r < 0 ? r : r2;
+    }
+    return r;
+}
+
+/* A duration of the file; without it *ret_ms stays. */
+MUST_USE static int read_keep(struct collector_config *c, const struct yaml_node *storage, const char *key,
+                              const char *text, int64_t *ret_ms, struct problems *problems)
+{
+    if (!text || parse_duration_ms(span_str(text), ret_ms) == 0)
+        return 0;
+    yaml_problem(c->doc, yaml_get(storage, key), problems, "'%s' is not a duration such as 30d, or 0", text);
+    return -EINVAL;
+}
+
 MUST_USE static int read_storage(struct collector_config *c, const struct yaml_node *node, const char *file,
                                  struct problems *problems)
 {
@@ -155,17 +228,17 @@ MUST_USE static int read_storage(struct collector_config *c, const struct yaml_n
         r = -EINVAL;
     int r2 = read_retentions(c, keys.retention_selectors, problems);
     r = r < 0 ? r : r2;
+    r2 = read_fine_rollups(c, keys.rollup_5m, problems);
+    r = r < 0 ? r : r2;
+    c->rollup_retention_given = keys.rollup_retention != NULL;
+    r2 = read_keep(c, node, "rollup_retention", keys.rollup_retention, &c->rollup_retention_ms, problems);
+    r = r < 0 ? r : r2;
+    c->retention_given = keys.retention != NULL;
+    r2 = read_keep(c, node, "retention", keys.retention, &c->retention_ms, problems);
+    r = r < 0 ? r : r2;
     c->retention_bytes = keys.retention_bytes;
     if (keys.path && !(c->data = path_beside(file, keys.path)))
         return -ENOMEM;
-    if (keys.retention) {
-        c->retention_given = true;
-        if (parse_duration_ms(span_str(keys.retention), &c->retention_ms) < 0) {
-            yaml_problem(c->doc, yaml_get(node, "retention"), problems, "'%s' is not a duration such as 30d, or 0",
-                         keys.retention);
-            r = -EINVAL;
-        }
-    }
     if (keys.durability) {
         c->durability_given = true;
         if (strcmp(keys.durability, "full") == 0) {
@@ -326,27 +399,47 @@ static void print_limits(const struct collector_config *c, struct buf *out)
         buf_str(out, "}\n");
 }
 
+/* In quotes, as the file would have it. */
+static void print_selector(const struct store_retention *rule, struct buf *out)
+{
+    struct buf selector;
+    buf_str(out, "'{");
+    buf_init(&selector, CONFIG_BYTES_MAX);
+    for (size_t k = 0; k < rule->n_matchers; k++) {
+        buf_str(&selector, k ? "," : "");
+        matcher_format(&selector, &rule->matchers[k]);
+    }
+    for (size_t k = 0; k < selector.len; k++) { /* a quote is doubled within quotes */
+        buf_str(out, selector.data[k] == '\'' ? "'" : "");
+        buf_char(out, selector.data[k]);
+    }
+    buf_done(&selector);
+    buf_str(out, "}'");
+}
+
 static void print_retentions(const struct collector_config *c, struct buf *out)
 {
     char keep[NUMBER_TEXT_MAX];
     if (c->n_retentions)
         buf_str(out, "  retention_selectors:\n");
     for (size_t i = 0; i < c->n_retentions; i++) {
-        const struct store_retention *rule = &c->retentions[i];
-        buf_str(out, "    '{");
-        struct buf selector;
-        buf_init(&selector, CONFIG_BYTES_MAX);
-        for (size_t k = 0; k < rule->n_matchers; k++) {
-            buf_str(&selector, k ? "," : "");
-            matcher_format(&selector, &rule->matchers[k]);
-        }
-        for (size_t k = 0; k < selector.len; k++) { /* a quote is doubled within quotes */
-            buf_str(out, selector.data[k] == '\'' ? "'" : "");
-            buf_char(out, selector.data[k]);
-        }
-        buf_done(&selector);
-        buf_printf(out, "}': %.*s\n", (int)format_duration_ms(keep, rule->keep_ms), keep);
+        buf_str(out, "    ");
+        print_selector(&c->retentions[i], out);
+        buf_printf(out, ": %.*s\n", (int)format_duration_ms(keep, c->retentions[i].keep_ms), keep);
     }
+    if (c->rollup_retention_given)
+        buf_printf(out, "  rollup_retention: %.*s\n", (int)format_duration_ms(keep, c->rollup_retention_ms), keep);
+    buf_str(out, c->n_fine_rollups ? "  rollup_5m:\n" : "  rollup_5m: []\n");
+    for (size_t i = 0; i < c->n_fine_rollups; i++) {
+        buf_str(out, "    - ");
+        print_selector(&c->fine_rollups[i], out);
+        buf_char(out, '\n');
+    }
+}
+
+int64_t collector_rollup_retention_ms(const struct collector_config *c)
+{
+    return !c->rollup_retention_given ? 0 : c->rollup_retention_ms == 0 ? -1 : c->rollup_retention_ms;
 }
 
 int collector_config_print(const struct collector_config *c, struct buf *out)
@@ -395,6 +488,8 @@ const char COLLECTOR_CONFIG_EXAMPLE[] =
     "  # retention_selectors:     # some series are kept shorter or longer; the first that matches counts\n"
     "  #   '{job=\"debug\"}': 2d\n"
     "  #   '{__name__=~\"commerce:.*\"}': 5y\n"
+    "  # rollup_retention: 400d  # of rollups (docs/store.md); without it they leave with their samples\n"
+    "  # rollup_5m: ['{__name__=~\"commerce:.*\"}']   # series with rollups of 5 minutes besides those of an hour\n"
     "  durability: full          # a 2xx survives a power cut; normal: it survives kill -9\n"
     "  # retention_size: 50GB    # and the oldest go first above it\n"
     "  # limits: {series: 10000000, labels_per_series: 128, label_name_bytes: 1024, label_value_bytes: 65535, future: "

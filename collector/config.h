@@ -27,12 +27,15 @@ struct collector_config {
     int64_t retention_ms;
     struct store_retention *retentions; /* storage.retention_selectors, in the file's order */
     size_t n_retentions;
-    struct arena retention_arena; /* of their matchers */
+    int64_t rollup_retention_ms;          /* as the file has it: 0 is for ever */
+    struct store_retention *fine_rollups; /* storage.rollup_5m; commerce:.* by default */
+    size_t n_fine_rollups;
+    struct arena retention_arena; /* of all their matchers */
     enum store_durability durability;
     uint64_t series_max, labels_max, label_name_bytes_max, label_value_bytes_max, retention_bytes; /* 0: not given */
     int64_t future_ms_max; /* as store_config's; 0: not given */
     bool admin_api;        /* as --enable-admin-api */
-    bool retention_given, durability_given;
+    bool retention_given, rollup_retention_given, durability_given;
 };
 void collector_config_init(struct collector_config *c);
 void collector_config_done(struct collector_config *c);
@@ -41,6 +44,8 @@ MUST_USE int collector_config_load(struct collector_config *c, const char *path,
 MUST_USE int collector_config_check(const char *path, struct problems *problems);
 /* Is it a rule file (a map with `groups` and none of our keys)? What `check` without a kind goes by. */
 bool collector_is_rule_file(struct span text);
+/* As store_config has it. */
+int64_t collector_rollup_retention_ms(const struct collector_config *c);
 /* What was loaded as YAML that crest-collector reads, without secrets. -ENOMEM. */
 MUST_USE int collector_config_print(const struct collector_config *c, struct buf *out);
 /* A commented crest.yml for `crest-collector init`. */

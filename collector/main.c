@@ -192,6 +192,9 @@ MUST_USE static int open_rooms(struct collector *c)
         .retention_ms = retention_ms(c, &c->config),
         .retentions = c->config.retentions,
         .n_retentions = c->config.n_retentions,
+        .rollup_retention_ms = collector_rollup_retention_ms(&c->config),
+        .fine_rollups = c->config.fine_rollups,
+        .n_fine_rollups = c->config.n_fine_rollups,
         .retention_waits = true, /* for the windows of events */
         .series_max = c->config.series_max,
         .labels_max = (unsigned)c->config.labels_max,
@@ -368,6 +371,9 @@ static void reload(struct collector *c)
         r = notify_set_webhook_url(c->notify, setting(c, "webhook-url", config.webhook_url));
     if (r == 0)
         r = store_set_retention(c->store, retention_ms(c, &config), config.retentions, config.n_retentions);
+    if (r == 0)
+        r = store_set_rollups(c->store, collector_rollup_retention_ms(&config), config.fine_rollups,
+                              config.n_fine_rollups);
     if (r == 0)
         atomic_store(&c->room.retention_ms, retention_ms(c, &config));
     if (r == 0)

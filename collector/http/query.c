@@ -26,6 +26,27 @@ static bool client_is_gone(void *ctx)
     return httpd_is_gone(p->request);
 }
 
+/* false: answered. */
+static bool read_rollup(struct httpd_request *r, enum promql_rollups *ret)
+{
+    static const struct {
+        const char *name;
+        enum promql_rollups rollups;
+    } NAMES[] = {{"", PROMQL_ROLLUPS_SAME},
+                 {"auto", PROMQL_ROLLUPS_SAME},
+                 {"off", PROMQL_ROLLUPS_OFF},
+                 {"5m", PROMQL_ROLLUPS_5M},
+                 {"1h", PROMQL_ROLLUPS_1H}};
+    struct span text = httpd_param(r, "rollup");
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+        if (span_equal(text, span_str(NAMES[i].name))) {
+            *ret = NAMES[i].rollups;
+            return true;
+        }
+    httpd_reply_error(r, 400, "bad_data", "invalid parameter \"rollup\": it is auto, off, 5m or 1h");
+    return false;
+}
+
 static void submit(struct httpd_request *r, struct http_room *room, struct query_request *q, bool instant)
 {
     q->text = httpd_param(r, "query");
@@ -38,7 +59,7 @@ static void submit(struct httpd_request *r, struct http_room *room, struct query
     }
     size_t limit;
     if (!api_limit(r, &limit) || !api_duration(r, "timeout", 0, &q->timeout_ms) ||
-        !api_duration(r, "lookback_delta", 0, &q->lookback_ms))
+        !api_duration(r, "lookback_delta", 0, &q->lookback_ms) || !read_rollup(r, &q->rollups))
         return;
     if (q->lookback_ms < 0)
         q->lookback_ms = 0; /* the engine's, as in Prometheus */

@@ -18,8 +18,25 @@ static int range_sum(struct range_call *c)
     return 0;
 }
 
+/* Of sums of buckets, which are exact when they are here (store_read_rolled), or what was asked for. */
+static int range_avg_of_sums(struct range_call *c)
+{
+    for (size_t s = 0; s < c->grid.n; s++) {
+        struct kahan sum = {0}, n = {0};
+        for (size_t i = c->lo[s]; i < c->hi[s]; i++) {
+            kahan_add(&sum, c->raw->values[i]);
+            kahan_add(&n, c->raw->counts[i]);
+        }
+        c->present[s] = c->hi[s] > c->lo[s];
+        c->values[s] = kahan_value(&sum) / kahan_value(&n);
+    }
+    return 0;
+}
+
 static int range_avg(struct range_call *c)
 {
+    if (c->raw->counts)
+        return range_avg_of_sums(c);
     for (size_t s = 0; s < c->grid.n; s++) {
         struct running_mean m = {0};
         for (size_t i = c->lo[s]; i < c->hi[s]; i++)
@@ -34,8 +51,13 @@ static int range_avg(struct range_call *c)
 static int range_count(struct range_call *c)
 {
     for (size_t s = 0; s < c->grid.n; s++) {
+        double count = (double)(c->hi[s] - c->lo[s]);
+        if (c->raw->counts)
+            count = 0;
+        for (size_t i = c->lo[s]; c->raw->counts && i < c->hi[s]; i++)
+            count += c->raw->counts[i];
         c->present[s] = c->hi[s] > c->lo[s];
-        c->values[s] = (double)(c->hi[s] - c->lo[s]);
+        c->values[s] = count;
     }
     return 0;
 }
@@ -237,20 +259,30 @@ static int sum_of_histograms(struct range_call *c, size_t step, const struct nat
     return histogram_mean_give(&m, ret);
 }
 
-const struct range_detail RANGE_avg = {
-    .fn = range_avg, .takes = RANGE_EITHER, .of_histograms = sum_of_histograms, .averages = true};
-const struct range_detail RANGE_min = {.fn = range_min};
-const struct range_detail RANGE_max = {.fn = range_max};
-const struct range_detail RANGE_sum = {.fn = range_sum, .takes = RANGE_EITHER, .of_histograms = sum_of_histograms};
-const struct range_detail RANGE_count = {.fn = range_count, .takes = RANGE_ANY};
+const struct range_detail RANGE_avg = {.fn = range_avg,
+                                       .takes = RANGE_EITHER,
+                                       .of_histograms = sum_of_histograms,
+                                       .averages = true,
+                                       .rolls = true,
+                                       .as = STORE_ROLLED_SUM};
+const struct range_detail RANGE_min = {.fn = range_min, .rolls = true, .as = STORE_ROLLED_MIN};
+const struct range_detail RANGE_max = {.fn = range_max, .rolls = true, .as = STORE_ROLLED_MAX};
+const struct range_detail RANGE_sum = {
+    .fn = range_sum, .takes = RANGE_EITHER, .of_histograms = sum_of_histograms, .rolls = true, .as = STORE_ROLLED_SUM};
+const struct range_detail RANGE_count = {
+    .fn = range_count, .takes = RANGE_ANY, .rolls = true, .as = STORE_ROLLED_COUNT};
 const struct range_detail RANGE_quantile = {.fn = range_quantile};
 const struct range_detail RANGE_stddev = {.fn = range_stddev};
 const struct range_detail RANGE_stdvar = {.fn = range_stdvar};
-const struct range_detail RANGE_last = {.fn = range_last, .takes = RANGE_ANY, .keeps_name = true};
-const struct range_detail RANGE_first = {.fn = range_first, .takes = RANGE_ANY, .keeps_name = true};
-const struct range_detail RANGE_present = {.fn = range_present, .takes = RANGE_ANY};
+const struct range_detail RANGE_last = {
+    .fn = range_last, .takes = RANGE_ANY, .keeps_name = true, .rolls = true, .as = STORE_ROLLED_LAST};
+const struct range_detail RANGE_first = {
+    .fn = range_first, .takes = RANGE_ANY, .keeps_name = true, .rolls = true, .as = STORE_ROLLED_FIRST};
+const struct range_detail RANGE_present = {
+    .fn = range_present, .takes = RANGE_ANY, .rolls = true, .as = STORE_ROLLED_COUNT};
 const struct range_detail RANGE_mad = {.fn = range_mad};
 const struct range_detail RANGE_ts_of_first = {.fn = range_ts_of_first, .takes = RANGE_ANY};
-const struct range_detail RANGE_ts_of_last = {.fn = range_ts_of_last, .takes = RANGE_ANY};
+const struct range_detail RANGE_ts_of_last = {
+    .fn = range_ts_of_last, .takes = RANGE_ANY, .rolls = true, .as = STORE_ROLLED_LAST};
 const struct range_detail RANGE_ts_of_min = {.fn = range_ts_of_min};
 const struct range_detail RANGE_ts_of_max = {.fn = range_ts_of_max};

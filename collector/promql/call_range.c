@@ -90,7 +90,8 @@ MUST_USE static int floats_of(struct ranged *rg, const struct raw *raw, struct r
     double *values = arena_array(rg->arena, raw->n, sizeof *values);
     int64_t *t_ms = arena_array(rg->arena, raw->n, sizeof *t_ms);
     int64_t *start_ms = raw->start_ms ? arena_array(rg->arena, raw->n, sizeof *start_ms) : NULL;
-    if (!before || !values || !t_ms || (raw->start_ms && !start_ms))
+    double *counts = raw->counts ? arena_array(rg->arena, raw->n, sizeof *counts) : NULL;
+    if (!before || !values || !t_ms || (raw->start_ms && !start_ms) || (raw->counts && !counts))
         return -ENOMEM;
     for (size_t i = 0; i < raw->n; i++) {
         before[i] = n;
@@ -100,6 +101,8 @@ MUST_USE static int floats_of(struct ranged *rg, const struct raw *raw, struct r
         t_ms[n] = raw->t_ms[i];
         if (start_ms)
             start_ms[n] = raw->start_ms[i];
+        if (counts)
+            counts[n] = raw->counts[i];
         n++;
     }
     before[raw->n] = n;
@@ -107,7 +110,7 @@ MUST_USE static int floats_of(struct ranged *rg, const struct raw *raw, struct r
         lo[s] = before[rg->lo[s]];
         hi[s] = before[rg->hi[s]];
     }
-    *ret = (struct raw){t_ms, start_ms, values, NULL, n};
+    *ret = (struct raw){t_ms, start_ms, values, NULL, n, counts};
     return 0;
 }
 
@@ -224,6 +227,16 @@ static int fetch_ranged(struct eval *ev, struct vector *v, size_t i, struct colu
     return 1;
 }
 
+/* Let rollups stand for samples as far as the function is told the same by them, or the query asks for them. */
+MUST_USE static int roll(struct eval *ev, struct ranged *rg)
+{
+    const struct range_detail *d = rg->detail;
+    if (!d->rolls && !eval_sees_gone(ev))
+        return 0;
+    enum store_rolled as = d->rolls ? d->as : d->is_counter ? STORE_ROLLED_COUNTER : STORE_ROLLED_ENDS;
+    return eval_range_rolled(ev, &rg->source, rg->call.steps, as);
+}
+
 int call_range(struct eval *ev, const struct promql_expr *call, const struct grid *g, struct value *ret)
 {
     struct ranged *rg = arena_alloc(&ev->arena, sizeof *rg);
@@ -245,9 +258,11 @@ int call_range(struct eval *ev, const struct promql_expr *call, const struct gri
     for (size_t i = 0; r == 0 && i < call->call.n; i++) {
         const struct promql_expr *arg = call->call.args[i];
         double *column;
-        if (arg->type == PROMQL_MATRIX)
+        if (arg->type == PROMQL_MATRIX) {
             r = eval_range(ev, arg, g, &rg->source);
-        else if ((r = eval_scalar(ev, arg, g, &column)) == 0)
+            if (r == 0)
+                r = roll(ev, rg);
+        } else if ((r = eval_scalar(ev, arg, g, &column)) == 0)
             rg->call.args[n_args++] = column;
     }
     if (r < 0 || (r = vector_new(ev, rg->source.n, g, fetch_ranged, rg, &ret->vector)) < 0)
@@ -282,6 +297,8 @@ int call_absent_over_time(struct eval *ev, const struct promql_expr *call, const
     if (!seen || !lo || !hi)
         return -ENOMEM;
     int r = eval_range(ev, call->call.args[0], g, &src);
+    if (r == 0)
+        r = eval_range_rolled(ev, &src, g->n, STORE_ROLLED_COUNT);
     for (size_t i = 0; r == 0 && i < src.n; i++) {
         struct raw raw;
         if ((r = src.load(ev, &src, i, &raw)) < 0)

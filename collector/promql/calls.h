@@ -54,6 +54,8 @@ struct range_detail {
     int (*of_histograms)(struct range_call *c, size_t step, const struct native_histogram **ret);
     bool keeps_name, averages;
     bool is_counter, is_rate, between_edges; /* of the rate family: rate, increase, delta look at both edges */
+    bool rolls;                              /* rollups `as` know what it wants of a window */
+    enum store_rolled as;
 };
 /* A copy of the histogram becomes the result of the step. */
 MUST_USE int range_put_histogram(struct range_call *c, size_t step, const struct native_histogram *h);

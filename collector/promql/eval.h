@@ -12,6 +12,7 @@
 #include "collector/promql/ast.h"
 #include "collector/promql/functions.h"
 #include "collector/promql/label_set.h"
+#include "lib/base/kahan.h"
 #include "lib/metric/native.h"
 
 struct grid { /* the steps: start, start + step, ... */
@@ -35,6 +36,7 @@ struct eval {
     int64_t start_ms, end_ms, step_ms; /* of the query: @ start(), @ end(), step(), range() */
     bool instant;
     int64_t lookback_ms, subquery_step_ms, deadline_mono_us;
+    enum promql_rollups rollups;
     const atomic_bool *cancelled;
     bool (*is_gone)(void *ctx);
     void *gone_ctx;
@@ -48,6 +50,12 @@ struct eval {
     void *scratch; /* eval_scratch */
     size_t scratch_bytes;
 };
+
+/* May rollups stand for samples that the retention took? */
+static inline bool eval_sees_gone(const struct eval *ev)
+{
+    return ev->rollups >= PROMQL_ROLLUPS_5M;
+}
 
 /* ---- values ---- */
 struct series {
@@ -189,6 +197,7 @@ struct raw {
     const double *values;
     const struct native_histogram **histograms; /* NULL: only floats */
     size_t n;
+    const double *counts; /* of samples that each stands for (rollups); NULL: one */
 };
 struct range_source;
 typedef int (*range_load)(struct eval *ev, struct range_source *src, size_t i, struct raw *ret);
@@ -204,6 +213,9 @@ struct range_source { /* a range vector: for each step the samples in (end - ran
         extension; /* samples outside the windows are loaded, too: the lookback before, smoothed also behind */
 };
 MUST_USE int eval_range(struct eval *ev, const struct promql_expr *e, const struct grid *g, struct range_source *ret);
+/* Right behind it: each window is asked for one number only, which rollups know as well. Nothing happens where they cannot be
+ * used. -ENOMEM. */
+MUST_USE int eval_range_rolled(struct eval *ev, struct range_source *src, size_t steps, enum store_rolled as);
 /* Sample indexes [lo, hi) of each step's window. */
 void range_windows(const struct range_source *src, size_t steps, const struct raw *raw, size_t *lo, size_t *hi);
 /* An offset's or range's milliseconds in this query. */
@@ -254,24 +266,6 @@ MUST_USE int warn_mixed_floats(struct eval *ev, const struct promql_expr *place,
 MUST_USE int warn_mixed_schemas(struct eval *ev, const struct promql_expr *place, const struct labels *ls);
 
 /* ---- sums (Kahan-Neumaier) and quantiles ---- */
-struct kahan {
-    double sum, c;
-};
-static inline void kahan_add(struct kahan *k, double x)
-{
-    double t = k->sum + x;
-    if (__builtin_isinf(t))
-        k->c = 0;
-    else if (__builtin_fabs(k->sum) >= __builtin_fabs(x))
-        k->c += (k->sum - t) + x;
-    else
-        k->c += (x - t) + k->sum;
-    k->sum = t;
-}
-static inline double kahan_value(const struct kahan *k)
-{
-    return __builtin_isinf(k->sum) ? k->sum : k->sum + k->c;
-}
 /* A running mean that turns to the incremental form when the sum would overflow. */
 struct running_mean {
     struct kahan k;

@@ -46,14 +46,18 @@ void promql_each_doubt(const struct promql_expr *e, bool recorded, promql_doubt 
 MUST_USE int promql_parse_selector(struct span text, struct arena *arena, struct matcher **ret, size_t *ret_n,
                                    struct parse_error *ret_error);
 
+/* Whether rollups may stand for samples (docs/store.md): where the answer stays the same; never; also for samples that the retention
+ * took, with a warning, in buckets of 5 minutes where there are such or of an hour. */
+enum promql_rollups { PROMQL_ROLLUPS_SAME, PROMQL_ROLLUPS_OFF, PROMQL_ROLLUPS_5M, PROMQL_ROLLUPS_1H };
 struct promql_params {
     int64_t start_ms, end_ms, step_ms; /* start == end and step 0: an instant query */
     int64_t lookback_ms;               /* 0: LOOKBACK_MS */
     int64_t subquery_step_ms;          /* of [range:]; 0: SUBQUERY_STEP_MS */
-    uint64_t samples_max, bytes_max;   /* 0: limits.h */
-    int64_t deadline_mono_us;          /* 0: none */
-    const atomic_bool *cancelled;      /* NULL: cannot be cancelled */
-    bool (*is_gone)(void *ctx);        /* who asked, now and then; then it is cancelled. NULL: never */
+    enum promql_rollups rollups;
+    uint64_t samples_max, bytes_max; /* 0: limits.h */
+    int64_t deadline_mono_us;        /* 0: none */
+    const atomic_bool *cancelled;    /* NULL: cannot be cancelled */
+    bool (*is_gone)(void *ctx);      /* who asked, now and then; then it is cancelled. NULL: never */
     void *gone_ctx;
 };
 enum promql_error_kind {

@@ -241,12 +241,17 @@ MUST_USE static int plan_steps(struct eval *ev, const struct promql_expr *e, con
     return 0;
 }
 
+#define ROLLUP_LOOKBACK_MS 3600000 /* the last sample of a bucket of an hour is as new as one can be */
+
 static void set_limits(struct eval *ev, const struct promql_params *p)
 {
     ev->start_ms = p->start_ms;
     ev->end_ms = p->end_ms;
     ev->step_ms = p->step_ms;
     ev->lookback_ms = p->lookback_ms > 0 && p->lookback_ms <= 1000000000000000 ? p->lookback_ms : LOOKBACK_MS;
+    ev->rollups = p->rollups;
+    if (eval_sees_gone(ev) && ev->lookback_ms < ROLLUP_LOOKBACK_MS)
+        ev->lookback_ms = ROLLUP_LOOKBACK_MS;
     ev->subquery_step_ms = p->subquery_step_ms > 0 ? p->subquery_step_ms : SUBQUERY_STEP_MS;
     ev->samples_max = p->samples_max ? p->samples_max : QUERY_SAMPLES_MAX;
     ev->deadline_mono_us = p->deadline_mono_us;
@@ -271,6 +276,8 @@ int promql_eval(struct store *s, const struct promql_expr *e, const struct promq
         arena_init(&o->arena, bytes_max);
     if (r == 0 && (r = store_reader_open(s, &ev.reader)) < 0)
         eval_fail(&ev, PROMQL_INTERNAL, NULL, "cannot read the store: %s", strerror(-r));
+    if (r == 0 && eval_sees_gone(&ev))
+        store_reader_see_gone(ev.reader);
     if (r == 0)
         r = run(&ev, e, &g, o);
     eval_finish(&ev);

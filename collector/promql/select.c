@@ -46,6 +46,8 @@ struct stored { /* the series of one selector, and the samples of the one read l
     struct arena *arena;                        /* of those, forgotten with the next series */
     int64_t min_ms, max_ms;
     uint64_t held;
+    bool rolled; /* rollups may stand for samples */
+    struct store_rolling rolling;
     /* instant selectors */
     int64_t *times;
     int64_t lookback_ms;
@@ -70,6 +72,8 @@ MUST_USE static int find_series(struct eval *ev, const struct promql_expr *e, in
     s->e = e;
     s->min_ms = min_ms;
     s->max_ms = max_ms;
+    s->rolled = eval_sees_gone(ev);
+    s->rolling = (struct store_rolling){.as = STORE_ROLLED_ENDS, .fine = ev->rollups == PROMQL_ROLLUPS_5M};
     struct store_selection selection = {
         .matchers = e->selector.matchers, .n_matchers = e->selector.n, .min_ms = min_ms, .max_ms = max_ms};
     r = store_select(ev->reader, &selection, &ev->arena, &s->series, &s->n);
@@ -87,6 +91,21 @@ static bool sample_is_stale(const struct stored *s, size_t k)
                                              : is_stale(s->columns.value[k]);
 }
 
+/* Samples of series i, or rollups in their place. */
+MUST_USE static int read_columns(struct eval *ev, struct stored *s, size_t i)
+{
+    struct sample_columns *c = &s->columns;
+    uint32_t id = s->series[i].id;
+    if (!s->rolled)
+        return store_read(ev->reader, id, s->min_ms, s->max_ms, c);
+    int r = store_read_rolled(ev->reader, id, s->min_ms, s->max_ms, &s->rolling, c);
+    if (r == 0 && c->count && !c->exact && s->rolling.as == STORE_ROLLED_SUM && !eval_sees_gone(ev))
+        return store_read(ev->reader, id, s->min_ms, s->max_ms, c); /* the order of adding counts */
+    if (r == 0 && c->n_gone)
+        r = eval_warn(ev, s->e, "rollups stand for samples that are gone: the answer is as near as they can tell");
+    return r;
+}
+
 /* Read series i. */
 MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bool drop_stale)
 {
@@ -97,7 +116,7 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
     if (s->histograms)
         arena_reset(s->arena);
     s->histograms = NULL;
-    r = store_read(ev->reader, s->series[i].id, s->min_ms, s->max_ms, c);
+    r = read_columns(ev, s, i);
     if (r == 0 && c->histograms && c->n)
         r = read_histograms(ev, s->series[i].id, s->min_ms, s->max_ms, s->e->selector.counts_and_sums, s->arena, c,
                             &s->histograms);
@@ -122,6 +141,8 @@ MUST_USE static int read_samples(struct eval *ev, struct stored *s, size_t i, bo
             c->start_ms[kept] = c->start_ms[k];
         if (s->histograms)
             s->histograms[kept] = s->histograms[k];
+        if (c->count)
+            c->count[kept] = c->count[k];
         kept++;
     }
     c->n = kept;
@@ -282,7 +303,7 @@ static int load_stored(struct eval *ev, struct range_source *src, size_t i, stru
     int r = read_samples(ev, st, i, true);
     const struct sample_columns *c = &st->columns;
     if (r == 0)
-        *ret = (struct raw){c->t_ms, c->start_ms, c->value, st->histograms, c->n};
+        *ret = (struct raw){c->t_ms, c->start_ms, c->value, st->histograms, c->n, c->count};
     return r;
 }
 
@@ -308,6 +329,37 @@ MUST_USE static int range_of_selector(struct eval *ev, const struct promql_expr 
     src->state = st;
     src->load = load_stored;
     return 0;
+}
+
+/* The edges of the windows, both of each: two ascending lists become one. */
+MUST_USE static int edges_of(struct eval *ev, const struct range_source *src, size_t steps, struct store_rolling *ret)
+{
+    int64_t *edges = arena_array(&ev->arena, 2 * steps, sizeof *edges);
+    size_t n = 0;
+    if (!edges)
+        return -ENOMEM;
+    for (size_t opens = 0, ends = 0; opens < steps || ends < steps;) {
+        int64_t open = opens < steps ? back(src->ends_ms[opens], src->range_ms) : INT64_MAX;
+        if (opens < steps && open <= src->ends_ms[ends]) /* every end has its open edge before it */
+            opens++;
+        else
+            open = src->ends_ms[ends++];
+        if (n == 0 || edges[n - 1] != open)
+            edges[n++] = open;
+    }
+    ret->edges_ms = edges;
+    ret->n_edges = n;
+    return 0;
+}
+
+int eval_range_rolled(struct eval *ev, struct range_source *src, size_t steps, enum store_rolled as)
+{
+    struct stored *st = src->state;
+    if (src->load != load_stored || src->extension != EXTENSION_NONE || ev->rollups == PROMQL_ROLLUPS_OFF)
+        return 0;
+    st->rolled = true;
+    st->rolling.as = as;
+    return edges_of(ev, src, steps, &st->rolling);
 }
 
 struct inner { /* a subquery's expression over its own steps */
@@ -353,7 +405,7 @@ static int load_subquery(struct eval *ev, struct range_source *src, size_t i, st
         n++;
         r = 1;
     }
-    *ret = (struct raw){in->t_ms, NULL, c->values, c->histograms, n};
+    *ret = (struct raw){in->t_ms, NULL, c->values, c->histograms, n, NULL};
     return 0;
 }
 

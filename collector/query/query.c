@@ -96,6 +96,7 @@ MUST_USE static int run(struct query_engine *q, const struct query_request *requ
                                   .lookback_ms =
                                       request->lookback_ms > 0 ? request->lookback_ms : q->limits.lookback_ms,
                                   .subquery_step_ms = q->limits.subquery_step_ms,
+                                  .rollups = request->rollups,
                                   .samples_max = q->limits.samples_max,
                                   .bytes_max = q->limits.bytes_max,
                                   .deadline_mono_us = deadline_mono_us,

@@ -22,8 +22,9 @@ struct query_request {
     struct span text;
     int64_t start_ms, end_ms, step_ms; /* as promql_params */
     int64_t timeout_ms, lookback_ms;   /* 0: the engine's */
-    struct span origin;                /* who asks, for fairness */
-    bool (*is_gone)(void *ctx);        /* of query_submit's ctx: has who asks left? Asked now and then while it
+    enum promql_rollups rollups;
+    struct span origin;         /* who asks, for fairness */
+    bool (*is_gone)(void *ctx); /* of query_submit's ctx: has who asks left? Asked now and then while it
                                   * runs: PROMQL_CANCELED then. May be NULL */
 };
 MUST_USE int query_local_new(struct store *s, const struct query_limits *limits, struct query_engine **ret);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "collector/store/histogram_extent.h"
+#include "collector/store/rollup_extent.h"
 #include "collector/store/series_index.h"
 
 struct check {
@@ -14,6 +15,8 @@ struct check {
     uint8_t *named; /* a bit per series */
     int64_t times[EXTENT_SAMPLES_MAX], starts[EXTENT_SAMPLES_MAX];
     uint64_t bits[EXTENT_SAMPLES_MAX];
+    struct rollup_clock clock;
+    double rollups[ROLLUP_FIELDS][ROLLUPS_MAX];
 };
 
 static void on_fault(void *ctx, const struct store_fault *fault)
@@ -105,6 +108,13 @@ static const char *wrong_histograms(struct check *c, const struct extent *x, con
     return r < 0 || rows != at->samples ? "its native histograms cannot be decoded" : NULL;
 }
 
+static const char *wrong_rollups(struct check *c, const struct extent *x, const struct rollup_series *at)
+{
+    if (rollup_clock(x, at, &c->clock) < 0)
+        return "the times and counts of its rollups cannot be decoded, or are none of such buckets";
+    return rollup_values(x, at, (1u << ROLLUP_FIELDS) - 1, c->rollups) < 0 ? "its rollups cannot be decoded" : NULL;
+}
+
 static int on_extent(void *ctx, const struct store_row *row, const struct extent *x)
 {
     struct check *c = ctx;
@@ -112,15 +122,21 @@ static int on_extent(void *ctx, const struct store_row *row, const struct extent
     for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
         struct extent_series at;
         struct histogram_series histograms;
+        struct rollup_series rollups;
         uint32_t id = extent_series_of(x->group) + ord;
         const char *wrong;
-        if (x->histograms ? !histogram_extent_find(x, ord, &histograms) : !extent_find(x, ord, &at))
+        if (x->histograms ? !histogram_extent_find(x, ord, &histograms)
+            : x->rollups  ? !rollup_find(x, ord, &rollups)
+                          : !extent_find(x, ord, &at))
             continue;
         c->n.columns++;
         c->n.unnamed += !is_named(c, id);
         if (x->histograms) {
             c->n.histograms += histograms.samples;
             wrong = wrong_histograms(c, x, &histograms);
+        } else if (x->rollups) {
+            c->n.rollups += rollups.buckets;
+            wrong = wrong_rollups(c, x, &rollups);
         } else {
             c->n.samples += at.samples;
             wrong = wrong_column(c, x, &at);

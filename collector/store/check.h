@@ -12,6 +12,7 @@
 struct store_checked {
     uint64_t files, series, families, records, log_samples, extents, columns, samples;
     uint64_t histograms;      /* native ones, of log and extents */
+    uint64_t rollups;         /* buckets */
     struct store_lists lists; /* deletions: of groups of series, not cleaned up yet */
     uint64_t unnamed;         /* columns and log samples of series that no row names: nobody can read them */
     uint64_t faults;

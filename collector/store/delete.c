@@ -92,6 +92,8 @@ static int select_dead(struct store *s, const struct store_selection *selections
 {
     struct store_reader *rd = NULL;
     int r = store_reader_open(s, &rd);
+    if (r == 0)
+        store_reader_see_gone(rd); /* series of which only rollups are left, too */
     for (size_t i = 0; r == 0 && i < n; i++) {
         struct arena arena;
         struct store_selection all = selections[i];
@@ -133,17 +135,19 @@ static void set_view(struct store *s, struct tombstones *dead, bool more)
     atomic_store_explicit(&s->tombstones, dead ? dead->n : 0, memory_order_relaxed);
 }
 
-/* Native histograms lie in extents of their own, of a group of their own. */
-static int add_histograms(struct store *s, struct deletion *d)
+/* Native histograms and rollups lie in extents of their own, of groups of their own. */
+static int add_kinds(struct store *s, struct deletion *d)
 {
+    static const uint32_t KINDS[] = {EXTENT_HISTOGRAMS, EXTENT_ROLLUPS_1H, EXTENT_ROLLUPS_5M};
     int r = 0;
-    for (size_t i = 0, n = d->n; r == 0 && i < n; i++) {
-        struct tombstone t = d->list[i];
-        t.last_id = s->next_extent - 1;
-        t.group |= EXTENT_HISTOGRAMS;
-        if (extent_dir_hides(&s->extents, &t))
-            r = add_tombstone(d, &t);
-    }
+    for (size_t k = 0, n = d->n; k < ARRAY_LEN(KINDS); k++)
+        for (size_t i = 0; r == 0 && i < n; i++) {
+            struct tombstone t = d->list[i];
+            t.last_id = s->next_extent - 1;
+            t.group |= KINDS[k];
+            if (extent_dir_hides(&s->extents, &t))
+                r = add_tombstone(d, &t);
+        }
     return r;
 }
 
@@ -182,7 +186,7 @@ static void bury(struct store *s, void *ctx)
     size_t known = s->view.dead ? s->view.dead->n : 0;
     d->error = known + d->n > STORE_TOMBSTONES_MAX ? -E2BIG : store_seal_all(s);
     if (d->error == 0)
-        d->error = add_histograms(s, d);
+        d->error = add_kinds(s, d);
     for (size_t i = 0; i < d->n; i++)
         d->list[i].last_id = s->next_extent - 1;
     if (d->error == 0)

@@ -8,6 +8,7 @@
 #include "collector/store/column.h"
 #include "collector/store/crc32c.h"
 #include "collector/store/histogram_extent.h"
+#include "collector/store/rollup_extent.h"
 #include "lib/base/hash.h"
 
 #define HEADER_BYTES 32u
@@ -238,8 +239,11 @@ static bool directory_holds(const struct extent *x)
 
 int extent_open(struct extent *x, const uint8_t *bytes, size_t n_bytes)
 {
-    bool histograms = n_bytes >= HEADER_BYTES && memcmp(bytes, EXTENT_MAGIC_HISTOGRAMS, sizeof MAGIC) == 0;
-    if (n_bytes < HEADER_BYTES || (!histograms && memcmp(bytes, MAGIC, sizeof MAGIC) != 0))
+    if (n_bytes < HEADER_BYTES)
+        return -EBADMSG;
+    bool histograms = memcmp(bytes, EXTENT_MAGIC_HISTOGRAMS, sizeof MAGIC) == 0;
+    bool rollups = memcmp(bytes, EXTENT_MAGIC_ROLLUPS, sizeof MAGIC) == 0;
+    if (!histograms && !rollups && memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
         return -EBADMSG;
     if (get32(bytes + 4) != crc32c(0, bytes + 8, n_bytes - 8))
         return -EBADMSG;
@@ -250,8 +254,11 @@ int extent_open(struct extent *x, const uint8_t *bytes, size_t n_bytes)
                             .n_times = get16(bytes + 14),
                             .min_ms = get64(bytes + 16),
                             .max_ms = get64(bytes + 24),
-                            .histograms = histograms};
-    if (histograms ? !histogram_extent_holds(&opened) : !directory_holds(&opened))
+                            .histograms = histograms,
+                            .rollups = rollups};
+    if (histograms ? !histogram_extent_holds(&opened)
+        : rollups  ? !rollup_extent_holds(&opened)
+                   : !directory_holds(&opened))
         return -EBADMSG;
     *x = opened;
     return 0;
@@ -261,7 +268,7 @@ bool extent_find(const struct extent *x, unsigned ord, struct extent_series *ret
 {
     size_t i = 0, at = HEADER_BYTES + (size_t)(x->n_times + x->n_series) * ENTRY_BYTES;
     struct extent_series found = {.ord = ord};
-    if (x->histograms)
+    if (x->histograms || x->rollups)
         return false;
     while (i < x->n_series && series_entry(x, i)[0] < ord)
         i++;

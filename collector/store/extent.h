@@ -36,16 +36,27 @@
 #define EXTENT_BYTES_MAX                                                                                               \
     (8u << 20) /* 128 series of 2048 incompressible samples with start times, and what describes them */
 
-/* In a group's number: native histograms of the series whose group is the rest (histogram_extent.h). */
+/* In a group's number, at most one of them: native histograms of the series whose group is the rest (histogram_extent.h), or
+ * rollups of their floats (rollup_extent.h), which stand in files of days and weeks only. */
 #define EXTENT_HISTOGRAMS 0x40000000u
+#define EXTENT_ROLLUPS_1H 0x20000000u
+#define EXTENT_ROLLUPS_5M 0x10000000u
+#define EXTENT_ROLLUPS (EXTENT_ROLLUPS_1H | EXTENT_ROLLUPS_5M)
+#define EXTENT_KINDS (EXTENT_HISTOGRAMS | EXTENT_ROLLUPS)
 #define EXTENT_MAGIC_HISTOGRAMS "CrH1"
+#define EXTENT_MAGIC_ROLLUPS "CrR1"
+static inline uint32_t extent_floats_of(uint32_t group) /* the group of the same series' samples */
+{
+    return group & ~EXTENT_KINDS;
+}
 static inline bool extent_group_exists(int64_t group, int64_t series_max)
 {
-    return group >= 0 && (group & ~(int64_t)EXTENT_HISTOGRAMS) < series_max / EXTENT_SERIES_MAX;
+    int64_t kind = group & EXTENT_KINDS;
+    return group >= 0 && (kind & (kind - 1)) == 0 && group - kind < series_max / EXTENT_SERIES_MAX;
 }
 static inline uint32_t extent_series_of(uint32_t group) /* id of its first series */
 {
-    return (group & ~EXTENT_HISTOGRAMS) * EXTENT_SERIES_MAX;
+    return extent_floats_of(group) * EXTENT_SERIES_MAX;
 }
 
 struct extent_writer;
@@ -65,6 +76,7 @@ struct extent {
     unsigned n_series, n_times;
     int64_t min_ms, max_ms;
     bool histograms; /* of native histograms: histogram_extent.h reads it, extent_find() finds nothing */
+    bool rollups;    /* of rollups: rollup_extent.h does */
 };
 struct extent_series {   /* where one series stands */
     unsigned ord, times; /* times: number of its time column */

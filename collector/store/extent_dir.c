@@ -37,10 +37,16 @@ void extent_dir_done(struct extent_dir *dir)
     pthread_rwlock_destroy(&dir->lock);
 }
 
-/* Floats and native histograms of the same series lie side by side. */
+/* Floats, native histograms and rollups of the same series lie side by side. */
+#define KINDS 4u
+static bool is_rollup_slot(uint32_t slot)
+{
+    return slot % KINDS >= 2;
+}
 static uint32_t slot_of(uint32_t group)
 {
-    return (group & ~EXTENT_HISTOGRAMS) * 2 + (group & EXTENT_HISTOGRAMS ? 1 : 0);
+    uint32_t kind = group & EXTENT_HISTOGRAMS ? 1 : group & EXTENT_ROLLUPS_1H ? 2 : group & EXTENT_ROLLUPS_5M ? 3 : 0;
+    return extent_floats_of(group) * KINDS + kind;
 }
 
 static struct extent_group *group_at(const struct extent_dir *dir, uint32_t group)
@@ -107,6 +113,7 @@ static void add_locked(struct extent_dir *dir, const struct extent_ref *ref)
     g->gap_to = 0;
     dir->n++;
     dir->n_bytes += ref->n_bytes;
+    dir->n_rollup_bytes += ref->group & EXTENT_ROLLUPS ? ref->n_bytes : 0;
 }
 
 int extent_dir_add(struct extent_dir *dir, const struct extent_ref *ref)
@@ -144,16 +151,30 @@ int extent_dir_list(struct extent_dir *dir, uint32_t group, uint32_t last_id, st
     return 0;
 }
 
-bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms)
+bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms,
+                         bool rollups)
 {
     bool found = false;
     pthread_rwlock_rdlock(&dir->lock);
-    const struct extent_group *both[] = {group_at(dir, group), group_at(dir, group | EXTENT_HISTOGRAMS)};
-    for (size_t k = 0; k < ARRAY_LEN(both); k++)
-        for (size_t i = both[k] ? both[k]->n : 0; !found && i-- > 0;) { /* queries ask for what is new */
-            const struct extent_ref *ref = &both[k]->refs[i];
+    const struct extent_group *kinds[KINDS] = {group_at(dir, group), group_at(dir, group | EXTENT_HISTOGRAMS),
+                                               rollups ? group_at(dir, group | EXTENT_ROLLUPS_1H) : NULL,
+                                               rollups ? group_at(dir, group | EXTENT_ROLLUPS_5M) : NULL};
+    for (size_t k = 0; k < KINDS; k++)
+        for (size_t i = kinds[k] ? kinds[k]->n : 0; !found && i-- > 0;) { /* queries ask for what is new */
+            const struct extent_ref *ref = &kinds[k]->refs[i];
             found = ref->since <= last_id && ref->min_ms <= max_ms && ref->max_ms >= min_ms;
         }
+    pthread_rwlock_unlock(&dir->lock);
+    return found;
+}
+
+bool extent_dir_has_group(struct extent_dir *dir, uint32_t group)
+{
+    bool found = false;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (uint32_t slot = slot_of(extent_floats_of(group)), end = slot + KINDS; slot < end && slot < dir->n_groups;
+         slot++)
+        found = found || (dir->groups[slot] && dir->groups[slot]->n > 0);
     pthread_rwlock_unlock(&dir->lock);
     return found;
 }
@@ -277,6 +298,7 @@ static void remove_locked(struct extent_dir *dir, uint32_t group, uint32_t id)
     struct extent_group *g = group_at(dir, group);
     dir->n--;
     dir->n_bytes -= ref->n_bytes;
+    dir->n_rollup_bytes -= ref->group & EXTENT_ROLLUPS ? ref->n_bytes : 0;
     dir->n_bad -= ref->bad;
     free(ref->bytes);
     size_t at = (size_t)(ref - g->refs);
@@ -406,7 +428,7 @@ size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_
             if (!day)
                 continue;
             if (ref->part) {
-                day->part_bytes += ref->n_bytes;
+                day->part_bytes += ref->group & EXTENT_ROLLUPS ? 0 : ref->n_bytes;
                 add_part(day, ref->part);
             } else {
                 day->hot_bytes += ref->n_bytes;
@@ -469,7 +491,7 @@ void extent_dir_span(struct extent_dir *dir, int64_t *ret_min_ms, int64_t *ret_m
     int64_t min = INT64_MAX, max = INT64_MIN;
     pthread_rwlock_rdlock(&dir->lock);
     for (uint32_t at = 0; at < dir->n_groups; at++) {
-        const struct extent_group *g = dir->groups[at];
+        const struct extent_group *g = is_rollup_slot(at) ? NULL : dir->groups[at];
         for (size_t i = 0; g && i < g->n; i++) {
             min = g->refs[i].min_ms < min ? g->refs[i].min_ms : min;
             max = g->refs[i].max_ms > max ? g->refs[i].max_ms : max;
@@ -483,7 +505,7 @@ void extent_dir_span(struct extent_dir *dir, int64_t *ret_min_ms, int64_t *ret_m
 struct extent_totals extent_dir_totals(struct extent_dir *dir)
 {
     pthread_rwlock_rdlock(&dir->lock);
-    struct extent_totals totals = {dir->n, dir->n_bytes, dir->n_bad};
+    struct extent_totals totals = {dir->n, dir->n_bytes, dir->n_rollup_bytes, dir->n_bad};
     pthread_rwlock_unlock(&dir->lock);
     return totals;
 }

@@ -31,9 +31,9 @@ struct extent_group;
 struct tombstone;
 struct extent_dir {
     pthread_rwlock_t lock;
-    struct extent_group **groups; /* of each group of series two: floats, native histograms (EXTENT_HISTOGRAMS) */
+    struct extent_group **groups; /* of each group of series four: floats, and its EXTENT_KINDS */
     uint32_t n_groups;
-    uint64_t n, n_bytes, n_bad;
+    uint64_t n, n_bytes, n_rollup_bytes, n_bad;
 };
 void extent_dir_init(struct extent_dir *dir);
 void extent_dir_done(struct extent_dir *dir);
@@ -42,8 +42,11 @@ MUST_USE int extent_dir_add(struct extent_dir *dir, const struct extent_ref *ref
 /* The group's refs up to last_id, in order of min_ms; *ret may be NULL when there are none. */
 MUST_USE int extent_dir_list(struct extent_dir *dir, uint32_t group, uint32_t last_id, struct extent_ref **ret,
                              size_t *ret_n);
-/* Has the group, its histograms included, an extent (up to last_id) that touches the range? */
-bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms);
+/* Has the group, its histograms included and with `rollups` those, an extent (up to last_id) that touches the range? */
+bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_id, int64_t min_ms, int64_t max_ms,
+                         bool rollups);
+/* Has the group an extent of any kind? */
+bool extent_dir_has_group(struct extent_dir *dir, uint32_t group);
 /* Latest time of the group, its histograms included, INT64_MIN: it has no extent. */
 int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group);
 /* The extents of a group that hold t_ms in their range: at most max of them, in ascending order. The writer's: it remembers the
@@ -70,7 +73,7 @@ MUST_USE int extent_dir_of_days(struct extent_dir *dir, int64_t from_ms, unsigne
 /* What each day has, up to max days that begin before before_ms; returns how many. */
 struct extent_day {
     int64_t day_ms;
-    uint64_t hot_bytes, part_bytes; /* in head.db, in files of their own */
+    uint64_t hot_bytes, part_bytes; /* of samples, in head.db and in files of their own */
     uint32_t parts[DAY_PARTS_MAX];  /* those files; mostly one */
     size_t n_parts;
 };
@@ -99,9 +102,9 @@ size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms,
 int64_t extent_dir_first_end(struct extent_dir *dir, bool (*spared)(void *ctx, const struct extent_ref *ref),
                              void *ctx);
 void extent_dir_remove(struct extent_dir *dir, uint32_t group, uint32_t id);
-/* Over all extents: earliest and latest time; INT64_MAX and INT64_MIN when there are none. */
+/* Over all extents of samples: earliest and latest time; INT64_MAX and INT64_MIN when there are none. */
 void extent_dir_span(struct extent_dir *dir, int64_t *ret_min_ms, int64_t *ret_max_ms);
 struct extent_totals {
-    uint64_t extents, bytes, bad;
+    uint64_t extents, bytes, rollup_bytes, bad;
 };
 struct extent_totals extent_dir_totals(struct extent_dir *dir);

@@ -588,7 +588,9 @@ static void extent_fault(struct store_files *f, const struct store_walk *walk, c
     if (exists)
         (void)snprintf(what, sizeof what, "%.300s: up to %u series (numbers %u to %u) have lost a stretch of %s",
                        reason, EXTENT_SERIES_MAX, first, first + EXTENT_SERIES_MAX - 1,
-                       e->group & EXTENT_HISTOGRAMS ? "native histograms" : "samples");
+                       e->group & EXTENT_HISTOGRAMS ? "native histograms"
+                       : e->group & EXTENT_ROLLUPS  ? "rollups, not of samples"
+                                                    : "samples");
     else
         (void)snprintf(what, sizeof what, "%.300s: no series has such a number", reason);
     walk->fault(walk->ctx, &(struct store_fault){.file = file,

@@ -7,25 +7,13 @@
 
 #include "collector/store/column.h"
 #include "collector/store/crc32c.h"
+#include "collector/store/little_endian.h"
 #include "collector/store/varint.h"
 #include "lib/base/buf.h"
 
 #define HEADER_BYTES 32u
 #define ENTRY_BYTES 8u
 enum { BUNDLE_PACKED, BUNDLE_COLUMNS };
-
-static void put_le(uint8_t *p, uint64_t v, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
-}
-static uint32_t get_le(const uint8_t *p, unsigned bytes)
-{
-    uint32_t v = 0;
-    for (unsigned i = bytes; i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
-}
 
 /* ---- writing ---- */
 struct histogram_extent_writer {
@@ -235,7 +223,7 @@ bool histogram_extent_holds(const struct extent *x)
         return false;
     for (size_t i = 0; i < x->n_series; i++) {
         const uint8_t *e = entry_at(x, i);
-        uint32_t samples = get_le(e + 2, 2), bytes = get_le(e + 4, 4);
+        uint64_t samples = get_le(e + 2, 2), bytes = get_le(e + 4, 4);
         if (e[0] >= EXTENT_SERIES_MAX || e[1] > 1 || samples < 1 || samples > EXTENT_SAMPLES_MAX ||
             bytes > EXTENT_BYTES_MAX || (i && e[0] <= entry_at(x, i - 1)[0]))
             return false;

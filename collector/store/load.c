@@ -70,7 +70,7 @@ static int load_extents(struct store *s)
                                  .max_ms = db_i64(s->db, SQL_EXT_LIST, 3),
                                  .n_bytes = (uint32_t)db_i64(s->db, SQL_EXT_LIST, 4),
                                  .level = (uint8_t)db_i64(s->db, SQL_EXT_LIST, 5)};
-        if (id < 1 || id >= UINT32_MAX || !extent_group_exists(group, SERIES_LIMIT))
+        if (id < 1 || id >= UINT32_MAX || !extent_group_exists(group, SERIES_LIMIT) || (group & EXTENT_ROLLUPS))
             continue; /* no row of ours */
         ref.id = ref.since = (uint32_t)id;
         ref.group = (uint32_t)group;
@@ -151,7 +151,7 @@ static int load_log(struct store *s)
 /* Does anything of the 128 series around it exist still? If not, retention took it all and the rows can go. */
 static bool group_lives(struct store *s, uint32_t group)
 {
-    if (extent_dir_newest_ms(&s->extents, group) != INT64_MIN)
+    if (extent_dir_has_group(&s->extents, group))
         return true;
     for (uint32_t ord = 0; ord < EXTENT_SERIES_MAX; ord++)
         if (head_has(s->view.active, group * EXTENT_SERIES_MAX + ord))

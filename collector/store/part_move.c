@@ -10,6 +10,8 @@
  * A file with what was deleted is written anew without it: the extents that had some get new numbers, for which readers that
  * were opened before the deletion must be gone.
  *
+ * Rollups of its days (rollup_make.h) are made with the file and stand in it, so they are as whole as it is.
+ *
  * A file whose time gets a tenth more afterwards is written anew, with the old one's rows; so is one that lost a fourth to the
  * retention. The retention drops a file when it has dropped its last extent. */
 #include <assert.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "collector/store/part.h"
+#include "collector/store/rollup_make.h"
 #include "collector/store/store_sql.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -46,6 +49,8 @@ struct move {
     const struct window *window; /* with the files that it replaces */
     struct purged *purged;       /* those of refs that are rewritten, in their order */
     size_t n_purged;
+    struct extent_ref *rollups, *old_rollups; /* of the new file; of those that it replaces */
+    size_t n_rollups, n_old_rollups, rollups_max;
     struct tombstones *dead;
     uint64_t dead_generation;
     uint32_t next_id; /* for them */
@@ -151,12 +156,53 @@ static int put_extent(struct extent_source *src, struct move *m, size_t i, size_
     return r == -EBADMSG || r == -EUCLEAN || r == -ENOENT ? 0 : r;
 }
 
+/* ---- rollups ---- */
+struct new_file {
+    struct move *move;
+    struct db *db;
+    struct extent_source source;
+    struct purge purge;
+    struct rollup_maker maker;
+    size_t kept;
+};
+
+static int put_rollups(void *ctx, const struct extent_ref *ref)
+{
+    struct new_file *f = ctx;
+    struct move *m = f->move;
+    struct extent_ref *row = &m->rollups[m->n_rollups];
+    assert(m->n_rollups < m->rollups_max);
+    *row = *ref;
+    row->id = m->next_id++;
+    row->part = m->part.id;
+    row->bytes = NULL;
+    int r = put_row(f->db, row, ref->bytes, ref->n_bytes);
+    m->n_rollups += r == 0;
+    m->rows += r == 0;
+    return r;
+}
+
+/* Extent i goes into the file; behind the last one of its series come their rollups. */
+static int put_next(struct new_file *f, size_t i)
+{
+    struct move *m = f->move;
+    struct extent_ref ref = m->refs[i];
+    bool last = i + 1 == m->n || extent_floats_of(m->refs[i + 1].group) != extent_floats_of(ref.group);
+    size_t rows = m->rows;
+    int r = 0;
+    if (ref.group & EXTENT_ROLLUPS)
+        m->old_rollups[m->n_old_rollups++] = ref;
+    else
+        r = put_extent(&f->source, m, i, &f->kept, &f->purge, f->db);
+    if (r == 0 && (ref.group & EXTENT_ROLLUPS || (m->rows > rows && !(ref.group & EXTENT_HISTOGRAMS))))
+        r = rollup_maker_add(&f->maker, &ref);
+    return r == 0 && last ? rollup_maker_group(&f->maker, put_rollups, f) : r;
+}
+
 /* Step 1. What is damaged or gone meanwhile is left out, where it is. */
 static int write_file(struct store *s, struct move *m, const char *path)
 {
-    struct extent_source src;
-    struct purge purge = {0};
-    struct db *db = NULL;
+    struct new_file f = {.move = m};
     const struct db_options options = {.bulk = true,
                                        .sync = DB_SYNC_FULL,
                                        .page_bytes = PAGE_BYTES,
@@ -164,35 +210,36 @@ static int write_file(struct store *s, struct move *m, const char *path)
                                        .sql_count = STORE_STATEMENTS,
                                        .migrations = PART_MIGRATIONS,
                                        .application_id = PART_APPLICATION_ID};
-    extent_source_init(&src, s, false);
-    int r = db_open(path, &options, &db, NULL, 0);
+    extent_source_init(&f.source, s, false);
+    rollup_maker_init(&f.maker, s, &f.source, m->dead);
+    int r = db_open(path, &options, &f.db, NULL, 0);
     if (r == 0)
-        r = db_begin(db);
-    size_t kept = 0;
+        r = db_begin(f.db);
     for (size_t i = 0; r == 0 && i < m->n && mono_us() < atomic_load(&s->compactor.until_us); i++) {
-        r = put_extent(&src, m, i, &kept, &purge, db);
+        r = put_next(&f, i);
         if (r == 0 && i + 1 == m->n)
-            r = db_commit(db);
+            r = db_commit(f.db);
     }
-    m->n = kept;
-    if (r == 0 && db_in_transaction(db))
+    m->n = f.kept;
+    if (r == 0 && db_in_transaction(f.db))
         r = -EINTR; /* the store closes */
-    db_close(db);
-    extent_source_done(&src);
-    gathered_done(&purge.gathered);
-    cutter_done(&purge.cutter);
+    db_close(f.db);
+    rollup_maker_done(&f.maker);
+    extent_source_done(&f.source);
+    gathered_done(&f.purge.gathered);
+    cutter_done(&f.purge.cutter);
     return r == 0 ? db_sync_file(path) : r;
 }
 
-/* Numbers for what is rewritten. A deletion that comes after this hides them too. */
+/* Numbers for what is rewritten, and for rollups. A deletion that comes after this hides them too. */
 static void reserve_ids(struct store *s, void *ctx)
 {
     struct move *m = ctx;
     m->next_id = s->next_extent;
-    s->next_extent += (uint32_t)m->n_purged;
+    s->next_extent += (uint32_t)(m->n_purged + m->rollups_max);
 }
 
-/* The list's part of a move; nothing of it can fail. */
+/* The list's part of a move; it does not fail. */
 static void point_to_file(struct store *s, struct move *m)
 {
     uint32_t extents = 0;
@@ -207,6 +254,10 @@ static void point_to_file(struct store *s, struct move *m)
         extent_dir_replace(&s->extents, p->was.group, &p->was.id, 1, &p->is, !p->empty); /* into the old one's room */
         extents += !p->empty;
     }
+    for (size_t i = 0; i < m->n_old_rollups; i++)
+        extent_dir_remove(&s->extents, m->old_rollups[i].group, m->old_rollups[i].id);
+    for (size_t i = 0; i < m->n_rollups; i++) /* without memory for it the next start finds it */
+        extents += extent_dir_add(&s->extents, &m->rollups[i]) == 0;
     struct part *part = m->rows ? part_find(s, m->part.id) : NULL;
     if (part) {
         part->extents = extents;
@@ -218,7 +269,10 @@ static void point_to_file(struct store *s, struct move *m)
 static void adopt(struct store *s, void *ctx)
 {
     struct move *m = ctx;
-    m->error = m->n_purged && store_oldest_view(s).dead_generation < m->dead_generation ? -EAGAIN : db_begin(s->db);
+    bool early = m->n_purged && store_oldest_view(s).dead_generation < m->dead_generation;
+    bool late =
+        m->n_rollups && s->view.dead_generation != m->dead_generation; /* they have what was deleted meanwhile */
+    m->error = early || late ? -EAGAIN : db_begin(s->db);
     if (m->error < 0)
         return;
     int r = 0;
@@ -283,7 +337,7 @@ static int make_file(struct store *s, struct move *m)
     if (r < 0)
         return r;
     r = write_file(s, m, path);
-    if (r == 0 && (m->rows || m->n_purged)) {
+    if (r == 0 && (m->rows || m->n_purged || m->n_old_rollups)) {
         r = store_call(s, adopt, m);
         r = r < 0 ? r : m->error;
     }
@@ -324,12 +378,15 @@ static int move_window(struct store *s, const struct window *window, bool due)
     bool purge = m.n_purged > 0;
     if (purge && store_oldest_view(s).dead_generation < m.dead_generation)
         r = -EAGAIN;
-    else if (purge)
+    m.rollups_max = rollup_rows_max(m.refs, m.n);
+    if (r == 0 && m.n && (due || purge))
         r = store_call(s, reserve_ids, &m);
     if (r == 0 && m.n && (due || purge)) {
         m.purged = calloc(m.n_purged + 1, sizeof *m.purged);
+        m.rollups = calloc(m.rollups_max + 1, sizeof *m.rollups);
+        m.old_rollups = calloc(m.n + 1, sizeof *m.old_rollups);
         m.n_purged = 0;
-        r = m.purged ? make_file(s, &m) : -ENOMEM;
+        r = m.purged && m.rollups && m.old_rollups ? make_file(s, &m) : -ENOMEM;
         if (r == 0 && m.rows) {
             s->next_part++;
             store_count(s, window->days > 1 ? COUNT_MOVED_WEEKS : COUNT_MOVED_DAYS, 1);
@@ -344,6 +401,8 @@ static int move_window(struct store *s, const struct window *window, bool due)
     }
     tombstones_release(m.dead);
     free(m.purged);
+    free(m.rollups);
+    free(m.old_rollups);
     free(m.refs);
     return r;
 }
@@ -396,9 +455,11 @@ static size_t take_window(struct store *s, const struct extent_day *days, size_t
     return taken ? taken : 1;
 }
 
-static bool is_due(struct store *s, const struct window *w)
+static bool is_due(struct store *s, const struct window *w, bool rollups_outlive)
 {
-    uint64_t least = w->part_bytes ? w->part_bytes / LATE_SHARE : s->part_bytes_min;
+    uint64_t least = w->part_bytes     ? w->part_bytes / LATE_SHARE
+                     : rollups_outlive ? 1 /* of a small day, too: only files have rollups */
+                                       : s->part_bytes_min;
     bool due = w->n_parts > 1 || (w->hot_bytes > 0 && w->hot_bytes >= least);
     for (size_t i = 0; !due && i < w->n_parts; i++)
         due = part_has_lost_much(s, w->parts[i]);
@@ -416,12 +477,14 @@ int store_move_days(struct store *s)
         return -ENOMEM;
     size_t n = extent_dir_days(&s->extents, day_start_ms(before_ms), days, DAYS_MAX);
     qsort(days, n, sizeof *days, by_day);
-    bool later = false;
+    struct retention *keep = store_hold_retention(s);
+    bool later = false, rollups_outlive = retention_outlives(keep);
     int r = 0;
+    retention_release(keep);
     for (size_t i = 0; r == 0 && i < n && mono_us() < atomic_load(&s->compactor.until_us);) {
         struct window window;
         i += take_window(s, &days[i], n - i, weeks_before_ms, &window);
-        bool due = is_due(s, &window);
+        bool due = is_due(s, &window, rollups_outlive);
         if (due || (window.n_parts && atomic_load_explicit(&s->tombstones, memory_order_relaxed)))
             r = move_window(s, &window, due);
         later = later || r == -EAGAIN;

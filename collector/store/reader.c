@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "collector/store/histogram_pack.h"
-#include "collector/store/store_inside.h"
+#include "collector/store/reader_inside.h"
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 
@@ -16,7 +16,7 @@ int store_reader_open(struct store *s, struct store_reader **ret)
         return -ENOMEM;
     rd->store = s;
     extent_source_init(&rd->source, s, false);
-    rd->floats.group = rd->histograms.group = rd->overlap.group = NO_GROUP;
+    rd->floats.group = rd->histograms.group = rd->hours.group = rd->minutes.group = rd->overlap.group = NO_GROUP;
     rd->now_ms = store_now_ms(s);
     pthread_mutex_lock(&s->view_lock);
     rd->view = s->view;
@@ -48,7 +48,7 @@ static void unload(struct store_reader *rd, struct read_group *g)
     }
 }
 
-static void leave_group(struct store_reader *rd, struct read_group *g)
+void reader_leave_group(struct store_reader *rd, struct read_group *g)
 {
     unload(rd, g);
     free(g->refs);
@@ -69,8 +69,11 @@ void store_reader_close(struct store_reader *rd)
     else
         s->readers = rd->next;
     pthread_mutex_unlock(&s->view_lock);
-    leave_group(rd, &rd->floats);
-    leave_group(rd, &rd->histograms);
+    reader_leave_group(rd, &rd->floats);
+    reader_leave_group(rd, &rd->histograms);
+    reader_leave_group(rd, &rd->hours);
+    reader_leave_group(rd, &rd->minutes);
+    free(rd->covered.list);
     extent_source_done(&rd->source);
     head_release(rd->view.active);
     head_release(rd->view.frozen);
@@ -79,11 +82,11 @@ void store_reader_close(struct store_reader *rd)
     free(rd);
 }
 
-static int enter_group(struct store_reader *rd, struct read_group *g, uint32_t group)
+int reader_enter_group(struct store_reader *rd, struct read_group *g, uint32_t group)
 {
     if (g->group == group)
         return 0;
-    leave_group(rd, g);
+    reader_leave_group(rd, g);
     struct extent_ref *refs = NULL;
     size_t n = 0;
     int r = extent_dir_list(&rd->store->extents, group, rd->view.last_extent, &refs, &n);
@@ -103,7 +106,7 @@ static int enter_group(struct store_reader *rd, struct read_group *g, uint32_t g
 static bool has_undeleted(struct store_reader *rd, struct read_group *g, uint32_t group, unsigned ord, int64_t min_ms,
                           int64_t max_ms)
 {
-    if (enter_group(rd, g, group) < 0)
+    if (reader_enter_group(rd, g, group) < 0)
         return true;
     bool found = false;
     for (size_t i = 0; !found && i < g->n_refs && g->refs[i].min_ms <= max_ms; i++)
@@ -111,9 +114,8 @@ static bool has_undeleted(struct store_reader *rd, struct read_group *g, uint32_
     return found;
 }
 
-/* Samples before it are over by the series' own retention (INT64_MIN: none are), but for those that are pinned. What ends with
- * the retention of all is there until its extents go. */
-static int64_t cutoff_of(const struct store_reader *rd, uint32_t id)
+/* Those that are pinned are not. What ends with the retention of all is there until its extents go. */
+int64_t reader_cutoff_of(const struct store_reader *rd, uint32_t id)
 {
     const struct retention *keep = rd->view.keep;
     bool own;
@@ -125,7 +127,7 @@ static int64_t cutoff_of(const struct store_reader *rd, uint32_t id)
 
 bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms)
 {
-    int64_t cutoff_ms = cutoff_of(rd, id);
+    int64_t cutoff_ms = rd->gone ? INT64_MIN : reader_cutoff_of(rd, id);
     if (min_ms < cutoff_ms && !retention_pins(rd->view.keep, &rd->store->index, id, min_ms, cutoff_ms - 1))
         min_ms = cutoff_ms;
     if (min_ms > max_ms)
@@ -136,16 +138,24 @@ bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_
     uint32_t group = id / EXTENT_SERIES_MAX;
     if (o->group != group || o->min_ms != min_ms || o->max_ms != max_ms)
         *o = (struct reader_overlap){
-            group, extent_dir_overlaps(&rd->store->extents, group, rd->view.last_extent, min_ms, max_ms), min_ms,
-            max_ms};
+            group, extent_dir_overlaps(&rd->store->extents, group, rd->view.last_extent, min_ms, max_ms, rd->gone),
+            min_ms, max_ms};
     if (!o->overlaps || !rd->view.dead)
         return o->overlaps;
     unsigned ord = id % EXTENT_SERIES_MAX;
     return has_undeleted(rd, &rd->floats, group, ord, min_ms, max_ms) ||
-           has_undeleted(rd, &rd->histograms, group | EXTENT_HISTOGRAMS, ord, min_ms, max_ms);
+           has_undeleted(rd, &rd->histograms, group | EXTENT_HISTOGRAMS, ord, min_ms, max_ms) ||
+           (rd->gone && (has_undeleted(rd, &rd->hours, group | EXTENT_ROLLUPS_1H, ord, min_ms, max_ms) ||
+                         has_undeleted(rd, &rd->minutes, group | EXTENT_ROLLUPS_5M, ord, min_ms, max_ms)));
 }
 
 /* ---- columns ---- */
+void store_reader_see_gone(struct store_reader *rd)
+{
+    rd->gone = true;
+    rd->overlap.group = NO_GROUP;
+}
+
 void sample_columns_init(struct sample_columns *c)
 {
     *c = (struct sample_columns){0};
@@ -158,18 +168,12 @@ void sample_columns_done(struct sample_columns *c)
     free(c->start_ms);
     free(c->value);
     free(c->histograms);
+    free(c->count);
     arena_done(&c->memory);
     sample_columns_init(c);
 }
 
-/* What is being read: the columns, and whether they are still in order. */
-struct reading {
-    struct sample_columns *columns;
-    bool ascending;
-    int64_t min_ms, max_ms;
-};
-
-static int reserve(struct sample_columns *c, size_t n)
+int reader_reserve(struct sample_columns *c, size_t n)
 {
     if (c->cap - c->n >= n)
         return 0;
@@ -195,6 +199,12 @@ static int reserve(struct sample_columns *c, size_t n)
             return -ENOMEM;
         c->histograms = histograms;
     }
+    if (c->count) {
+        double *count = realloc(c->count, cap * sizeof *count);
+        if (!count)
+            return -ENOMEM;
+        c->count = count;
+    }
     c->cap = cap;
     return 0;
 }
@@ -205,6 +215,13 @@ static int need_starts(struct sample_columns *c)
     if (!c->start_ms)
         c->start_ms = calloc(c->cap, sizeof *c->start_ms);
     return c->start_ms ? 0 : -ENOMEM;
+}
+
+/* Samples are one each. */
+static void count_ones(struct sample_columns *c, size_t n)
+{
+    for (size_t i = 0; c->count && i < n; i++)
+        c->count[c->n + i] = 1;
 }
 
 /* And from the first histogram on for those. */
@@ -218,7 +235,7 @@ static int need_histograms(struct sample_columns *c)
 static int append(struct reading *in, const int64_t *t_ms, const uint64_t *bits, const int64_t *starts, size_t n)
 {
     struct sample_columns *c = in->columns;
-    int r = n ? reserve(c, n) : 0;
+    int r = n ? reader_reserve(c, n) : 0;
     if (r == 0 && n && starts)
         r = need_starts(c);
     if (r < 0 || n == 0)
@@ -233,6 +250,7 @@ static int append(struct reading *in, const int64_t *t_ms, const uint64_t *bits,
         memset(c->start_ms + c->n, 0, n * sizeof *starts);
     if (c->histograms)
         memset(c->histograms + c->n, 0, n * sizeof(*c->histograms));
+    count_ones(c, n);
     c->n += n;
     return 0;
 }
@@ -241,7 +259,7 @@ static int append_run(void *ctx, const struct head_run *run)
 {
     struct reading *in = ctx;
     struct sample_columns *c = in->columns;
-    int r = reserve(c, run->n);
+    int r = reader_reserve(c, run->n);
     if (r == 0 && run->starts)
         r = need_starts(c);
     if (r < 0)
@@ -259,6 +277,7 @@ static int append_run(void *ctx, const struct head_run *run)
         memset(c->start_ms + c->n, 0, run->n * sizeof *run->starts);
     if (c->histograms)
         memset(c->histograms + c->n, 0, run->n * sizeof(*c->histograms));
+    count_ones(c, run->n);
     c->n += run->n;
     return 0;
 }
@@ -267,7 +286,7 @@ static int append_run(void *ctx, const struct head_run *run)
 static int append_histogram(struct reading *in, int64_t t_ms, int64_t start_ms, const struct native_histogram *h)
 {
     struct sample_columns *c = in->columns;
-    int r = reserve(c, 1);
+    int r = reader_reserve(c, 1);
     if (r == 0 && start_ms)
         r = need_starts(c);
     if (r == 0)
@@ -328,7 +347,7 @@ static int append_row(void *ctx, const struct histogram_row *row)
 /* ---- order ---- */
 struct row {
     int64_t t_ms, start_ms;
-    double value;
+    double value, count;
     const struct native_histogram *histogram;
     size_t order;
 };
@@ -341,14 +360,18 @@ static int by_time_then_order(const void *a, const void *b)
 }
 
 /* Late samples lie in extents of their own or behind in the head. Of two at one time the one that came first stays. */
-static int put_in_order(struct sample_columns *c)
+int reader_put_in_order(struct sample_columns *c)
 {
     struct row *rows = malloc(c->n * sizeof *rows);
     if (!rows)
         return -ENOMEM;
     for (size_t i = 0; i < c->n; i++)
-        rows[i] = (struct row){c->t_ms[i], c->start_ms ? c->start_ms[i] : 0, c->value[i],
-                               c->histograms ? c->histograms[i] : NULL, i};
+        rows[i] = (struct row){.t_ms = c->t_ms[i],
+                               .start_ms = c->start_ms ? c->start_ms[i] : 0,
+                               .value = c->value[i],
+                               .count = c->count ? c->count[i] : 1,
+                               .histogram = c->histograms ? c->histograms[i] : NULL,
+                               .order = i};
     qsort(rows, c->n, sizeof *rows, by_time_then_order);
     size_t n = 0;
     for (size_t i = 0; i < c->n; i++) {
@@ -359,6 +382,8 @@ static int put_in_order(struct sample_columns *c)
             c->start_ms[n] = rows[i].start_ms;
         if (c->histograms)
             c->histograms[n] = rows[i].histogram;
+        if (c->count)
+            c->count[n] = rows[i].count;
         c->value[n++] = rows[i].value;
     }
     c->n = n;
@@ -367,13 +392,15 @@ static int put_in_order(struct sample_columns *c)
 }
 
 /* ---- sealed samples ---- */
-static int load(struct store_reader *rd, struct read_group *g, size_t i)
+int reader_load(struct store_reader *rd, struct read_group *g, size_t i)
 {
     if (g->loaded[i].bytes)
         return 0;
     if (rd->loaded_bytes > STORE_READER_BYTES_MAX) {
         unload(rd, &rd->floats);
         unload(rd, &rd->histograms);
+        unload(rd, &rd->hours);
+        unload(rd, &rd->minutes);
     }
     int r = store_load_extent(&rd->source, &g->refs[i], &g->loaded[i]);
     if (r == 0)
@@ -414,9 +441,40 @@ static int read_histograms(const struct read_group *g, size_t i, unsigned ord, s
     return from < to ? histogram_extent_read(x, &at, from, to, append_row, &rows) : 0;
 }
 
+struct left_out { /* of an extent: samples of deleted times, and of those that the reading leaves out */
+    const struct reading *in;
+    const struct read_group *group;
+    uint32_t extent;
+    unsigned ord;
+    bool dead;
+};
+/* Times ascend from call to call; *skip begins with 0. */
+static bool is_left_out(const struct left_out *out, int64_t t_ms, size_t *skip)
+{
+    const struct reading *in = out->in;
+    while (*skip < in->n_skip && in->skip[*skip].max_ms < t_ms)
+        ++*skip;
+    return (*skip < in->n_skip && in->skip[*skip].min_ms <= t_ms) ||
+           (out->dead && tombstones_hide(out->group->dead, out->group->n_dead, out->extent, out->ord, t_ms));
+}
+
+/* Is all that lies in these times to be left out? */
+static bool is_skipped(const struct reading *in, int64_t min_ms, int64_t max_ms)
+{
+    size_t low = 0, high = in->n_skip; /* the first that does not end before */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (in->skip[mid].max_ms < min_ms)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < in->n_skip && in->skip[low].min_ms <= min_ms && in->skip[low].max_ms >= max_ms;
+}
+
 static int read_extent(struct store_reader *rd, struct read_group *g, size_t i, unsigned ord, struct reading *in)
 {
-    int r = load(rd, g, i);
+    int r = reader_load(rd, g, i);
     if (r < 0)
         return r;
     if (g->loaded[i].extent.histograms)
@@ -438,12 +496,14 @@ static int read_extent(struct store_reader *rd, struct read_group *g, size_t i, 
     r = extent_values(&x->extent, &at, bits, at.has_starts ? starts : NULL);
     if (r < 0)
         return r;
-    bool dead = tombstones_concern(g->dead, g->n_dead, &g->refs[i], ord);
-    for (size_t k; r == 0 && from < to; from = k) { /* runs between what is deleted; mostly one */
-        while (dead && from < to && tombstones_hide(g->dead, g->n_dead, g->refs[i].id, ord, t[from]))
+    bool dead = tombstones_concern(g->dead, g->n_dead, &g->refs[i], ord), all = !dead && in->n_skip == 0;
+    const struct left_out out = {in, g, g->refs[i].id, ord, dead};
+    size_t skip = 0;
+    for (size_t k; r == 0 && from < to; from = k) { /* runs between what is deleted or left out; mostly one */
+        while (!all && from < to && is_left_out(&out, t[from], &skip))
             from++;
-        for (k = dead ? from : to; k < to; k++)
-            if (tombstones_hide(g->dead, g->n_dead, g->refs[i].id, ord, t[k]))
+        for (k = all ? to : from; k < to; k++)
+            if (is_left_out(&out, t[k], &skip))
                 break;
         r = append(in, t + from, bits + from, at.has_starts ? starts + from : NULL, k - from);
     }
@@ -453,12 +513,12 @@ static int read_extent(struct store_reader *rd, struct read_group *g, size_t i, 
 /* -ESTALE: an extent is gone; merged into another one, which a new list has, or retired. */
 static int read_listed(struct store_reader *rd, struct read_group *g, uint32_t group, unsigned ord, struct reading *in)
 {
-    int r = enter_group(rd, g, group);
+    int r = reader_enter_group(rd, g, group);
     for (size_t i = 0; r == 0 && i < g->n_refs; i++) {
         struct extent_ref *ref = &g->refs[i];
         if (ref->min_ms > in->max_ms)
             break; /* they are sorted by it */
-        if (ref->max_ms < in->min_ms || ref->bad)
+        if (ref->max_ms < in->min_ms || ref->bad || is_skipped(in, ref->min_ms, ref->max_ms))
             continue;
         size_t n = in->columns->n;
         r = read_extent(rd, g, i, ord, in);
@@ -484,7 +544,7 @@ static int read_sealed(struct store_reader *rd, struct read_group *g, uint32_t g
             return -EIO; /* the list has what the file has lost */
         if (tries)
             sleep_us(1000); /* the list follows right after the file */
-        leave_group(rd, g);
+        reader_leave_group(rd, g);
         in->columns->n = n;
         in->ascending = ascending;
     }
@@ -519,32 +579,46 @@ static void hide_expired(const struct store_reader *rd, uint32_t id, int64_t cut
     c->n = n;
 }
 
+void reader_clear_columns(struct sample_columns *c)
+{
+    c->n = 0;
+    free(c->start_ms);
+    free(c->histograms);
+    free(c->count);
+    c->start_ms = NULL;
+    c->histograms = NULL;
+    c->count = NULL;
+    c->exact = false;
+    c->n_gone = 0;
+    arena_reset(&c->memory);
+}
+
+int reader_read_floats(struct store_reader *rd, uint32_t id, struct reading *in)
+{
+    const struct store_view *v = &rd->view;
+    int r = read_sealed(rd, &rd->floats, id / EXTENT_SERIES_MAX, id % EXTENT_SERIES_MAX, in);
+    if (r == 0 && v->frozen)
+        r = head_read(v->frozen, id, v->seq, in->min_ms, in->max_ms, append_run, in);
+    return r == 0 ? head_read(v->active, id, v->seq, in->min_ms, in->max_ms, append_run, in) : r;
+}
+
 int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, struct sample_columns *columns)
 {
-    columns->n = 0;
-    free(columns->start_ms);
-    columns->start_ms = NULL;
-    free(columns->histograms);
-    columns->histograms = NULL;
-    arena_reset(&columns->memory);
+    reader_clear_columns(columns);
     if (id >= rd->view.n_series || min_ms > max_ms)
         return 0;
-    int64_t cutoff_ms = cutoff_of(rd, id);
+    int64_t cutoff_ms = reader_cutoff_of(rd, id);
     bool pinned = min_ms < cutoff_ms && retention_pins(rd->view.keep, &rd->store->index, id, min_ms, cutoff_ms - 1);
     if (min_ms < cutoff_ms && !pinned)
         min_ms = cutoff_ms;
     if (min_ms > max_ms)
         return 0;
-    struct reading in = {columns, true, min_ms, max_ms};
-    int r = read_sealed(rd, &rd->floats, id / EXTENT_SERIES_MAX, id % EXTENT_SERIES_MAX, &in);
-    if (r == 0 && rd->view.frozen)
-        r = head_read(rd->view.frozen, id, rd->view.seq, min_ms, max_ms, append_run, &in);
-    if (r == 0)
-        r = head_read(rd->view.active, id, rd->view.seq, min_ms, max_ms, append_run, &in);
+    struct reading in = {.columns = columns, .ascending = true, .min_ms = min_ms, .max_ms = max_ms};
+    int r = reader_read_floats(rd, id, &in);
     if (r == 0)
         r = read_all_histograms(rd, id, &in);
     if (r == 0 && !in.ascending)
-        r = put_in_order(columns);
+        r = reader_put_in_order(columns);
     if (r == 0 && pinned)
         hide_expired(rd, id, cutoff_ms, columns);
     if (r < 0)

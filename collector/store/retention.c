@@ -84,16 +84,25 @@ static int copy_rules(const struct store_retention *from, size_t n, struct reten
     return r;
 }
 
-/* Takes the rules. */
-static int make(int64_t keep_ms, struct retention_rules *rules, const struct store_pin *pins, size_t n, bool waits,
-                struct retention **ret)
+static struct retention_rules *hold_rules(struct retention_rules *rules)
+{
+    if (rules)
+        atomic_fetch_add_explicit(&rules->holders, 1, memory_order_relaxed);
+    return rules;
+}
+
+/* A set with what `like` has, its rules as well: takes those. */
+static int make(struct retention like, const struct store_pin *pins, size_t n, struct retention **ret)
 {
     struct retention *k = malloc(sizeof *k + n * sizeof k->pins[0]);
     if (!k) {
-        rules_release(rules);
+        rules_release(like.rules);
+        rules_release(like.fine);
         return -ENOMEM;
     }
-    *k = (struct retention){.keep_ms = keep_ms > 0 ? keep_ms : 0, .waits = waits, .rules = rules, .n_pins = n};
+    *k = like;
+    k->keep_ms = like.keep_ms > 0 ? like.keep_ms : 0;
+    k->n_pins = n;
     atomic_init(&k->holders, 1);
     if (n)
         memcpy(k->pins, pins, n * sizeof *pins);
@@ -105,14 +114,16 @@ int retention_new(int64_t keep_ms, const struct store_retention *rules, size_t n
 {
     struct retention_rules *copy;
     int r = copy_rules(rules, n, &copy);
-    return r < 0 ? r : make(keep_ms, copy, NULL, 0, waits, ret);
+    return r < 0 ? r : make((struct retention){.keep_ms = keep_ms, .waits = waits, .rules = copy}, NULL, 0, ret);
 }
 
 int retention_with_pins(const struct retention *k, const struct store_pin *pins, size_t n, struct retention **ret)
 {
-    if (k->rules)
-        atomic_fetch_add_explicit(&k->rules->holders, 1, memory_order_relaxed);
-    return make(k->keep_ms, k->rules, pins, n, false, ret);
+    return make((struct retention){.keep_ms = k->keep_ms,
+                                   .rollups_ms = k->rollups_ms,
+                                   .rules = hold_rules(k->rules),
+                                   .fine = hold_rules(k->fine)},
+                pins, n, ret);
 }
 
 int retention_with_rules(const struct retention *k, int64_t keep_ms, const struct store_retention *rules, size_t n,
@@ -120,7 +131,27 @@ int retention_with_rules(const struct retention *k, int64_t keep_ms, const struc
 {
     struct retention_rules *copy;
     int r = copy_rules(rules, n, &copy);
-    return r < 0 ? r : make(keep_ms, copy, k->pins, k->n_pins, k->waits, ret);
+    return r < 0 ? r
+                 : make((struct retention){.keep_ms = keep_ms,
+                                           .rollups_ms = k->rollups_ms,
+                                           .waits = k->waits,
+                                           .rules = copy,
+                                           .fine = hold_rules(k->fine)},
+                        k->pins, k->n_pins, ret);
+}
+
+int retention_with_rollups(const struct retention *k, int64_t rollups_ms, const struct store_retention *fine, size_t n,
+                           struct retention **ret)
+{
+    struct retention_rules *copy;
+    int r = copy_rules(fine, n, &copy);
+    return r < 0 ? r
+                 : make((struct retention){.keep_ms = k->keep_ms,
+                                           .rollups_ms = rollups_ms,
+                                           .waits = k->waits,
+                                           .rules = hold_rules(k->rules),
+                                           .fine = copy},
+                        k->pins, k->n_pins, ret);
 }
 
 void retention_hold(struct retention *k)
@@ -133,6 +164,7 @@ void retention_release(struct retention *k)
     if (!k || atomic_fetch_sub_explicit(&k->holders, 1, memory_order_acq_rel) != 1)
         return;
     rules_release(k->rules);
+    rules_release(k->fine);
     free(k);
 }
 
@@ -225,6 +257,36 @@ int64_t retention_longest(const struct retention *k, const struct series_index *
         any = true;
     }
     return longest;
+}
+
+/* Where samples are kept that long. */
+static int64_t rollups_kept(const struct retention *k, int64_t keep_ms)
+{
+    return k->rollups_ms == 0 ? keep_ms : k->rollups_ms < 0 ? 0 : longer(keep_ms, k->rollups_ms);
+}
+
+int64_t retention_of_rollups(const struct retention *k, const struct series_index *ix, uint32_t id)
+{
+    return rollups_kept(k, retention_of(k, ix, id, NULL));
+}
+
+int64_t retention_longest_rollups(const struct retention *k, const struct series_index *ix, uint32_t from, uint32_t to)
+{
+    bool differ;
+    int64_t keep_ms = retention_longest(k, ix, from, to, &differ);
+    return rollups_kept(k, keep_ms);
+}
+
+bool retention_outlives(const struct retention *k)
+{
+    int64_t least_ms = retention_least(k);
+    return least_ms > 0 && rollups_kept(k, least_ms) != least_ms;
+}
+
+bool retention_is_fine(const struct retention *k, const struct series_index *ix, uint32_t id)
+{
+    uint8_t rule = k->fine ? rule_of(k->fine, ix, id) : NO_RULE;
+    return rule != NO_RULE; /* also when it cannot be told: then it has more than it needs */
 }
 
 int64_t retention_least(const struct retention *k)

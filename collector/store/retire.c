@@ -24,8 +24,9 @@ struct retiring {
     const struct retention *keep;
     int64_t now_ms;
     bool by_age;
-    uint32_t group; /* the group that was asked about last, and where its longest retention begins */
-    int64_t cutoff_ms;
+    uint32_t
+        group; /* the series that were asked about last, and where the longest retention of samples and of rollups begins */
+    int64_t cutoff_ms, rollup_cutoff_ms;
 };
 
 static struct retiring retiring(const struct store *s, bool by_age)
@@ -49,17 +50,29 @@ static bool is_pinned(const struct retiring *t, const struct extent_ref *ref)
     return false;
 }
 
+static void look_at_group(struct retiring *t, uint32_t group)
+{
+    const struct series_index *ix = &t->store->index;
+    uint32_t from = extent_series_of(group), to = group_end(group, t->store->index.n);
+    bool differ;
+    if (t->group == extent_floats_of(group))
+        return;
+    t->group = extent_floats_of(group);
+    t->cutoff_ms = retention_cutoff_ms(t->now_ms, retention_longest(t->keep, ix, from, to, &differ));
+    t->rollup_cutoff_ms = retention_cutoff_ms(t->now_ms, retention_longest_rollups(t->keep, ix, from, to));
+}
+
+/* The caller asks about what is over by the least retention. */
 static bool is_spared(void *ctx, const struct extent_ref *ref)
 {
     struct retiring *t = ctx;
-    if (t->by_age && t->keep->rules && t->group != ref->group) {
-        bool differ;
-        int64_t longest_ms = retention_longest(t->keep, &t->store->index, extent_series_of(ref->group),
-                                               group_end(ref->group, t->store->index.n), &differ);
-        t->group = ref->group;
-        t->cutoff_ms = retention_cutoff_ms(t->now_ms, longest_ms);
+    bool rollups = ref->group & EXTENT_ROLLUPS, own = t->keep->rules || (rollups && t->keep->rollups_ms != 0);
+    if (t->by_age && own) {
+        look_at_group(t, ref->group);
+        if (ref->max_ms >= (rollups ? t->rollup_cutoff_ms : t->cutoff_ms))
+            return true;
     }
-    return (t->by_age && t->keep->rules && ref->max_ms >= t->cutoff_ms) || is_pinned(t, ref);
+    return is_pinned(t, ref);
 }
 
 /* ---- other retentions, other pins ---- */
@@ -69,6 +82,7 @@ struct new_keep {
     int64_t keep_ms;
     const struct store_retention *rules; /* NULL: the pins change */
     size_t n_rules;
+    bool rollups; /* these change: keep_ms is theirs, the rules say which are fine */
     int error;
 };
 
@@ -76,8 +90,9 @@ static void take_keep(struct store *s, void *ctx)
 {
     struct new_keep *n = ctx;
     struct retention *old = s->view.keep, *keep;
-    n->error = n->rules ? retention_with_rules(old, n->keep_ms, n->rules, n->n_rules, &keep)
-                        : retention_with_pins(old, n->pins, n->n_pins, &keep);
+    n->error = n->rollups ? retention_with_rollups(old, n->keep_ms, n->rules, n->n_rules, &keep)
+               : n->rules ? retention_with_rules(old, n->keep_ms, n->rules, n->n_rules, &keep)
+                          : retention_with_pins(old, n->pins, n->n_pins, &keep);
     if (n->error < 0)
         return;
     pthread_mutex_lock(&s->view_lock);
@@ -98,6 +113,13 @@ int store_set_retention(struct store *s, int64_t retention_ms, const struct stor
 {
     static const struct store_retention NONE = {0};
     struct new_keep keep = {.keep_ms = retention_ms, .rules = n ? retentions : &NONE, .n_rules = n};
+    int r = store_call(s, take_keep, &keep);
+    return r < 0 ? r : keep.error;
+}
+
+int store_set_rollups(struct store *s, int64_t retention_ms, const struct store_retention *fine, size_t n)
+{
+    struct new_keep keep = {.keep_ms = retention_ms, .rules = fine, .n_rules = n, .rollups = true};
     int r = store_call(s, take_keep, &keep);
     return r < 0 ? r : keep.error;
 }
@@ -217,8 +239,10 @@ struct burial {
     struct extent_source *source;
     int64_t now_ms;
     uint32_t n_series;
-    int64_t keep_ms[EXTENT_SERIES_MAX]; /* of the group's series, 0: for ever, or there is none */
-    int64_t least_ms;                   /* of them */
+    struct burial_keep {
+        int64_t keep_ms[EXTENT_SERIES_MAX]; /* of the group's series, 0: for ever, or there is none */
+        int64_t least_ms;                   /* of them */
+    } samples, rollups;
     struct tombstone list[BURY_AT_ONCE];
     size_t n;
     int error;
@@ -227,13 +251,14 @@ struct burial {
 /* The series whose samples of the extent's day are over. */
 static bool over_on_day(const struct burial *b, const struct extent_ref *ref, uint64_t ords[TOMBSTONE_WORDS])
 {
+    const int64_t *keep_ms = (ref->group & EXTENT_ROLLUPS ? &b->rollups : &b->samples)->keep_ms;
     int64_t day_ms = day_start_ms(ref->min_ms), end_ms;
     bool any = false;
     memset(ords, 0, TOMBSTONE_WORDS * sizeof *ords);
     if (__builtin_add_overflow(day_ms, DAY_MS - 1, &end_ms))
         return false;
     for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
-        if (b->keep_ms[ord] == 0 || end_ms >= retention_cutoff_ms(b->now_ms, b->keep_ms[ord]) ||
+        if (keep_ms[ord] == 0 || end_ms >= retention_cutoff_ms(b->now_ms, keep_ms[ord]) ||
             retention_pins(b->keep, &b->store->index, extent_series_of(ref->group) + ord, day_ms, end_ms))
             continue;
         ords[ord / 64] |= UINT64_C(1) << ord % 64;
@@ -248,12 +273,14 @@ static int has_any(struct burial *b, const struct extent_ref *ref, const uint64_
     struct loaded_extent x;
     struct extent_series at;
     struct histogram_series of_histograms;
+    struct rollup_series of_rollups;
     int r = store_load_extent(b->source, ref, &x);
     if (r < 0)
         return r == -ENOENT || r == -EBADMSG ? 0 : r;
     for (unsigned ord = 0; r == 0 && ord < EXTENT_SERIES_MAX; ord++)
         r = (ords[ord / 64] >> ord % 64 & 1) &&
             (x.extent.histograms ? histogram_extent_find(&x.extent, ord, &of_histograms)
+             : x.extent.rollups  ? rollup_find(&x.extent, ord, &of_rollups)
                                  : extent_find(&x.extent, ord, &at));
     loaded_extent_free(&x);
     return r;
@@ -298,8 +325,9 @@ static int bury_in_group(struct burial *b, uint32_t group, uint32_t last_id)
     struct store *s = b->store;
     struct extent_ref *refs = NULL;
     size_t n = 0;
+    int64_t least_ms = (group & EXTENT_ROLLUPS ? &b->rollups : &b->samples)->least_ms;
     int r = extent_dir_list(&s->extents, group, last_id, &refs, &n);
-    for (size_t i = 0; r == 0 && i < n && refs[i].max_ms < retention_cutoff_ms(b->now_ms, b->least_ms); i++) {
+    for (size_t i = 0; r == 0 && i < n && refs[i].max_ms < retention_cutoff_ms(b->now_ms, least_ms); i++) {
         uint64_t ords[TOMBSTONE_WORDS];
         if (refs[i].bad || !over_on_day(b, &refs[i], ords))
             continue;
@@ -316,21 +344,35 @@ static int bury_in_group(struct burial *b, uint32_t group, uint32_t last_id)
     return r;
 }
 
+static void note_keep(struct burial_keep *k, uint32_t ord, int64_t keep_ms)
+{
+    k->keep_ms[ord] = keep_ms;
+    if (keep_ms && (k->least_ms == 0 || keep_ms < k->least_ms))
+        k->least_ms = keep_ms;
+}
+
 /* false: all of its series are kept equally long, so that its extents go as a whole. */
 static bool differs(struct burial *b, uint32_t group)
 {
     uint32_t from = group * EXTENT_SERIES_MAX, to = group_end(group, b->n_series);
     bool differ;
     (void)retention_longest(b->keep, &b->store->index, from, to, &differ);
-    b->least_ms = 0;
+    b->samples.least_ms = b->rollups.least_ms = 0;
     for (uint32_t id = from; differ && id < from + EXTENT_SERIES_MAX; id++) {
         bool is = id < to && series_index_at(&b->store->index, id);
-        int64_t keep_ms = is ? retention_of(b->keep, &b->store->index, id, NULL) : 0;
-        b->keep_ms[id - from] = keep_ms;
-        if (keep_ms && (b->least_ms == 0 || keep_ms < b->least_ms))
-            b->least_ms = keep_ms;
+        note_keep(&b->samples, id - from, is ? retention_of(b->keep, &b->store->index, id, NULL) : 0);
+        note_keep(&b->rollups, id - from, is ? retention_of_rollups(b->keep, &b->store->index, id) : 0);
     }
     return differ;
+}
+
+static int bury_in_kinds(struct burial *b, uint32_t group, uint32_t last_id)
+{
+    static const uint32_t KINDS[] = {0, EXTENT_HISTOGRAMS, EXTENT_ROLLUPS_1H, EXTENT_ROLLUPS_5M};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(KINDS); i++)
+        r = bury_in_group(b, group | KINDS[i], last_id);
+    return r;
 }
 
 int store_bury_expired(struct store *s)
@@ -352,9 +394,7 @@ int store_bury_expired(struct store *s)
         for (uint32_t group = 0; r == 0 && group * EXTENT_SERIES_MAX < b->n_series; group++) {
             if (mono_us() >= atomic_load(&s->compactor.until_us) || !differs(b, group))
                 continue;
-            r = bury_in_group(b, group, last_id);
-            if (r == 0)
-                r = bury_in_group(b, group | EXTENT_HISTOGRAMS, last_id);
+            r = bury_in_kinds(b, group, last_id);
         }
         if (r == 0)
             r = bury_listed(b);

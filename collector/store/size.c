@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "collector/store/histogram_extent.h"
+#include "collector/store/rollup_extent.h"
 #include "collector/store/series_index.h"
 #include "lib/base/hash.h"
 #include "lib/base/limits.h"
@@ -68,6 +69,20 @@ static int histograms_of(struct sizing *z, const struct extent *x)
     return 0;
 }
 
+static int rollups_of(struct sizing *z, const struct extent *x)
+{
+    struct rollup_series at;
+    for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
+        if (!rollup_find(x, ord, &at))
+            continue;
+        struct use *use = use_of(z, extent_series_of(x->group) + ord);
+        if (!use)
+            return -ENOMEM;
+        use->bytes += at.bytes + ENTRY_BYTES;
+    }
+    return 0;
+}
+
 static int on_extent(void *ctx, const struct store_row *row, const struct extent *x)
 {
     struct sizing *z = ctx;
@@ -75,6 +90,10 @@ static int on_extent(void *ctx, const struct store_row *row, const struct extent
     struct extent_series at;
     z->size.extents++;
     z->size.extent_bytes += row->bytes;
+    if (x->rollups) {
+        z->size.rollup_bytes += row->bytes;
+        return rollups_of(z, x);
+    }
     span_time(z, x->min_ms, x->max_ms);
     if (x->histograms)
         return histograms_of(z, x);

@@ -5,7 +5,7 @@
  *   store_size_done(&size);
  *
  * Read only; a collector may have the folder open. A series' bytes are its columns and its share of time columns it has in common
- * with others; samples of the log count with the log's mean. */
+ * with others, its rollups among them; samples of the log count with the log's mean. */
 #pragma once
 
 #include "collector/store/files.h"
@@ -23,7 +23,8 @@ struct store_shares {
 };
 struct store_size {
     struct arena arena;
-    uint64_t files, file_bytes, extents, extent_bytes, log_bytes, log_samples, series, samples, faults, pairs_cut;
+    uint64_t files, file_bytes, extents, extent_bytes, rollup_bytes, log_bytes, log_samples, series, samples, faults,
+        pairs_cut;
     int64_t oldest_ms, newest_ms; /* oldest > newest: no samples */
     struct store_shares metrics, labels, pairs;
 };

@@ -176,6 +176,18 @@ static int open_file(struct store *s, char *why, size_t why_bytes)
     return r < 0 ? r : store_load(s, why, why_bytes);
 }
 
+static int set_rollups(struct store *s, const struct store_config *config)
+{
+    struct retention *keep;
+    int r = retention_with_rollups(s->view.keep, config->rollup_retention_ms, config->fine_rollups,
+                                   config->n_fine_rollups, &keep);
+    if (r < 0)
+        return r;
+    retention_release(s->view.keep);
+    s->view.keep = keep;
+    return 0;
+}
+
 int store_open(const struct store_config *config, struct store **ret, char *why, size_t why_bytes)
 {
     char ignored[1];
@@ -194,6 +206,8 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
     if (r == 0)
         r = retention_new(config->retention_ms, config->retentions, config->n_retentions, config->retention_waits,
                           &s->view.keep);
+    if (r == 0)
+        r = set_rollups(s, config);
     if (r == 0)
         r = head_new(&s->view.active);
     if (r == 0 && config->path)
@@ -444,6 +458,7 @@ void store_stats(const struct store *s, struct metric_writer *w)
     gauge(w, "crest_store_head_bytes", "Memory that they take.", load(&s->head_bytes));
     gauge(w, "crest_store_extents", "Sealed extents.", (double)extents.extents);
     gauge(w, "crest_store_extent_bytes", "Their size.", (double)extents.bytes);
+    gauge(w, "crest_store_rollup_bytes", "Of it, rollups of files of days and weeks.", (double)extents.rollup_bytes);
     gauge(w, "crest_store_damaged_extents", "Extents found damaged since the start; they are skipped.",
           (double)extents.bad);
     gauge(w, "crest_store_exemplars_held", "Exemplars there are.", (double)exemplars_count(s->exemplars));

@@ -44,6 +44,11 @@ struct store_config {
     int64_t retention_ms;                     /* 0: for ever */
     const struct store_retention *retentions; /* of some series; the first that matches counts. Copied */
     size_t n_retentions;
+    int64_t
+        rollup_retention_ms; /* of rollups: 0: as long as their samples, which they never leave before; < 0: for ever */
+    const struct store_retention
+        *fine_rollups; /* series that have rollups of 5 minutes, too; keep_ms means nothing. Copied */
+    size_t n_fine_rollups;
     uint64_t
         retention_bytes;  /* of head.db's pages in use and the days' files: above, the oldest go first; 0: no bound */
     bool retention_waits; /* for the first store_set_pins: nothing is dropped before */
@@ -117,6 +122,8 @@ void store_set_commit_hook(struct store *s, struct commit_hook hook);
  * days; what was dropped stays so. -E2BIG: more than STORE_RETENTIONS_MAX; -ENOMEM, -ESHUTDOWN. */
 MUST_USE int store_set_retention(struct store *s, int64_t retention_ms, const struct store_retention *retentions,
                                  size_t n);
+/* Take another retention of rollups, and other series with finer ones, from now on, as in the configuration. Errors as above. */
+MUST_USE int store_set_rollups(struct store *s, int64_t retention_ms, const struct store_retention *fine, size_t n);
 /* Windows that outlive every retention: an extent that touches one is kept when it, or one of the 127 series stored beside it,
  * has a name with one of the prefixes (ended by NULL; the texts must live as long as the store). Of those beside it the ones that
  * another retention than its own is for may go. Replaces the pins before. */
@@ -160,13 +167,17 @@ struct store_series {
 /* Series that match, ordered by id, in the arena. -E2BIG: a regex went over its match limit; -ENOMEM: arena limit. */
 MUST_USE int store_select(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
                           struct store_series **ret, size_t *ret_n);
-/* Parallel columns, ascending times; reused from series to series. start_ms is NULL while every value is 0. histograms is NULL while
+/* Parallel columns, ascending times; reused from series to series. start_ms is NULL while every value is 0. count is NULL but for
+ * store_read_rolled(). histograms is NULL while
  * every sample is a float; else histograms[i] is NULL for floats, and of a histogram value[i] is its sum (so is_stale() tells stale
  * markers of both). The histograms live as long as the columns' content. */
 struct sample_columns {
     int64_t *t_ms, *start_ms;
     double *value;
     const struct native_histogram **histograms;
+    double *count; /* of samples that it stands for; NULL: each is a sample */
+    bool exact;    /* store_read_rolled() as sums: any of them add up exactly, in any order */
+    size_t n_gone; /* of them, those that stand for samples that the retention took */
     size_t n, cap;
     struct arena memory; /* the histograms' */
 };
@@ -176,6 +187,30 @@ void sample_columns_done(struct sample_columns *c);
  * extents are left out (store_stats counts those); samples that the retention took since the reader was opened may be. */
 MUST_USE int store_read(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms,
                         struct sample_columns *columns);
+/* The same with rollups (docs/store.md) in the place of samples: what a bucket comes to stands at the time of its last sample, stale
+ * markers left out. No bucket that an edge divides is taken (a sample at an edge lies before it), nor one whose samples have changed
+ * since or are not what store_read() would give. So who asks about the stretches between edges only is told the same by both. With
+ * store_reader_see_gone() buckets stand for samples that are gone, too, edges or not: n_gone of the columns. */
+enum store_rolled {
+    STORE_ROLLED_FIRST, /* the value of a bucket: its first sample's, and so on */
+    STORE_ROLLED_LAST,
+    STORE_ROLLED_MIN,
+    STORE_ROLLED_MAX,
+    STORE_ROLLED_SUM,
+    STORE_ROLLED_COUNT,  /* samples have 1 */
+    STORE_ROLLED_ENDS,   /* only what is gone: its first and its last sample */
+    STORE_ROLLED_COUNTER /* the same, and a fall between them for what resets took away */
+};
+struct store_rolling {
+    enum store_rolled as;
+    bool fine;               /* buckets of 5 minutes as well, of what is gone */
+    const int64_t *edges_ms; /* ascending */
+    size_t n_edges;
+};
+MUST_USE int store_read_rolled(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms,
+                               const struct store_rolling *how, struct sample_columns *columns);
+/* From now on the reader sees what the retention took, by the rollups that are left of it (not so store_read). */
+void store_reader_see_gone(struct store_reader *rd);
 /* Sorted names, or values of one name, of the series that match any of the selections (none: all), in the arena. */
 MUST_USE int store_label_names(struct store_reader *rd, const struct store_selection *selections, size_t n,
                                struct arena *arena, struct span **ret, size_t *ret_n);

@@ -6,6 +6,7 @@
  *   part.c     files of days and weeks that are over  part_move.c makes them
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
+ *   rollup_read.c  rollups in the place of samples      rollup_make.c  makes them, for part_move.c
  *   delete.c   deletions: tombstones, until the extents are rewritten
  *   lookup.c   finds series for decoders
  *   histogram_store.c   what is different of native histograms
@@ -31,6 +32,7 @@
 #include "collector/store/histogram_extent.h"
 #include "collector/store/histogram_log.h"
 #include "collector/store/retention.h"
+#include "collector/store/rollup_extent.h"
 #include "collector/store/series_index.h"
 #include "collector/store/series_rows.h"
 #include "collector/store/store.h"
@@ -374,8 +376,15 @@ struct store_reader {
         size_t n_refs;
         const struct tombstone *dead; /* of the group */
         size_t n_dead;
-    } floats, histograms;
+    } floats, histograms, hours, minutes; /* the last two: rollups */
     size_t loaded_bytes;
+    bool gone; /* it sees what the retention took by its rollups */
+    struct time_ranges {
+        struct time_range {
+            int64_t min_ms, max_ms; /* inclusive */
+        } * list;
+        size_t n, cap;
+    } covered;      /* rollup_read.c's: by rollups, of the series that is being read */
     int64_t now_ms; /* what the retentions of series go by */
     struct reader_overlap overlap;
 };

@@ -9,6 +9,7 @@
 #include "collector/store/headlog.h"
 #include "collector/store/histogram_extent.h"
 #include "collector/store/histogram_log.h"
+#include "collector/store/rollup_extent.h"
 #include "collector/store/series_key.h"
 #include "collector/store/series_rows.h"
 #include "lib/base/hash.h"
@@ -47,6 +48,25 @@ static void read_histograms(const struct extent *x)
                     abort(); /* readers search in them */
         (void)!histogram_extent_read(x, &at, 0, at.samples, look_at_row, &sum);
         (void)!histogram_extent_read(x, &at, at.samples / 2, at.samples / 2 + 1, look_at_row, &sum);
+    }
+}
+
+static void read_rollups(const struct extent *x)
+{
+    static struct rollup_clock clock;
+    static double values[ROLLUP_FIELDS][ROLLUPS_MAX];
+    for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
+        struct rollup_series at;
+        if (!rollup_find(x, ord, &at))
+            continue;
+        if (at.buckets < 1 || at.buckets > ROLLUPS_MAX)
+            abort();
+        if (rollup_clock(x, &at, &clock) == 0)
+            for (size_t i = 1; i < at.buckets; i++)
+                if (clock.firsts_ms[i] <= clock.lasts_ms[i - 1])
+                    abort(); /* readers search in them */
+        for (unsigned wanted = 0; wanted < 1u << ROLLUP_FIELDS; wanted++)
+            (void)!rollup_values(x, &at, wanted, values);
     }
 }
 
@@ -116,6 +136,8 @@ static void read_extent(uint8_t *bytes, size_t n)
         return;
     if (x.histograms)
         read_histograms(&x);
+    if (x.rollups)
+        read_rollups(&x);
     for (unsigned ord = 0; ord < EXTENT_SERIES_MAX; ord++) {
         struct extent_series at;
         if (!extent_find(&x, ord, &at))

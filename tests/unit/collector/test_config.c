@@ -118,6 +118,30 @@ static void selectors_with_a_retention_of_their_own_stand_in_the_files_order(voi
     collector_config_done(&c);
 }
 
+static void rollups_have_a_retention_and_fine_ones_a_list_of_their_own(void **state UNUSED)
+{
+    struct collector_config c = load("storage: {retention: 30d}\n");
+    assert_int_equal(collector_rollup_retention_ms(&c), 0); /* as long as their samples */
+    assert_int_equal(c.n_fine_rollups, 1);
+    check_span(c.fine_rollups[0].matchers[0].value, "commerce:.*");
+    collector_config_done(&c);
+    c = load("storage: {rollup_retention: 0, rollup_5m: []}\n");
+    assert_true(collector_rollup_retention_ms(&c) < 0); /* for ever */
+    assert_int_equal(c.n_fine_rollups, 0);
+    collector_config_done(&c);
+    c = load("storage:\n  rollup_retention: 400d\n  rollup_5m: [up, '{job=\"shop\"}']\n");
+    struct buf text;
+    buf_init(&text, 65536);
+    check_ok(collector_config_print(&c, &text)); /* what is shown says the same */
+    struct collector_config again = load(text.data);
+    assert_int_equal(collector_rollup_retention_ms(&again), 400 * 86400000ll);
+    assert_int_equal(again.n_fine_rollups, 2);
+    check_span(again.fine_rollups[1].matchers[0].value, "shop");
+    collector_config_done(&again);
+    collector_config_done(&c);
+    buf_done(&text);
+}
+
 static const struct bad_case {
     const char *text;
     uint32_t line, column;
@@ -138,6 +162,9 @@ static const struct bad_case {
     {"storage:\n  retention_selectors:\n    '{job=\"a\"}': 2d\n    '{job=~\"(\"}': 2d\n", 4, 5,
      "not a series selector"},
     {"storage:\n  retention_selectors:\n    up{job: 2d\n", 3, 5, "'up{job' is not a series selector"},
+    {"storage: {rollup_retention: soon}\n", 1, 29, "'soon' is not a duration"},
+    {"storage: {rollup_5m: up}\n", 1, 22, "rollup_5m is a list of series selectors"},
+    {"storage: {rollup_5m: ['up{']}\n", 1, 23, "is not a series selector"},
     {"storage:\n  retention_selectors:\n    '{}': 2d\n", 3, 5, "does not need any label"},
     {"storage:\n  retention_selectors: ['{job=\"a\"}']\n", 2, 24, "a map of series selectors to durations"},
     {"rule_files: rules.yml\n", 1, 13, "rule_files is a list of paths"},
@@ -304,6 +331,7 @@ int main(void)
         TEST(an_empty_file_gives_the_defaults),
         TEST(every_key_is_read_and_paths_are_beside_the_file),
         TEST(selectors_with_a_retention_of_their_own_stand_in_the_files_order),
+        TEST(rollups_have_a_retention_and_fine_ones_a_list_of_their_own),
         TEST(errors_name_their_place_and_what_was_meant),
         TEST(all_errors_are_told_at_once),
         TEST(a_file_that_cannot_be_read_is_named),

@@ -1,0 +1,27 @@
+/* reader_inside.h - between reader.c, which reads samples, and rollup_read.c, which reads rollups in their place. */
+#pragma once
+
+#include "collector/store/store_inside.h"
+
+/* What is being read: the columns, whether they are still in order, and times to be left out. */
+struct reading {
+    struct sample_columns *columns;
+    bool ascending;
+    int64_t min_ms, max_ms;
+    const struct time_range *skip; /* ascending, none touches the next */
+    size_t n_skip;
+};
+void reader_clear_columns(struct sample_columns *c);
+/* Room for n more. -ENOMEM. */
+MUST_USE int reader_reserve(struct sample_columns *c, size_t n);
+/* Sort, and of two at one time keep the first. -ENOMEM. */
+MUST_USE int reader_put_in_order(struct sample_columns *c);
+/* The group's extents, listed anew when another group was there. -ENOMEM. */
+MUST_USE int reader_enter_group(struct store_reader *rd, struct read_group *g, uint32_t group);
+void reader_leave_group(struct store_reader *rd, struct read_group *g);
+/* Load extent i of the group. -ENOENT: it is not there any more; -EBADMSG: damaged. */
+MUST_USE int reader_load(struct store_reader *rd, struct read_group *g, size_t i);
+/* Of the series' floats, sealed or not, all that `in` asks for, behind what the columns have. */
+MUST_USE int reader_read_floats(struct store_reader *rd, uint32_t id, struct reading *in);
+/* Samples before it are over by the series' own retention; INT64_MIN: none are. */
+int64_t reader_cutoff_of(const struct store_reader *rd, uint32_t id);
