@@ -103,13 +103,20 @@ void eval_finish(struct eval *ev)
 
 /* ---- vectors and matrices ---- */
 
-int column_new(struct eval *ev, size_t steps, struct column *ret)
+MUST_USE static int column_in(struct eval *ev, struct arena *a, size_t steps, struct column *ret)
 {
-    ret->values = arena_array(&ev->arena, steps, sizeof *ret->values);
-    ret->present = arena_array(&ev->arena, steps, sizeof *ret->present);
+    ret->values = arena_array(a, steps, sizeof *ret->values);
+    ret->present = arena_array(a, steps, sizeof *ret->present);
     ret->histograms = NULL;
     ret->arena = &ev->arena;
+    if (a != &ev->arena && a->used_bytes > ev->arena.max_bytes - ev->arena.used_bytes)
+        return -ENOMEM; /* both together are the query's */
     return ret->values && ret->present ? 0 : -ENOMEM;
+}
+
+int column_new(struct eval *ev, size_t steps, struct column *ret)
+{
+    return column_in(ev, &ev->arena, steps, ret);
 }
 
 static void done_arena(void *arg)
@@ -183,7 +190,7 @@ int vector_new(struct eval *ev, size_t n, const struct grid *g, vector_fetch fet
     return 0;
 }
 
-int materialise(struct eval *ev, struct vector *v, struct matrix *ret)
+int materialise_in(struct eval *ev, struct vector *v, struct arena *a, struct matrix *ret)
 {
     struct matrix m = {.ordered = v->ordered};
     m.series = arena_array(&ev->arena, v->n, sizeof *m.series);
@@ -192,7 +199,7 @@ int materialise(struct eval *ev, struct vector *v, struct matrix *ret)
         return -ENOMEM;
     struct column next = {0};
     for (size_t i = 0; i < v->n; i++) {
-        int r = next.values ? 0 : column_new(ev, v->steps, &next);
+        int r = next.values ? 0 : column_in(ev, a, v->steps, &next);
         if (r < 0)
             return r;
         r = v->fetch(ev, v, i, &next);
@@ -208,6 +215,11 @@ int materialise(struct eval *ev, struct vector *v, struct matrix *ret)
     }
     *ret = m;
     return 0;
+}
+
+int materialise(struct eval *ev, struct vector *v, struct matrix *ret)
+{
+    return materialise_in(ev, v, &ev->arena, ret);
 }
 
 static int fetch_column(struct eval *ev, struct vector *v, size_t i, struct column *c)

@@ -102,6 +102,8 @@ MUST_USE int eval_string(struct eval *ev, const struct promql_expr *e, struct sp
 MUST_USE int vector_new(struct eval *ev, size_t n, const struct grid *g, vector_fetch fetch, void *state,
                         struct vector **ret);
 MUST_USE int materialise(struct eval *ev, struct vector *v, struct matrix *ret);
+/* The columns' numbers in this arena, which together with the query's own keeps the query's limit; labels and histograms where they are. */
+MUST_USE int materialise_in(struct eval *ev, struct vector *v, struct arena *a, struct matrix *ret);
 /* The same columns again as a vector. */
 MUST_USE int matrix_vector(struct eval *ev, const struct matrix *m, const struct grid *g, struct vector **ret);
 /* For columns that stay: their histograms are in the query's arena. */

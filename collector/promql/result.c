@@ -79,7 +79,7 @@ MUST_USE static int give_vector(struct eval *ev, const struct promql_expr *e, st
                                 struct promql_result *ret)
 {
     struct matrix m;
-    int r = materialise(ev, v, &m);
+    int r = materialise_in(ev, v, a, &m); /* no second copy of what may be most of the query's memory */
     if (r < 0 || (r = drop_names(ev, e, &m, v->steps)) < 0)
         return r;
     ret->series = arena_array(a, m.n, sizeof *ret->series);
@@ -87,12 +87,10 @@ MUST_USE static int give_vector(struct eval *ev, const struct promql_expr *e, st
         return -ENOMEM;
     for (size_t i = 0; i < m.n; i++) {
         struct promql_series *s = &ret->series[i];
-        s->values = arena_array(a, v->steps, sizeof *s->values);
-        s->present = arena_array(a, v->steps, sizeof *s->present);
-        if (!s->values || !s->present || labels_copy(a, &m.series[i].labels, &s->labels) < 0)
+        s->values = m.columns[i].values;
+        s->present = m.columns[i].present;
+        if (labels_copy(a, &m.series[i].labels, &s->labels) < 0)
             return -ENOMEM;
-        memcpy(s->values, m.columns[i].values, v->steps * sizeof *s->values);
-        memcpy(s->present, m.columns[i].present, v->steps * sizeof *s->present);
         if (m.columns[i].histograms && (r = give_histograms(&m.columns[i], v->steps, a, &s->histograms)) < 0)
             return r;
     }

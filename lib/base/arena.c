@@ -1,6 +1,7 @@
 #include "lib/base/arena.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@
 #define ALIGN 16u
 #define FIRST_BLOCK_BYTES 4096u
 #define LARGEST_BLOCK_BYTES (1u << 20) /* larger ones only for one larger allocation */
+/* Who used that much gives it back to the system: the allocator keeps what is freed, and each thread's share of it, for ever. */
+#define TRIM_BYTES (64u << 20)
 
 /* used_bytes counts what callers asked for, rounded up to ALIGN; blocks are counted by that, not by their
  * size. */
@@ -45,6 +48,8 @@ static void free_blocks(struct arena_block *b)
 void arena_done(struct arena *a)
 {
     free_blocks(a->block);
+    if (a->used_bytes >= TRIM_BYTES)
+        (void)malloc_trim(0);
     arena_init(a, a->max_bytes);
 }
 
