@@ -173,6 +173,7 @@
 #define XPATH_NODES_MAX 100000           /* a page has some thousand */
 #define COOKIE_BYTES_MAX 4096u           /* name and value, rfc6265bis 5.7 */
 #define COOKIES_MAX 180u                 /* per user; browsers keep that many per site */
+#define RECORD_BYTES_MAX (1u << 30)      /* log and JSON of one tested file: a body of BODY_BYTES_MAX may be in it several times */
 #define JOURNEYS_MAX 1000u               /* files of one run */
 #define JOURNEY_STEPS_MAX 2000u          /* of all journeys: each has 7 histograms of 0.2 MB in every worker */
 #define SESSION_STEPS_MAX 10000u         /* a @goto loop must end */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "lib/base/number.h"
 #include "loadgen/hurl/set_cookie.h"
 
 #define NEVER INT64_MAX
@@ -178,22 +179,9 @@ MUST_USE static int append(struct cookie_jar *j, struct cookie *k, int64_t now_m
     return 0;
 }
 
-int cookie_jar_store(struct cookie_jar *j, const struct url *url, struct span header, int64_t now_ms)
+/* Replaces the one of the same name, domain and path; one that has expired only removes it. Takes k. */
+MUST_USE static int keep(struct cookie_jar *j, struct cookie *k, int64_t now_ms)
 {
-    struct set_cookie c;
-    struct span domain;
-    int r = set_cookie_parse(header, &c);
-    if (r < 0)
-        return r;
-    if (!accept_domain(&c, url, &domain) || !accept_prefix(&c, url) || (c.secure && !is_secure(url)))
-        return -EPERM;
-    struct span path = c.path.len && c.path.ptr[0] == '/' ? c.path : default_path(url->path);
-    struct cookie *k = cookie_new(&c, domain.len ? domain : url->host, path);
-    if (!k)
-        return -ENOMEM;
-    k->host_only = domain.len == 0;
-    k->secure = c.secure;
-    k->expires_ms = expiry(&c, now_ms);
     for (size_t i = 0; i < j->n; i++) {
         struct cookie *old = j->list[i];
         if (!span_equal(old->name, k->name) || !span_equal(old->path, k->path) ||
@@ -212,12 +200,30 @@ int cookie_jar_store(struct cookie_jar *j, const struct url *url, struct span he
         free(k);
         return 0;
     }
-    r = append(j, k, now_ms);
+    int r = append(j, k, now_ms);
     if (r < 0)
         free(k);
     return r;
 }
 
+int cookie_jar_store(struct cookie_jar *j, const struct url *url, struct span header, int64_t now_ms)
+{
+    struct set_cookie c;
+    struct span domain;
+    int r = set_cookie_parse(header, &c);
+    if (r < 0)
+        return r;
+    if (!accept_domain(&c, url, &domain) || !accept_prefix(&c, url) || (c.secure && !is_secure(url)))
+        return -EPERM;
+    struct span path = c.path.len && c.path.ptr[0] == '/' ? c.path : default_path(url->path);
+    struct cookie *k = cookie_new(&c, domain.len ? domain : url->host, path);
+    if (!k)
+        return -ENOMEM;
+    k->host_only = domain.len == 0;
+    k->secure = c.secure;
+    k->expires_ms = expiry(&c, now_ms);
+    return keep(j, k, now_ms);
+}
 static bool goes_to(const struct cookie *k, const struct url *url, int64_t now_ms)
 {
     bool host = k->host_only ? span_equal_nocase(url->host, k->domain) : domain_matches(url->host, k->domain);
@@ -246,4 +252,51 @@ size_t cookie_jar_header(struct cookie_jar *j, const struct url *url, int64_t no
         buf_span(out, chosen[i]->value);
     }
     return n;
+}
+
+/* ---- as a file ---- */
+
+MUST_USE static int read_line(struct cookie_jar *j, struct span line, int64_t now_ms)
+{
+    static const struct span HTTP_ONLY = SPAN_INIT("#HttpOnly_");
+    struct span field[7];
+    int64_t expires_s;
+    if (line.len && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    if (span_starts(line, HTTP_ONLY))
+        line = span_from(line, HTTP_ONLY.len);
+    size_t n = 0;
+    while (n < ARRAY_LEN(field) && span_cut(&line, '\t', &field[n]))
+        n++;
+    if (n < 6 || field[0].len == 0 || field[0].ptr[0] == '#' || parse_i64_span(field[4], 0, INT64_MAX / 1000, &expires_s) < 0)
+        return 0;
+    struct span domain = field[0].ptr[0] == '.' ? span_from(field[0], 1) : field[0];
+    struct set_cookie c = {.name = field[5], .value = n > 6 ? field[6] : (struct span){0}};
+    struct cookie *k = cookie_new(&c, domain, field[2]);
+    if (!k)
+        return -ENOMEM;
+    k->host_only = !span_equal_nocase(field[1], SPAN("TRUE"));
+    k->secure = span_equal_nocase(field[3], SPAN("TRUE"));
+    k->expires_ms = expires_s ? expires_s * 1000 : NEVER;
+    return keep(j, k, now_ms);
+}
+
+int cookie_jar_read(struct cookie_jar *j, struct span text, int64_t now_ms)
+{
+    struct span line;
+    int r = 0;
+    while (r == 0 && span_cut(&text, '\n', &line))
+        r = read_line(j, line, now_ms);
+    return r;
+}
+
+void cookie_jar_write(const struct cookie_jar *j, struct buf *out)
+{
+    buf_str(out, "# Netscape HTTP Cookie File\n");
+    for (size_t i = 0; i < j->n; i++) {
+        const struct cookie *k = j->list[i];
+        buf_printf(out, "%s" SPAN_FMT "\t%s\t" SPAN_FMT "\t%s\t%lld\t" SPAN_FMT "\t" SPAN_FMT "\n", k->host_only ? "" : ".",
+                   SPAN_ARG(k->domain), k->host_only ? "FALSE" : "TRUE", SPAN_ARG(k->path), k->secure ? "TRUE" : "FALSE",
+                   k->expires_ms == NEVER ? 0LL : (long long)(k->expires_ms / 1000), SPAN_ARG(k->name), SPAN_ARG(k->value));
+    }
 }

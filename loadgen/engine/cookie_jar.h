@@ -32,3 +32,7 @@ MUST_USE int cookie_jar_store(struct cookie_jar *j, const struct url *url, struc
 /* Append the Cookie header's value for a request to url; longer paths first, then older ones. The number of cookies. */
 size_t cookie_jar_header(struct cookie_jar *j, const struct url *url, int64_t now_ms, struct buf *out);
 size_t cookie_jar_count(const struct cookie_jar *j);
+/* Cookies of a Netscape cookie file, curl's form: domain, subdomains too, path, secure, expiry, name, value between tabs; other lines are passed
+ * over, expired ones too. -ENOMEM. */
+MUST_USE int cookie_jar_read(struct cookie_jar *j, struct span text, int64_t now_ms);
+void cookie_jar_write(const struct cookie_jar *j, struct buf *out);

@@ -7,6 +7,7 @@
 #include "loadgen/engine/credentials.h"
 #include "loadgen/engine/digest.h"
 #include "loadgen/engine/multipart.h"
+#include "loadgen/engine/route.h"
 #include "loadgen/hurl/base64.h"
 #include "loadgen/hurl/json_text.h"
 
@@ -109,6 +110,16 @@ static void remember_origin(struct request *rq)
         buf_clear(&rq->known);
 }
 
+MUST_USE static int permit(const struct run_config *c, struct span host, uint16_t port, struct hurl_place at,
+                           struct hurl_failure *why)
+{
+    if (allow_hosts_permits(c->allow, host, port))
+        return 0;
+    fail(why, at, "no load to '" SPAN_FMT ":%u': it is not loopback; name it in a file given with --allow-hosts FILE",
+         SPAN_ARG(host), (unsigned)port);
+    return -EPERM;
+}
+
 /* rq->url is complete as the journey means it: send it to the target instead, and see whether load may go there. `from` is the origin that
  * counts as the journey's own; NULL: this URL's. */
 MUST_USE static int aim(struct request *rq, const struct run_config *c, bool first, struct hurl_place at,
@@ -119,7 +130,7 @@ MUST_USE static int aim(struct request *rq, const struct run_config *c, bool fir
     if (buf_error(&rq->url))
         return buf_error(&rq->url) == -ENOSPC ? fail(why, at, "the URL is longer than %u bytes", URL_BYTES_MAX)
                                               : -ENOMEM;
-    if (!c->target && aim_as_before(rq))
+    if (!c->target && !rq->out.route && aim_as_before(rq))
         return 0;
     if (url_parse(&u, buf_view(&rq->url), &reason) < 0)
         return fail(why, at, "the URL '%.100s' cannot be asked: %s", rq->url.data, reason);
@@ -147,15 +158,16 @@ MUST_USE static int aim(struct request *rq, const struct run_config *c, bool fir
         if (buf_error(&rq->url) || url_parse(&u, buf_view(&rq->url), &reason) < 0)
             return -ENOMEM;
     }
-    if (!allow_hosts_permits(c->allow, u.host, u.port)) {
-        fail(why, at,
-             "no load to '" SPAN_FMT ":%u': it is not loopback; name it in a file given with --allow-hosts FILE",
-             SPAN_ARG(u.host), (unsigned)u.port);
-        return -EPERM;
-    }
+    struct span host = u.host;
+    uint16_t port = u.port;
+    if (route_target(rq->out.route, &host, &port))
+        TRY(permit(c, host, port, at, why));
+    if (route_proxy(rq->out.route, &host, &port))
+        TRY(permit(c, host, port, at, why));
     rq->out.url = rq->url.data;
     rq->at = u;
-    remember_origin(rq);
+    if (!rq->out.route) /* with one the URL may name a host that only the route permits */
+        remember_origin(rq);
     return 0;
 }
 

@@ -81,6 +81,9 @@ MUST_USE int hurl_start_session(struct hurl_scope *s);
 /* The bytes of a file that the journey names, in the scratch arena. -EINVAL: *why is set; -ENOMEM. */
 MUST_USE int hurl_file_bytes(struct hurl_scope *s, const struct hurl_template *name, struct hurl_place at,
                              struct span *ret, struct hurl_failure *why);
+/* Where a file that the journey `journey` reads or writes is: beside it, or under root when that is not NULL. *ret from malloc. -EPERM: the name leads
+ * elsewhere; -ENOMEM. */
+MUST_USE int hurl_file_path(const char *journey, const char *root, struct span name, char **ret);
 /* The value of an operand (option `variable`). */
 MUST_USE int hurl_operand_value(struct hurl_scope *s, const struct hurl_operand *o, struct hurl_value *ret,
                                 struct hurl_failure *why);
@@ -90,3 +93,13 @@ MUST_USE int hurl_operand_value(struct hurl_scope *s, const struct hurl_operand 
  * -ENOMEM. */
 MUST_USE int hurl_verify(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x,
                          struct hurl_failure *why);
+/* Who is told what came of each piece of a response. Values and texts live until it returns. */
+struct hurl_listener {
+    void *ctx;
+    void (*result)(void *ctx, struct hurl_place at, const struct hurl_failure *why); /* NULL: it holds */
+    void (*captured)(void *ctx, struct span name, const struct hurl_value *v, bool redact);
+};
+/* The same without stopping at the first assert that fails, and with hurl's own order of what counts: version and status; when they hold the
+ * captures up to the first that finds nothing; when all did, every assert. Without `asserts` only the captures. The first failure is in *why. */
+MUST_USE int hurl_verify_all(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x, bool asserts,
+                             const struct hurl_listener *listener, struct hurl_failure *why);

@@ -5,20 +5,26 @@
 #include "loadgen/hurl/json_text.h"
 #include "loadgen/hurl/parse.h"
 
+MUST_USE static int verify_version(const struct hurl_response *want, const struct hurl_exchange *x,
+                                   struct hurl_failure *why)
+{
+    static const char *const NAMES[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"};
+    if (want->version == HURL_ANY || want->version == x->version)
+        return 0;
+    return eval_fail(why, HURL_FAILED_PROTOCOL, want->at, "wanted: version %s, actual: %s",
+                     NAMES[want->version < 20 ? want->version - 10 : want->version / 10],
+                     NAMES[x->version < 20    ? x->version == 11
+                           : x->version == 20 ? 2
+                                              : 3]);
+}
+
 MUST_USE static int verify_status(const struct hurl_response *want, const struct hurl_exchange *x,
                                   struct hurl_failure *why)
 {
-    static const char *const NAMES[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"};
-    if (want->version != HURL_ANY && want->version != x->version)
-        return eval_fail(why, HURL_FAILED_PROTOCOL, want->at, "wanted: version %s, actual: %s",
-                         NAMES[want->version < 20 ? want->version - 10 : want->version / 10],
-                         NAMES[x->version < 20    ? x->version == 11
-                               : x->version == 20 ? 2
-                                                  : 3]);
-    if (want->status != HURL_ANY && want->status != x->status)
-        return eval_fail(why, HURL_FAILED_STATUS, want->status_at, "wanted: status %d, actual: %d", want->status,
-                         x->status);
-    return 0;
+    if (want->status == HURL_ANY || want->status == x->status)
+        return 0;
+    return eval_fail(why, HURL_FAILED_STATUS, want->status_at, "wanted: status %d, actual: %d", want->status,
+                     x->status);
 }
 
 /* A name made of variables: HURL_NO_SLOT when nothing in the file reads it. */
@@ -33,7 +39,7 @@ MUST_USE static int dynamic_slot(struct hurl_scope *s, const struct hurl_capture
 }
 
 MUST_USE static int run_capture(struct hurl_scope *s, const struct hurl_capture *c, struct hurl_exchange *x,
-                                struct hurl_failure *why)
+                                struct hurl_value *ret, struct hurl_failure *why)
 {
     struct hurl_value v;
     int r = eval_query(s, &c->query, x, &v, why);
@@ -47,6 +53,7 @@ MUST_USE static int run_capture(struct hurl_scope *s, const struct hurl_capture 
     uint32_t slot = c->slot;
     if (slot == HURL_NO_SLOT)
         EVAL_TRY(dynamic_slot(s, c, &slot, why));
+    *ret = v;
     return slot == HURL_NO_SLOT ? 0 : hurl_value_keep(s->keep, &v, &s->values[slot]);
 }
 
@@ -146,9 +153,11 @@ int hurl_verify(struct hurl_scope *s, const struct hurl_entry *entry, struct hur
     const struct hurl_response *want = &entry->response;
     if (!entry->has_response)
         return 0;
+    EVAL_TRY(verify_version(want, x, why));
     EVAL_TRY(verify_status(want, x, why));
     for (size_t i = 0; i < want->n_captures; i++) {
-        int r = run_capture(s, &want->captures[i], x, why);
+        struct hurl_value captured;
+        int r = run_capture(s, &want->captures[i], x, &captured, why);
         if (r == 0)
             continue;
         /* a declined payment has no order to capture: the assert that says so is the reason, not the capture */
@@ -158,4 +167,76 @@ int hurl_verify(struct hurl_scope *s, const struct hurl_entry *entry, struct hur
         return r;
     }
     return run_asserts(s, want, x, why);
+}
+
+/* ---- all of it, for `test` ---- */
+
+struct telling {
+    const struct hurl_listener *to;
+    struct hurl_failure *first;
+    bool failed;
+};
+
+/* Tells one result; only what ends the whole (no memory) is given back. */
+MUST_USE static int tell(struct telling *t, struct hurl_place at, int r, const struct hurl_failure *why)
+{
+    if (r < 0 && r != -EINVAL)
+        return r;
+    t->to->result(t->to->ctx, at, r < 0 ? why : NULL);
+    if (r < 0 && !t->failed) {
+        t->failed = true;
+        *t->first = *why;
+    }
+    return 0;
+}
+
+MUST_USE static int tell_captures(struct hurl_scope *s, const struct hurl_response *want, struct hurl_exchange *x,
+                                  struct telling *t)
+{
+    for (size_t i = 0; i < want->n_captures && !t->failed; i++) {
+        const struct hurl_capture *c = &want->captures[i];
+        struct hurl_failure why = {0};
+        struct hurl_value v;
+        struct span name = c->name;
+        int r = run_capture(s, c, x, &v, &why);
+        if (r < 0)
+            EVAL_TRY(tell(t, c->at, r, &why));
+        else if (c->slot == HURL_NO_SLOT)
+            EVAL_TRY(eval_text(s, &c->dynamic_name, &name, &why));
+        if (r == 0)
+            t->to->captured(t->to->ctx, name, &v, c->redact);
+    }
+    return 0;
+}
+
+MUST_USE static int tell_asserts(struct hurl_scope *s, const struct hurl_response *want, struct hurl_exchange *x,
+                                 struct telling *t)
+{
+    struct hurl_failure why = {0};
+    for (size_t i = 0; i < want->n_headers; i++)
+        EVAL_TRY(tell(t, want->headers[i].at, verify_header(s, &want->headers[i], x, &why), &why));
+    for (size_t i = 0; i < want->n_asserts; i++)
+        EVAL_TRY(tell(t, want->asserts[i].at, run_assert(s, &want->asserts[i], x, &why), &why));
+    if (want->body.kind != HURL_BODY_NONE)
+        EVAL_TRY(tell(t, want->body.at, verify_body(s, &want->body, x, &why), &why));
+    return 0;
+}
+
+int hurl_verify_all(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x, bool asserts,
+                    const struct hurl_listener *listener, struct hurl_failure *why)
+{
+    const struct hurl_response *want = &entry->response;
+    struct telling t = {.to = listener, .first = why};
+    struct hurl_failure failure = {0};
+    if (!entry->has_response)
+        return 0;
+    if (asserts) {
+        EVAL_TRY(tell(&t, want->at, verify_version(want, x, &failure), &failure));
+        EVAL_TRY(tell(&t, want->status_at, verify_status(want, x, &failure), &failure));
+    }
+    if (!t.failed)
+        EVAL_TRY(tell_captures(s, want, x, &t));
+    if (!t.failed && asserts)
+        EVAL_TRY(tell_asserts(s, want, x, &t));
+    return t.failed ? -EINVAL : 0;
 }

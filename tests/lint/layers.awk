@@ -29,6 +29,7 @@ BEGIN {
     allow["loadgen/import"] = "lib/* loadgen/hurl"
     allow["loadgen/limit"] = "lib/* loadgen/hurl loadgen/engine"
     allow["loadgen/synthetic"] = "lib/* loadgen/hurl loadgen/engine loadgen/import/names.h"
+    allow["loadgen/trial"] = "lib/* loadgen/hurl loadgen/engine"
     allow["loadgen"] = "lib/* loadgen/*"
     allow["agent"] = "lib/*"
     allow["tui"] = "lib/*"
