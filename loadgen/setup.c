@@ -66,7 +66,7 @@ MUST_USE static int set_from_file(struct journeys *js, const char *path, struct 
     return 0;
 }
 
-MUST_USE static int set_variables(struct journeys *js, const struct options *o, struct problems *ps)
+int set_variables(struct journeys *js, const struct options *o, bool warn, struct problems *ps)
 {
     int r = set_from_environment(js);
     if (r == 0 && options_text(o, "variables-file"))
@@ -77,7 +77,7 @@ MUST_USE static int set_variables(struct journeys *js, const struct options *o, 
         r = set_variable(js, span_str(text), &used);
         if (r == -EINVAL)
             problem_add(ps, PROBLEM_ERROR, "", 0, 0, "--variable %s: expected name=value", text);
-        else if (r == 0 && !used)
+        else if (r == 0 && !used && warn)
             problem_add(ps, PROBLEM_WARNING, "", 0, 0, "--variable %s: no journey uses it", text);
     }
     return r;
@@ -126,7 +126,7 @@ struct journeys *load_run(const struct options *o, struct plan_file **ret_plan, 
         r = load_operands(o, &js, &ps);
     }
     if (r == 0)
-        r = set_variables(js, o, &ps);
+        r = set_variables(js, o, true, &ps);
     if (r == 0)
         r = journeys_complete(js, &ps);
     problems_print(&ps, stderr);

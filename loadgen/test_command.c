@@ -1,165 +1,278 @@
-/* crest-loadgen test: journeys as functional tests, with hurl's rules and exit codes; and check: files without running them. */
+/* crest-loadgen test: journeys as functional tests, with hurl's rules, reports and exit codes. */
 #include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
+#include "lib/base/file.h"
+#include "lib/base/thread.h"
 #include "loadgen/commands.h"
-#include "loadgen/engine/plan_file.h"
+#include "loadgen/test_setup.h"
+#include "loadgen/trial/report_files.h"
 
 enum hurl_exit { HURL_OK = 0, HURL_USAGE = 1, HURL_PARSE = 2, HURL_RUNTIME = 3, HURL_ASSERT = 4 };
 
+/* Files are taken one after the other by --jobs threads; what they said is printed in the files' order. */
 struct testing {
-    int code; /* the worst so far of this file */
+    const struct options *o;
+    struct test_setup setup;
+    struct record_config record;
+    struct trial_config trial;
+    struct record **records; /* of all runs; those of a file follow each other only when --repeat is 1 */
+    struct secrets *secrets; /* of each run: the given ones, and what its captures add */
+    struct buf *cookies;     /* of each run, for --cookie-jar */
+    bool *done;
+    size_t n, next, printed;
+    pthread_mutex_t mutex;
+    int64_t started_us;
 };
 
-static void on_failure(void *ctx, const struct journey *j, const struct hurl_entry *e, const struct hurl_failure *why)
-{
-    struct testing *t = ctx;
-    (void)e;
-    int code = why->kind == HURL_FAILED_RUN ? HURL_RUNTIME : HURL_ASSERT;
-    fprintf(stderr, "%s:%u:%u: %s: %s\n", j->file->name, why->at.line, why->at.column,
-            code == HURL_RUNTIME ? "runtime error" : "assert failed", why->text);
-    if (t->code == HURL_OK || code == HURL_RUNTIME)
-        t->code = code;
-}
-
-static enum run_wish on_wish(void *ctx)
+static bool is_stopping(void *ctx)
 {
     (void)ctx;
-    return daemon_stopping() ? RUN_ABORT : RUN_GO_ON;
+    return daemon_stopping();
 }
 
-/* One file, once. */
-static int test_file(const struct journeys *all, size_t i, const struct run_config *base)
+/* ---- words ---- */
+
+static void print(FILE *to, struct span text)
 {
-    struct testing t = {0};
-    struct journeys one = *all; /* the same steps, only this journey to pick */
-    one.list = &all->list[i];
-    one.n = 1;
-    struct run_config config = *base;
-    config.journeys = &one;
-    config.on_failure = on_failure;
-    config.on_failure_ctx = &t;
-    struct run_hooks hooks = {.wish = on_wish};
-    struct run_result result;
-    int r = run_execute(&config, &hooks, &result);
-    if (r < 0) {
-        fprintf(stderr, "%s: cannot be run: %s\n", all->list[i].file->name, strerror(-r));
-        return HURL_RUNTIME;
+    if (text.len)
+        (void)!fwrite(text.ptr, 1, text.len, to); /* a closed pipe ends the program by itself */
+}
+
+static void print_record(struct testing *t, struct record *r)
+{
+    const char *color = r->c->color ? "\033[1m" : "", *plain = r->c->color ? "\033[0m" : "";
+    print(stderr, buf_view(&r->log));
+    if (r->error < 0)
+        fprintf(stderr, "%s: cannot be run: %s\n", r->show.file, strerror(-r->error));
+    fprintf(stderr, "%s%s%s: %s (%llu request%s in %lld ms)\n", color, r->show.file, plain,
+            record_outcome(r) == TRIAL_OK ? "Success" : "Failure", (unsigned long long)r->result.requests,
+            r->result.requests == 1 ? "" : "s", (long long)(r->result.duration_us / 1000));
+    if (!r->c->output || strcmp(r->c->output, "-") == 0)
+        print(stdout, buf_view(&r->output));
+    if (options_flag(t->o, "json")) {
+        struct buf line;
+        buf_init(&line, RECORD_BYTES_MAX);
+        report_json_record(&line, r);
+        buf_char(&line, '\n');
+        print(stdout, buf_view(&line));
+        buf_done(&line);
     }
-    printf("%s: %s (%llu request%s in %.0f ms)\n", all->list[i].file->name, t.code ? "Failure" : "Success",
-           (unsigned long long)result.total->requests.started, result.total->requests.started == 1 ? "" : "s",
-           result.duration_s * 1000);
-    run_result_done(&result);
-    return t.code;
+    fflush(stdout);
+}
+
+static void print_summary(const struct testing *t)
+{
+    size_t failed = 0;
+    uint64_t requests = 0;
+    int64_t us = mono_us() - t->started_us;
+    for (size_t i = 0; i < t->printed; i++) {
+        failed += record_outcome(t->records[i]) != TRIAL_OK;
+        requests += t->records[i]->result.requests;
+    }
+    size_t good = t->printed - failed;
+    double all = t->printed ? (double)t->printed : 1;
+    fprintf(stderr,
+            "--------------------------------------------------------------------------------\n"
+            "Executed files:    %zu\nExecuted requests: %llu (%.1f/s)\nSucceeded files:   %zu (%.1f%%)\n"
+            "Failed files:      %zu (%.1f%%)\nDuration:          %lld ms\n\n",
+            t->printed, (unsigned long long)requests, us ? (double)requests * 1e6 / (double)us : 0, good,
+            100 * (double)good / all, failed, 100 * (double)failed / all, (long long)(us / 1000));
+}
+
+/* ---- running ---- */
+
+static void run_one(struct testing *t, size_t i)
+{
+    struct record *r = t->records[i];
+    struct trial_config config = t->trial;
+    config.listener = &r->listener;
+    config.secrets = &t->secrets[i];
+    config.cookies_out = options_text(t->o, "cookie-jar") ? &t->cookies[i] : NULL;
+    r->error = trial_run(r->journey, &config, &r->result);
+}
+
+static void take_runs(void *arg)
+{
+    struct testing *t = arg;
+    pthread_mutex_lock(&t->mutex);
+    while (t->next < t->n && !daemon_stopping()) {
+        size_t i = t->next++;
+        pthread_mutex_unlock(&t->mutex);
+        run_one(t, i);
+        pthread_mutex_lock(&t->mutex);
+        t->done[i] = true;
+        while (t->printed < t->n && t->done[t->printed])
+            print_record(t, t->records[t->printed++]);
+    }
+    pthread_mutex_unlock(&t->mutex);
+}
+
+static unsigned jobs_of(const struct testing *t)
+{
+    size_t jobs = options_given(t->o, "jobs") ? (size_t)options_count(t->o, "jobs") : (size_t)thread_cpu_count();
+    return (unsigned)(jobs < t->n ? jobs : t->n);
+}
+
+/* This thread is one of them, so that no more than the files need are started. */
+static void run_all(struct testing *t)
+{
+    struct thread *threads[256] = {0};
+    unsigned jobs = jobs_of(t);
+    for (unsigned i = 1; i < jobs && i < ARRAY_LEN(threads); i++)
+        if (thread_start("test", take_runs, t, &threads[i]) < 0)
+            break; /* then fewer files run at once */
+    take_runs(t);
+    for (unsigned i = 1; i < ARRAY_LEN(threads); i++)
+        thread_join(threads[i]);
+}
+
+MUST_USE static int make_records(struct testing *t)
+{
+    const struct journeys *js = t->setup.journeys;
+    size_t repeat = options_given(t->o, "repeat") ? (size_t)options_count(t->o, "repeat") : 1;
+    t->n = js ? js->n * repeat : 0;
+    t->records = calloc(t->n + 1, sizeof *t->records);
+    t->secrets = calloc(t->n + 1, sizeof *t->secrets);
+    t->cookies = calloc(t->n + 1, sizeof *t->cookies);
+    t->done = calloc(t->n + 1, sizeof *t->done);
+    if (!t->records || !t->secrets || !t->cookies || !t->done)
+        return -ENOMEM;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct journey *j = &js->list[i % js->n];
+        buf_init(&t->cookies[i], 1u << 24);
+        for (size_t k = 0; k < t->setup.secrets.n; k++)
+            if (secrets_add(&t->secrets[i], t->setup.secrets.list[k]) < 0)
+                return -ENOMEM;
+        t->records[i] = malloc(sizeof *t->records[i]);
+        if (!t->records[i])
+            return -ENOMEM;
+        record_init(t->records[i], &t->record, j, j->file->source, (unsigned)i + 1);
+        t->records[i]->show.secrets = t->records[i]->secrets = &t->secrets[i];
+    }
+    return 0;
+}
+
+static void free_records(struct testing *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->records && t->records[i])
+            record_done(t->records[i]);
+        if (t->records)
+            free(t->records[i]);
+        if (t->secrets)
+            secrets_done(&t->secrets[i]);
+        if (t->cookies)
+            buf_done(&t->cookies[i]);
+    }
+    free(t->records);
+    free(t->secrets);
+    free(t->cookies);
+    free(t->done);
+}
+
+/* ---- what is written at the end ---- */
+
+static bool report_failed(const char *path, int r)
+{
+    if (r < 0)
+        fprintf(stderr, "crest-loadgen: %s cannot be written: %s\n", path, strerror(-r));
+    return r < 0;
+}
+
+static bool write_files(const struct testing *t)
+{
+    const char *junit = options_text(t->o, "report-junit"), *tap = options_text(t->o, "report-tap");
+    const char *json = options_text(t->o, "report-json"), *jar = options_text(t->o, "cookie-jar");
+    const char *output = options_text(t->o, "output");
+    bool bad = false;
+    if (junit)
+        bad |= report_failed(junit, report_junit(junit, t->records, t->printed));
+    if (tap)
+        bad |= report_failed(tap, report_tap(tap, t->records, t->printed));
+    if (json)
+        bad |= report_failed(json, report_json_folder(json, t->records, t->printed));
+    if (t->printed == 0)
+        return !bad;
+    if (jar) {
+        const struct buf *last = &t->cookies[t->printed - 1];
+        bad |= report_failed(jar, file_write(jar, last->len ? last->data : "", last->len));
+    }
+    if (output && strcmp(output, "-") != 0) {
+        const struct buf *last = &t->records[t->printed - 1]->output;
+        bad |= report_failed(output, file_write(output, last->len ? last->data : "", last->len));
+    }
+    return !bad;
+}
+
+static int exit_code_of(const struct testing *t)
+{
+    static const int CODES[] = {[TRIAL_OK] = HURL_OK, [TRIAL_ASSERT] = HURL_ASSERT, [TRIAL_RUNTIME] = HURL_RUNTIME};
+    enum trial_outcome worst = TRIAL_OK;
+    for (size_t i = 0; i < t->printed; i++) {
+        enum trial_outcome outcome = record_outcome(t->records[i]);
+        worst = outcome > worst ? outcome : worst;
+    }
+    return CODES[worst];
+}
+
+static bool wants_color(const struct options *o)
+{
+    const char *none = getenv("NO_COLOR");
+    if (options_flag(o, "color") || options_flag(o, "no-color"))
+        return !options_flag(o, "no-color");
+    return isatty(STDERR_FILENO) && !(none && *none);
 }
 
 int command_test(const struct options *o)
 {
-    int code = 0;
-    struct journeys *js = load_journeys(o, &code);
-    if (!js)
-        return code == EXIT_USAGE ? HURL_PARSE : HURL_RUNTIME;
-    char run_id[RUN_ID_BYTES_MAX + 1], header[RUN_ID_BYTES_MAX + 16];
-    struct allow_hosts *allow = NULL;
-    uint64_t seed = options_given(o, "seed") ? options_count(o, "seed") : (uint64_t)unix_us() & 0xffffffff;
-    struct problems ps;
-    problems_init(&ps);
-    bool good = make_run_id(o, seed, run_id, sizeof run_id);
-    if (good && options_text(o, "allow-hosts"))
-        good = allow_hosts_load(options_text(o, "allow-hosts"), &allow, &ps) == 0;
-    problems_print(&ps, stderr);
-    problems_done(&ps);
-    snprintf(header, sizeof header, "synthetic/%s", run_id);
-    struct url target;
-    const char *reason = "";
-    if (good && options_text(o, "target") && url_parse(&target, span_str(options_text(o, "target")), &reason) < 0) {
-        fprintf(stderr, "crest-loadgen: --target: %s\n", reason);
-        good = false;
+    struct testing t = {.o = o, .mutex = PTHREAD_MUTEX_INITIALIZER, .started_us = mono_us()};
+    int code = test_setup_read(o, &t.setup);
+    const char *folder = options_text(o, "report-json");
+    if (code == EXIT_OK && folder) {
+        struct buf store;
+        buf_init(&store, 1u << 20);
+        buf_printf(&store, "%s/store", folder);
+        if (report_failed(folder, buf_error(&store) ? -ENOMEM : dir_make(store.data)))
+            code = HURL_RUNTIME;
+        buf_done(&store);
     }
-    struct run_config config = {
-        .users = 1,
-        .threads = 1,
-        .open_max = 1,
-        .sessions_max = 1,
-        .grace_ms = INT64_C(86400000),
-        .max_lag_ms = INT64_C(86400000),
-        .connect_timeout_ms = options_duration_ms(o, "connect-timeout"),
-        .max_time_ms = options_duration_ms(o, "max-time"),
-        .seed = seed,
-        .run_id = run_id,
-        .run_header = options_flag(o, "as-customers") ? NULL : header,
-        .target = good && options_text(o, "target") ? &target : NULL,
-        .allow = allow,
-        .ca_file = options_text(o, "ca-file"),
-        .functional = true,
+    t.record = (struct record_config){.stopped = is_stopping,
+                                      .store = folder,
+                                      .file_root = options_text(o, "file-root"),
+                                      .output = options_text(o, "output"),
+                                      .include = options_flag(o, "include"),
+                                      .color = wants_color(o),
+                                      .error_long = strcmp(options_text(o, "error-format"), "long") == 0,
+                                      .json = folder || options_flag(o, "json")};
+    t.trial = (struct trial_config){
+        .run = &t.setup.config,
+        .file_root = options_text(o, "file-root"),
+        .cookies = t.setup.cookies,
+        .from_entry = options_given(o, "from-entry") ? (size_t)options_count(o, "from-entry") : 0,
+        .to_entry = options_given(o, "to-entry") ? (size_t)options_count(o, "to-entry") : 0,
+        .continue_on_error = options_flag(o, "continue-on-error") || options_flag(o, "fail-at-end"),
+        .no_assert = options_flag(o, "no-assert") || options_flag(o, "ignore-asserts"),
+        .no_cookie_store = options_flag(o, "no-cookie-store"),
     };
-    size_t failed = 0;
-    daemon_init("crest-loadgen");
-    for (size_t i = 0; good && i < js->n && !daemon_stopping(); i++) {
-        int file_code = test_file(js, i, &config);
-        failed += file_code != HURL_OK;
-        if (file_code == HURL_RUNTIME || code == HURL_OK)
-            code = file_code;
+    if (code == EXIT_OK && make_records(&t) < 0) {
+        fprintf(stderr, "crest-loadgen: %s\n", strerror(ENOMEM));
+        code = HURL_RUNTIME;
     }
-    if (good)
-        printf("%zu file%s: %zu succeeded, %zu failed\n", js->n, js->n == 1 ? "" : "s", js->n - failed, failed);
-    allow_hosts_free(allow);
-    journeys_free(js);
-    if (daemon_stopping())
-        return EXIT_INTERRUPTED;
-    return good ? code : HURL_USAGE;
-}
-
-/* ---- check ---- */
-
-static const char *const KINDS[] = {"journey", "plan", "hosts", "feed"};
-
-static void check_file(const char *kind, const char *path, struct problems *ps)
-{
-    if (strcmp(kind, "hosts") == 0) {
-        struct allow_hosts *a = NULL;
-        if (allow_hosts_load(path, &a, ps) == 0)
-            allow_hosts_free(a);
-    } else if (strcmp(kind, "feed") == 0) {
-        struct feed *f = NULL;
-        if (feed_load(path, HURL_FEED_SEQUENTIAL, 0, 1, &f, ps) == 0)
-            feed_free(f);
-    } else if (strcmp(kind, "plan") == 0) {
-        struct plan_file *plan = NULL;
-        if (plan_file_load(path, &plan, ps) == 0)
-            plan_file_free(plan);
-    } else {
-        struct journeys *js = NULL;
-        if (journeys_load(&path, 1, &js, ps) == 0)
-            journeys_free(js);
+    if (code == EXIT_OK) {
+        daemon_init("crest-loadgen");
+        run_all(&t);
+        print_summary(&t);
+        code = exit_code_of(&t);
+        if (!write_files(&t) && code == HURL_OK)
+            code = HURL_RUNTIME;
+        if (daemon_stopping())
+            code = EXIT_INTERRUPTED;
     }
-}
-
-/* Without a KIND the name decides: .csv is a feed, .yml a plan; anything else is read as a journey. */
-static const char *kind_of(const char *path)
-{
-    struct span s = span_str(path), csv = SPAN(".csv");
-    if (is_plan_path(path))
-        return "plan";
-    return s.len > csv.len && span_equal(span_from(s, s.len - csv.len), csv) ? "feed" : "journey";
-}
-
-int command_check(const struct options *o)
-{
-    struct problems ps;
-    problems_init(&ps);
-    size_t first = 0, n = options_operand_count(o);
-    const char *kind = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(KINDS) && n > 1; i++)
-        if (strcmp(options_operand(o, 0), KINDS[i]) == 0) {
-            kind = KINDS[i];
-            first = 1;
-        }
-    for (size_t i = first; i < n; i++)
-        check_file(kind ? kind : kind_of(options_operand(o, i)), options_operand(o, i), &ps);
-    problems_print(&ps, stderr);
-    int code = problems_errors(&ps) ? EXIT_USAGE : EXIT_OK;
-    problems_done(&ps);
+    free_records(&t);
+    test_setup_done(&t.setup);
     return code;
 }

@@ -49,15 +49,22 @@ static size_t option_count(const struct program_def *p)
     return n;
 }
 
-static const struct option_def *find_option(const struct program_def *p, struct span name, size_t *ret_at)
+/* Commands may have options of one name that differ: the first that applies to `command`, else the first of that name. */
+static const struct option_def *find_option(const struct program_def *p, struct span name, const char *command,
+                                            size_t *ret_at)
 {
+    const struct option_def *found = NULL;
     for (size_t i = 0; i < option_count(p); i++) {
-        if (span_equal(name, span_str(p->options[i].name))) {
-            *ret_at = i;
-            return &p->options[i];
-        }
+        const struct option_def *d = &p->options[i];
+        bool applies = command && option_applies(d, command);
+        if (!span_equal(name, span_str(d->name)) || (found && !applies))
+            continue;
+        found = d;
+        *ret_at = i;
+        if (applies)
+            break;
     }
-    return NULL;
+    return found;
 }
 
 static const struct command_def *find_command(const struct program_def *p, const char *name)
@@ -258,7 +265,7 @@ static int take_flag(struct options *o, int argc, char **argv, int *at)
         return EXIT_OK;
     }
     size_t i;
-    const struct option_def *d = find_option(p, name, &i);
+    const struct option_def *d = find_option(p, name, o->operand_n ? o->operands[0] : NULL, &i);
     if (!d) {
         complain_unknown_option(p, name);
         return EXIT_USAGE;
@@ -453,7 +460,7 @@ const char *options_operand(const struct options *o, size_t i)
 static const struct value *value_of(const struct options *o, const char *name, enum option_type type)
 {
     size_t at = 0;
-    const struct option_def *d = find_option(o->program, span_str(name), &at);
+    const struct option_def *d = find_option(o->program, span_str(name), o->command->name, &at);
     assert(d && (type == OPT_END || d->type == type));
     (void)d;
     (void)type;

@@ -50,7 +50,9 @@ struct option_def {
     const char *choices;  /* OPT_CHOICE */
     double min, max;      /* OPT_COUNT, OPT_NUMBER, OPT_DURATION(ms); both 0: no range */
     const char *help;     /* one line */
-    const char *commands; /* "run|check": only with these; "": only without one; NULL: with all */
+    const char *
+        commands; /* "run|check": only with these; "": only without one; NULL: with all. Commands may have options of one name that differ,
+                           * where the command is typed before them */
 };
 struct command_def {
     const char *name;     /* "" is the command when none is given */

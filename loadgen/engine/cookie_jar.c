@@ -268,7 +268,8 @@ MUST_USE static int read_line(struct cookie_jar *j, struct span line, int64_t no
     size_t n = 0;
     while (n < ARRAY_LEN(field) && span_cut(&line, '\t', &field[n]))
         n++;
-    if (n < 6 || field[0].len == 0 || field[0].ptr[0] == '#' || parse_i64_span(field[4], 0, INT64_MAX / 1000, &expires_s) < 0)
+    if (n < 6 || field[0].len == 0 || field[0].ptr[0] == '#' ||
+        parse_i64_span(field[4], 0, INT64_MAX / 1000, &expires_s) < 0)
         return 0;
     struct span domain = field[0].ptr[0] == '.' ? span_from(field[0], 1) : field[0];
     struct set_cookie c = {.name = field[5], .value = n > 6 ? field[6] : (struct span){0}};
@@ -295,8 +296,9 @@ void cookie_jar_write(const struct cookie_jar *j, struct buf *out)
     buf_str(out, "# Netscape HTTP Cookie File\n");
     for (size_t i = 0; i < j->n; i++) {
         const struct cookie *k = j->list[i];
-        buf_printf(out, "%s" SPAN_FMT "\t%s\t" SPAN_FMT "\t%s\t%lld\t" SPAN_FMT "\t" SPAN_FMT "\n", k->host_only ? "" : ".",
-                   SPAN_ARG(k->domain), k->host_only ? "FALSE" : "TRUE", SPAN_ARG(k->path), k->secure ? "TRUE" : "FALSE",
-                   k->expires_ms == NEVER ? 0LL : (long long)(k->expires_ms / 1000), SPAN_ARG(k->name), SPAN_ARG(k->value));
+        buf_printf(out, "%s" SPAN_FMT "\t%s\t" SPAN_FMT "\t%s\t%lld\t" SPAN_FMT "\t" SPAN_FMT "\n",
+                   k->host_only ? "" : ".", SPAN_ARG(k->domain), k->host_only ? "FALSE" : "TRUE", SPAN_ARG(k->path),
+                   k->secure ? "TRUE" : "FALSE", k->expires_ms == NEVER ? 0LL : (long long)(k->expires_ms / 1000),
+                   SPAN_ARG(k->name), SPAN_ARG(k->value));
     }
 }

@@ -18,11 +18,12 @@ struct journey_shared_feed {
     struct feed *feed;
 };
 
-MUST_USE static int load_file(const char *path, struct hurl_file **ret, struct problems *problems)
+MUST_USE static int load_file(const char *path, bool as_hurl, struct hurl_file **ret, struct problems *problems)
 {
     AUTO_FREE char *text = NULL;
     size_t n;
-    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
+    bool stdin_read = as_hurl && strcmp(path, "-") == 0;
+    int r = file_read(stdin_read ? "/dev/stdin" : path, CONFIG_BYTES_MAX, &text, &n);
     if (r < 0) {
         problem_add(problems, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
         return -EINVAL;
@@ -31,7 +32,10 @@ MUST_USE static int load_file(const char *path, struct hurl_file **ret, struct p
     r = hurl_parse(path, span_of(text, n), &f, problems);
     if (r < 0)
         return r;
-    r = hurl_check(f, problems);
+    bool ok = true;
+    if (as_hurl)
+        f->source = arena_span(&f->arena, span_of(text, n), &ok);
+    r = !ok ? -ENOMEM : as_hurl ? hurl_check_as_hurl(f, problems) : hurl_check(f, problems);
     if (r < 0)
         hurl_file_free(f);
     else
@@ -263,7 +267,7 @@ int journeys_load_specs(const struct journey_spec *specs, size_t n, const struct
     int result = js->list && js->steps ? 0 : -ENOMEM;
     for (size_t i = 0; i < n && result != -ENOMEM; i++) {
         struct hurl_file *f = NULL;
-        int r = load_file(specs[i].path, &f, problems);
+        int r = load_file(specs[i].path, specs[i].as_hurl, &f, problems);
         if (r == 0)
             r = add_journey(js, f, specs[i].weight, feeds, n_feeds, problems);
         if (r < 0)

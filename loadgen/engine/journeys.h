@@ -48,6 +48,8 @@ struct journeys {
 struct journey_spec {
     const char *path;
     double weight; /* < 0: as the file says */
+    bool
+        as_hurl; /* a test: what hurl would find only when it runs is no error here, and the file's text is kept for messages */
 };
 struct plan_feed { /* for every journey that uses one of its columns */
     const char *path;

@@ -37,7 +37,7 @@ static bool takes(struct span *rest, struct span host, uint16_t port, bool any_e
 static struct span without_brackets(struct span host)
 {
     return host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']' ? span_of(host.ptr + 1, host.len - 2)
-                                                                              : host;
+                                                                                : host;
 }
 
 /* HOST1:PORT1:HOST2:PORT2 */

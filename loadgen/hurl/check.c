@@ -12,7 +12,7 @@
 struct checking {
     struct hurl_file *file;
     struct problems *problems;
-    bool out_of_memory;
+    bool as_hurl, out_of_memory;
 };
 
 PRINTF_LIKE(3, 4)
@@ -43,7 +43,8 @@ static void compile_regex(struct checking *c, struct hurl_operand *o)
     if (r == -ENOMEM) {
         c->out_of_memory = true;
     } else if (r < 0) {
-        report(c, o->at, "regular expression: %s", error.text);
+        if (!c->as_hurl || o->kind == HURL_OPERAND_PATTERN)
+            report(c, o->at, "regular expression: %s", error.text);
     } else {
         struct regex **kept = list_push(&c->file->arena, &c->file->regexes, &c->file->n_regexes, sizeof *kept);
         if (kept) {
@@ -64,7 +65,7 @@ static void compile_jsonpath(struct checking *c, struct hurl_operand *o)
     int r = jsonpath_compile(&c->file->arena, text, &o->path, why, sizeof why);
     if (r == -ENOMEM)
         c->out_of_memory = true;
-    else if (r < 0)
+    else if (r < 0 && !c->as_hurl)
         report(c, o->at, "JSONPath: %s", why);
 }
 
@@ -72,7 +73,7 @@ static void compile_xpath(struct checking *c, const struct hurl_operand *o)
 {
     struct span text;
     char why[96];
-    if (hurl_template_static(&o->text, &text) && xpath_check(text, why, sizeof why) < 0)
+    if (!c->as_hurl && hurl_template_static(&o->text, &text) && xpath_check(text, why, sizeof why) < 0)
         report(c, o->at, "%s", why);
 }
 
@@ -220,19 +221,32 @@ static void resolve_gotos(struct checking *c, struct hurl_entry *e)
         report(c, e->gotos[0].at, "@goto: the probabilities of one step add up to %g", sum);
 }
 
-int hurl_check(struct hurl_file *f, struct problems *problems)
+MUST_USE static int check(struct hurl_file *f, struct problems *problems, bool as_hurl)
 {
-    struct checking c = {.file = f, .problems = problems};
+    struct checking c = {.file = f, .problems = problems, .as_hurl = as_hurl};
     size_t before = problems_errors(problems);
     xpath_init();
+    if (f->n_entries == 0 && !as_hurl)
+        report(&c, (struct hurl_place){0}, "the file has no request");
     for (size_t i = 0; i < f->n_entries; i++) {
         check_request(&c, &f->entries[i].request);
         check_response(&c, &f->entries[i].response);
-        resolve_gotos(&c, &f->entries[i]);
+        if (!as_hurl)
+            resolve_gotos(&c, &f->entries[i]);
     }
     if (c.out_of_memory)
         return -ENOMEM;
     return problems_errors(problems) > before ? -EINVAL : 0;
+}
+
+int hurl_check(struct hurl_file *f, struct problems *problems)
+{
+    return check(f, problems, false);
+}
+
+int hurl_check_as_hurl(struct hurl_file *f, struct problems *problems)
+{
+    return check(f, problems, true);
 }
 
 /* ---- variables ---- */

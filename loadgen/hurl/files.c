@@ -41,8 +41,8 @@ int hurl_file_bytes(struct hurl_scope *s, const struct hurl_template *name, stru
     EVAL_TRY(eval_text(s, name, &text, why));
     int r = hurl_file_path(s->file->name, s->file_root, text, &path);
     if (r == -EPERM)
-        return eval_fail(why, HURL_FAILED_RUN, at, "'%.*s' is not beside the journey", (int)(text.len > 100 ? 100 : text.len),
-                         text.ptr);
+        return eval_fail(why, HURL_FAILED_RUN, at, "'%.*s' is not beside the journey",
+                         (int)(text.len > 100 ? 100 : text.len), text.ptr);
     if (r < 0)
         return r;
     AUTO_FREE char *bytes = NULL;

@@ -499,10 +499,6 @@ int hurl_parse(const char *name, struct span text, struct hurl_file **ret, struc
         r = parse_entries(&p);
     if (r == 0 && problems_errors(problems) > errors_before)
         r = -EINVAL;
-    if (r == 0 && f->n_entries == 0) {
-        parse_fail(&p, (struct hurl_place){0}, "the file has no request");
-        r = -EINVAL;
-    }
     buf_done(&p.scratch);
     if (r < 0) {
         hurl_file_free(f);

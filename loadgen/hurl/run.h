@@ -101,5 +101,5 @@ struct hurl_listener {
 };
 /* The same without stopping at the first assert that fails, and with hurl's own order of what counts: version and status; when they hold the
  * captures up to the first that finds nothing; when all did, every assert. Without `asserts` only the captures. The first failure is in *why. */
-MUST_USE int hurl_verify_all(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x, bool asserts,
-                             const struct hurl_listener *listener, struct hurl_failure *why);
+MUST_USE int hurl_verify_all(struct hurl_scope *s, const struct hurl_entry *entry, struct hurl_exchange *x,
+                             bool asserts, const struct hurl_listener *listener, struct hurl_failure *why);

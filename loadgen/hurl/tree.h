@@ -258,6 +258,7 @@ struct hurl_file {
     struct arena arena;
     const char *name;    /* as given, for messages */
     const char *journey; /* base name without .hurl */
+    struct span source;  /* the text, when whoever loaded it kept it; empty else */
     struct hurl_entry *entries;
     size_t n_entries;
     struct span *variables; /* slot -> name */

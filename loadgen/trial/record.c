@@ -21,12 +21,13 @@ static void note_failure(struct record *r, const struct hurl_failure *why)
         return;
     r->failures = more;
     buf_init(&text, BODY_BYTES_MAX);
-    buf_printf(&text, "%s:%u:%u: %s: ", r->show.file, (unsigned)why->at.line, (unsigned)why->at.column, show_title(why));
-    secrets_hide(&text, r->c->secrets, span_str(why->text));
+    buf_printf(&text, "%s:%u:%u: %s: ", r->show.file, (unsigned)why->at.line, (unsigned)why->at.column,
+               show_title(why));
+    secrets_hide(&text, r->secrets, span_str(why->text));
     char *kept = buf_error(&text) ? NULL : span_dup(buf_view(&text));
     buf_done(&text);
-    bool asserted = why->kind == HURL_FAILED_STATUS || why->kind == HURL_FAILED_ASSERT ||
-                    why->kind == HURL_FAILED_PROTOCOL;
+    bool asserted =
+        why->kind == HURL_FAILED_STATUS || why->kind == HURL_FAILED_ASSERT || why->kind == HURL_FAILED_PROTOCOL;
     if (kept)
         r->failures[r->n_failures++] = (struct record_failure){kept, !asserted};
 }
@@ -64,7 +65,7 @@ static const char *store_body(struct record *r, const struct conn_response *resp
     buf_init(&path, 1u << 20);
     buf_init(&hidden, 4 * (size_t)BODY_BYTES_MAX);
     buf_printf(&path, "%s/%s", r->c->store, name);
-    secrets_hide(&hidden, r->c->secrets, response->body);
+    secrets_hide(&hidden, r->secrets, response->body);
     int code = buf_error(&path) || buf_error(&hidden) ? -ENOMEM : file_write(path.data, hidden.data, hidden.len);
     if (code < 0)
         buf_printf(&r->log, "warning: the body cannot be kept as %s: %s\n", name, strerror(-code));
@@ -97,7 +98,7 @@ static void on_call(void *ctx, const struct trial_call *call, int verbosity)
     if (!r->c->json || call->response->error != CONN_OK)
         return;
     comma(&r->calls);
-    record_json_call(&r->calls, r->c->secrets, call, store_body(r, call->response, name, sizeof name));
+    record_json_call(&r->calls, r->secrets, call, store_body(r, call->response, name, sizeof name));
 }
 
 static void on_result(void *ctx, const struct hurl_entry *e, struct hurl_place at, const struct hurl_failure *why)
@@ -105,7 +106,7 @@ static void on_result(void *ctx, const struct hurl_entry *e, struct hurl_place a
     struct record *r = ctx;
     if (r->c->json && (!why || (why->kind != HURL_FAILED_RUN && why->kind != HURL_FAILED_CAPTURE))) {
         comma(&r->asserts);
-        record_json_result(&r->asserts, r->c->secrets, at, why);
+        record_json_result(&r->asserts, r->secrets, at, why);
     }
     if (!why)
         return;
@@ -119,7 +120,7 @@ static void on_captured(void *ctx, struct span name, const struct hurl_value *v)
     if (!r->c->json)
         return;
     comma(&r->captures);
-    record_json_capture(&r->captures, r->c->secrets, name, v);
+    record_json_capture(&r->captures, r->secrets, name, v);
 }
 
 /* The option `output`: a file beside the journey or under the file root, never above. */
@@ -161,7 +162,7 @@ static void on_end(void *ctx, const struct trial_entry *e)
     if (!r->c->json)
         return;
     if (e->last)
-        record_curl(&r->curl, r->c->secrets, e->last, e->options);
+        record_curl(&r->curl, r->secrets, e->last, e->options);
     comma(&r->json);
     buf_str(&r->json, "{\"asserts\":[");
     buf_span(&r->json, buf_view(&r->asserts));
@@ -170,7 +171,7 @@ static void on_end(void *ctx, const struct trial_entry *e)
     buf_str(&r->json, "],\"captures\":[");
     buf_span(&r->json, buf_view(&r->captures));
     buf_str(&r->json, "],\"curl_cmd\":");
-    record_json_text(&r->json, r->c->secrets, buf_view(&r->curl));
+    record_json_text(&r->json, r->secrets, buf_view(&r->curl));
     buf_printf(&r->json, ",\"index\":%zu,\"line\":%u,\"time\":%lld}", e->index + 1, (unsigned)e->entry->request.at.line,
                (long long)(e->duration_us / 1000));
 }
@@ -192,7 +193,7 @@ void record_init(struct record *r, const struct record_config *c, const struct j
                                           .captured = on_captured,
                                           .end = on_end,
                                           .stopped = on_stopped};
-    r->show = (struct show){.source = source, .file = j->file->name, .secrets = c->secrets, .color = c->color};
+    r->show = (struct show){.source = source, .file = j->file->name, .color = c->color};
     struct buf *const bufs[] = {&r->log, &r->json, &r->output, &r->asserts, &r->calls, &r->captures, &r->curl};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_init(bufs[i], RECORD_BYTES_MAX);

@@ -12,7 +12,6 @@
 #include "loadgen/trial/show.h"
 
 struct record_config {
-    struct secrets *secrets;
     bool (*stopped)(void *ctx);
     const char *store;     /* folder of the bodies, ended without a slash; NULL: they are not kept */
     const char *file_root; /* where `output` writes; NULL: beside the journey */
@@ -29,6 +28,7 @@ struct record {
     struct trial_result result;
     int error; /* trial_run's own */
     const struct record_config *c;
+    const struct secrets *secrets; /* set, with show.secrets, before it runs: captures add to them */
     const struct journey *journey;
     struct show show;
     unsigned number; /* of the run, in file names */

@@ -236,7 +236,8 @@ void record_json_capture(struct buf *out, const struct secrets *s, struct span n
     jw_key(&j, "value");
     if (v->kind == HURL_VALUE_TEXT) {
         put_hidden(&j, s, v->text);
-    } else if (hurl_value_to_json(v, &text) == 0) { /* bytes have no JSON: as base64 they would show what is hidden in them */
+    } else if (hurl_value_to_json(v, &text) ==
+               0) { /* bytes have no JSON: as base64 they would show what is hidden in them */
         secrets_hide(&hidden, s, buf_view(&text));
         jw_raw(&j, buf_view(&hidden));
     } else {

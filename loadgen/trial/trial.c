@@ -47,8 +47,8 @@ static bool is_stopped(struct trial *t)
 
 static void note_outcome(struct trial *t, const struct hurl_failure *why)
 {
-    bool asserted = why->kind == HURL_FAILED_STATUS || why->kind == HURL_FAILED_ASSERT ||
-                    why->kind == HURL_FAILED_PROTOCOL;
+    bool asserted =
+        why->kind == HURL_FAILED_STATUS || why->kind == HURL_FAILED_ASSERT || why->kind == HURL_FAILED_PROTOCOL;
     enum trial_outcome outcome = asserted ? TRIAL_ASSERT : TRIAL_RUNTIME;
     if (outcome > t->result->outcome)
         t->result->outcome = outcome;
@@ -305,16 +305,20 @@ MUST_USE static int start(struct trial *t)
     if (!t->scope.values)
         return -ENOMEM;
     memcpy(t->scope.values, j->values, n * sizeof *j->values);
-    if (j->feed && !feed_next(j->feed, &t->rng, fields))
-        return -ENODATA;
-    for (size_t i = 0; j->feed && i < feed_columns(j->feed); i++)
-        if (j->feed_slots[i] != UINT32_MAX)
-            t->scope.values[j->feed_slots[i]] = hurl_value_text(fields[i]);
+    for (size_t i = 0; i < j->n_feeds; i++) {
+        const struct journey_feed *f = &j->feeds[i];
+        if (!feed_next(f->feed, &t->rng, fields))
+            return -ENODATA;
+        for (size_t k = 0; k < feed_columns(f->feed); k++)
+            if (f->slots[k] != UINT32_MAX)
+                t->scope.values[f->slots[k]] = hurl_value_text(fields[k]);
+    }
     int r = t->c->cookies ? cookie_jar_read(&t->jar, span_str(t->c->cookies), unix_ms()) : 0;
     if (r == 0)
         r = hurl_start_session(&t->scope);
     if (r == 0)
-        r = conn_engine_new(run->driver ? run->driver : &CONN_CURL, &conn, &t->engine);
+        r = conn_engine_new(&CONN_CURL, &conn,
+                            &t->engine); /* speaks all that hurl speaks, HTTP/2 where TLS offers it */
     return r < 0 ? r : conn_open(t->engine, t, &t->conn);
 }
 

@@ -34,7 +34,8 @@ struct trial_listener {
     void *ctx;
     void (*begin)(void *ctx, size_t index, const struct hurl_entry *e);
     void (*call)(void *ctx, const struct trial_call *call, int verbosity);
-    void (*result)(void *ctx, const struct hurl_entry *e, struct hurl_place at, const struct hurl_failure *why); /* NULL: it holds */
+    void (*result)(void *ctx, const struct hurl_entry *e, struct hurl_place at,
+                   const struct hurl_failure *why); /* NULL: it holds */
     void (*captured)(void *ctx, struct span name, const struct hurl_value *value);
     void (*end)(void *ctx, const struct trial_entry *entry);
     bool (*stopped)(void *ctx); /* asked often: true ends the trial */
@@ -42,10 +43,10 @@ struct trial_listener {
 struct trial_config {
     const struct run_config *run;
     const struct trial_listener *listener;
-    struct secrets *secrets; /* captures marked `redact` are added */
-    const char *file_root;   /* NULL: beside the journey */
-    const char *cookies;     /* text of a Netscape cookie file to start with; NULL: none */
-    struct buf *cookies_out; /* what the jar holds at the end, in that form; NULL: nobody asks */
+    struct secrets *secrets;     /* captures marked `redact` are added */
+    const char *file_root;       /* NULL: beside the journey */
+    const char *cookies;         /* text of a Netscape cookie file to start with; NULL: none */
+    struct buf *cookies_out;     /* what the jar holds at the end, in that form; NULL: nobody asks */
     size_t from_entry, to_entry; /* from 1; 0: the first, the last */
     bool continue_on_error, no_assert, no_cookie_store;
 };
