@@ -30,6 +30,8 @@ MUST_USE static int set_trust(CURL *easy, const struct conn_request *q, const ch
     SET(CURLOPT_SSL_VERIFYHOST, q->insecure ? 0L : 2L);
     SET(CURLOPT_SSLCERT, q->route ? q->route->cert_file : NULL);
     SET(CURLOPT_SSLKEY, q->route ? q->route->key_file : NULL);
+    SET(CURLOPT_KEYPASSWD, q->route ? q->route->key_password : NULL);
+    SET(CURLOPT_PINNEDPUBLICKEY, q->route ? q->route->pinned_key : NULL);
     return 0;
 }
 

@@ -44,6 +44,7 @@ static bool same_route(const struct conn_route *a, const struct conn_route *b)
     return same_text(a->proxy, b->proxy) && same_text(a->no_proxy, b->no_proxy) &&
            same_text(a->unix_socket, b->unix_socket) && same_text(a->ca_file, b->ca_file) &&
            same_text(a->cert_file, b->cert_file) && same_text(a->key_file, b->key_file) &&
+           same_text(a->key_password, b->key_password) && same_text(a->pinned_key, b->pinned_key) &&
            same_texts(a->resolve, a->n_resolve, b->resolve, b->n_resolve) &&
            same_texts(a->connect_to, a->n_connect_to, b->connect_to, b->n_connect_to);
 }
@@ -102,6 +103,8 @@ MUST_USE static int keep_way(struct http1_origin *o, const struct conn_request *
             .ca_file = keep_text(a, w->ca_file, &ok),
             .cert_file = keep_text(a, w->cert_file, &ok),
             .key_file = keep_text(a, w->key_file, &ok),
+            .key_password = keep_text(a, w->key_password, &ok),
+            .pinned_key = keep_text(a, w->pinned_key, &ok),
         };
         o->way.route = &o->route;
     }

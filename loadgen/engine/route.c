@@ -72,7 +72,7 @@ bool route_target(const struct conn_route *route, struct span *host, uint16_t *p
             line = span_from(line, 1);
         if (!takes(&line, *host, *port, false))
             continue;
-        address = without_brackets(line); /* several, with commas, are no address: nobody permits them */
+        address = without_brackets(span_of(line.ptr, span_find(line, ','))); /* of several the first is taken */
         if (address.len)
             *host = address;
     }

@@ -234,7 +234,6 @@ static void every_error_comes_with_its_place(void **state)
     static const struct {
         const char *text, *want; /* lines "L:C: start of message" */
     } cases[] = {
-        {"", "0:0: the file has no request"},
         {"GET\n", "1:1: expected a request such as GET http://…, found 'GET'"},
         {"GET http://x\nHTTP 20x\n", "2:6: expected a status of three digits or *, found '20x'|unexpected"},
         {"GET http://x\nHTTP/4 200\n", "2:1: unknown version 'HTTP/4'"},
@@ -299,6 +298,7 @@ static void what_is_not_executed_yet_is_refused_by_name(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
+        {"", "0:0: the file has no request"},
         {"GET http://x\n[Options]\naws-sigv4: aws\n", "3:1: supported by hurl, not by crest: option aws-sigv4"},
         {"GET http://x\n[Options]\nhttp3: true\n", "3:1: supported by hurl, not by crest: option http3"},
         {"GET http://x\n[Options]\nntlm: true\n", "3:1: supported by hurl, not by crest: option ntlm"},
