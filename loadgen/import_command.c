@@ -8,6 +8,7 @@
 #include "loadgen/hurl/parse.h"
 #include "loadgen/import/curl.h"
 #include "loadgen/import/har.h"
+#include "loadgen/import/log.h"
 
 struct import_kind {
     const char *name;
@@ -115,19 +116,49 @@ MUST_USE static int import_one(const struct options *o, const struct import_kind
     return r;
 }
 
+/* A log becomes a folder, and the report says how faithful it is. */
+MUST_USE static int import_log_files(const struct options *o, struct problems *ps)
+{
+    struct arena arena;
+    arena_init(&arena, CONFIG_BYTES_MAX);
+    size_t n = options_operand_count(o) - 1, n_fields = options_list_count(o, "field");
+    const char **files = arena_array(&arena, n + 1, sizeof *files),
+               **fields = arena_array(&arena, n_fields, sizeof *fields);
+    int r = files && fields ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        files[i] = options_operand(o, i + 1);
+    for (size_t i = 0; r == 0 && i < n_fields; i++)
+        fields[i] = options_list(o, "field", i);
+    if (r == 0 && n == 0)
+        files[n++] = "-";
+    struct log_options l = {.format = options_text(o, "format"),
+                            .fields = fields,
+                            .n_fields = n_fields,
+                            .session = options_text(o, "session"),
+                            .gap_ms = options_duration_ms(o, "gap"),
+                            .assets = options_flag(o, "assets"),
+                            .posts = options_flag(o, "keep-posts")};
+    const char *dir = options_text(o, "output") ? options_text(o, "output") : "imported";
+    if (r == 0)
+        r = import_logs(files, n, dir, &l, stdout, ps);
+    arena_done(&arena);
+    return r;
+}
+
 int command_import(const struct options *o)
 {
     const struct import_kind *kind = NULL;
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
         if (strcmp(KINDS[i].name, options_operand(o, 0)) == 0)
             kind = &KINDS[i];
-    if (!kind) {
+    bool log = strcmp(options_operand(o, 0), "log") == 0;
+    if (!kind && !log) {
         fprintf(stderr, "crest-loadgen import: '%s' is none of har, log, curl, postman\n", options_operand(o, 0));
         return EXIT_USAGE;
     }
     struct problems ps;
     problems_init(&ps);
-    int r = import_one(o, kind, &ps);
+    int r = log ? import_log_files(o, &ps) : import_one(o, kind, &ps);
     problems_print(&ps, stderr);
     bool invalid = problems_errors(&ps) > 0;
     problems_done(&ps);

@@ -13,7 +13,6 @@
 #include "loadgen/engine/plan_shape.h"
 #include "loadgen/hdr_log.h"
 #include "loadgen/load_options.h"
-#include "loadgen/outputs.h"
 #include "loadgen/push.h"
 #include "loadgen/report.h"
 
@@ -183,10 +182,29 @@ static bool say_written(const char *path, int error)
     return error == 0;
 }
 
+/* --json, --csv: the whole result in a file, - is stdout. */
+static bool write_result(const char *path,
+                         void (*write)(struct buf *, const struct run_config *, const struct run_result *),
+                         const struct run_config *c, const struct run_result *r)
+{
+    struct buf out;
+    buf_init(&out, 256u << 20);
+    write(&out, c, r);
+    int error = buf_error(&out);
+    if (error == 0 && strcmp(path, "-") == 0)
+        error = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? 0 : -EIO;
+    else if (error == 0)
+        error = file_write(path, out.data, out.len);
+    buf_done(&out);
+    return say_written(path, error);
+}
+
 /* false: a file could not be written. */
 static bool write_files(const struct options *o, struct running *run, const struct run_result *result)
 {
-    bool good = outputs_write(o, &run->config, result, NULL);
+    const char *json = options_text(o, "json"), *csv = options_text(o, "csv");
+    bool good = !json || write_result(json, report_json, &run->config, result);
+    good &= !csv || write_result(csv, report_csv, &run->config, result);
     if (run->log) {
         int closed = hdr_log_close(run->log);
         run->log = NULL;
@@ -208,7 +226,8 @@ static void finish_push(struct running *run)
 static int execute(const struct options *o, struct running *run)
 {
     struct run_hooks hooks = {.ctx = run, .tick = on_tick, .wish = on_wish, .wait = on_wait};
-    const char *remote = options_text(o, "remote-write"), *log = options_text(o, "hdr-log");
+    const char *json = options_text(o, "json"), *remote = options_text(o, "remote-write"),
+               *log = options_text(o, "hdr-log");
     int r = log ? hdr_log_open(log, unix_ms(), &run->log) : 0;
     if (r < 0) {
         say_written(log, r);
@@ -227,7 +246,7 @@ static int execute(const struct options *o, struct running *run)
         return EXIT_FAILED;
     }
     finish_push(run);
-    report_text(outputs_to_stdout(o) ? stderr : stdout, &run->config, &result);
+    report_text(json && strcmp(json, "-") == 0 ? stderr : stdout, &run->config, &result);
     int code = run_exit_code(&result);
     if (!write_files(o, run, &result) && code == EXIT_OK)
         code = EXIT_FAILED;

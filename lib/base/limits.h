@@ -205,6 +205,18 @@
 #define HAR_SOURCES_MAX 1000000u             /* values of responses that are remembered */
 #define HAR_BODY_BYTES_MAX (8u << 20)        /* a response's body beyond is not looked into */
 #define HAR_SEARCH_BODIES 16u /* latest texts in which a value without a place of its own is looked for */
+#define LOG_LINE_BYTES_MAX 65536u      /* a line of an access log; longer ones are bad lines */
+#define LOG_ZSTD_WINDOW_LOG_MAX 27     /* 128 MB while a log is unpacked: what zstd itself takes without being asked */
+#define LOG_CLIENTS_MAX 1000000u       /* visitors within 30 minutes; above, new ones are not told apart and counted */
+#define LOG_ARRIVALS_MAX 10000000u     /* requests whose times are kept (8 bytes each); sessions likewise */
+#define LOG_SECOND_MAX 200000u         /* lines of one second that are spread together */
+#define LOG_NODES_MAX 20000u           /* pieces of paths that are told apart */
+#define LOG_ROUTES_MAX 500u            /* routes whose order is counted: a table of 500 x 500 */
+#define LOG_STEPS_MAX 60u              /* steps of a journey made of a log: the most frequent routes */
+#define LOG_SAMPLES_MAX 1000u          /* different requests remembered of a route */
+#define LOG_THINKS_KEPT 200u           /* pauses remembered of a route, a fair sample */
+#define LOG_FEED_ROWS 2000u            /* of the data file beside the journey */
+#define LOG_BAD_LINES_SHOWN 5u         /* with their place; the others are counted */
 /* ---- plans of a run ---- */
 #define PLAN_PHASES_MAX 32u               /* with figures of their own: histograms of every step for each */
 #define PLAN_TRACE_MAX 20000000u          /* recorded arrivals of a phase: 160 MB */

@@ -181,6 +181,20 @@ static void mask_secrets(struct user *u, char *text)
     }
 }
 
+/* Where the session goes on behind this entry; n_entries: nowhere. */
+static size_t entry_behind(struct user *u, const struct hurl_entry *e)
+{
+    if (u->failed || e->n_gotos == 0 || u->worker->config->functional)
+        return u->entry + 1;
+    double at = rng_unit(&u->worker->rng);
+    for (size_t i = 0; i < e->n_gotos; i++) {
+        if (at < e->gotos[i].probability)
+            return e->gotos[i].entry;
+        at -= e->gotos[i].probability;
+    }
+    return u->entry + 1;
+}
+
 /* The step is done, one way or the other; what comes next starts from now. times < 0: it was not sent. */
 static void finish_step(struct user *u, struct result *r, int64_t done_us, bool sent)
 {
@@ -218,17 +232,7 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
         c->on_failure(c->on_failure_ctx, u->journey, e, &r->why);
     u->failed |= !good;
     u->steps++;
-    size_t next = u->entry + 1;
-    if (!u->failed && e->n_gotos && !c->functional) {
-        double at = rng_unit(&u->worker->rng);
-        for (size_t i = 0; i < e->n_gotos; i++) {
-            if (at < e->gotos[i].probability) {
-                next = e->gotos[i].entry;
-                break;
-            }
-            at -= e->gotos[i].probability;
-        }
-    }
+    size_t next = entry_behind(u, e);
     int64_t repeat = u->request.options.repeat;
     bool again = good && (repeat < 0 || u->repeats + 1 < (uint64_t)repeat);
     u->repeats = again ? u->repeats + 1 : 0;
@@ -336,8 +340,11 @@ static void run_from(struct user *u, int64_t base_us)
             fail_build(u, r, &why, base_us);
             return;
         }
-        if (u->request.options.skip)
+        if (u->request.options.skip) { /* its @goto holds: a step that is never sent may say where sessions begin */
+            u->steps += e->n_gotos > 0;
+            u->entry = entry_behind(u, e) - 1;
             continue;
+        }
         int64_t think_us = (int64_t)((double)think_draw(&e->think, &u->worker->rng) * u->traffic->think_scale);
         begin_step(u, base_us + think_us + u->request.options.delay_ms * 1000);
         wait_and_send(u, mono_us());

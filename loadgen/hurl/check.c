@@ -212,7 +212,7 @@ static void resolve_gotos(struct checking *c, struct hurl_entry *e)
         size_t k = 0;
         while (k < c->file->n_entries && !span_equal(c->file->entries[k].step, g->step))
             k++;
-        if (k == c->file->n_entries)
+        if (k == c->file->n_entries && !span_equal(g->step, SPAN("end")))
             report(c, g->at, "@goto: no step is called '" SPAN_FMT "'", SPAN_ARG(g->step));
         g->entry = k;
         sum += g->probability;

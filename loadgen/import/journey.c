@@ -188,7 +188,7 @@ void draft_step_name(struct buf *out, struct span method, struct span url)
             buf_char(out, (char)(method.ptr[i] | 0x20));
     struct span piece;
     while (span_cut(&url, '/', &piece)) {
-        if (piece.len == 0 || looks_like_id(piece) || span_find(piece, DRAFT_OPEN) < piece.len)
+        if (piece.len == 0 || looks_like_id(piece) || piece.ptr[0] == '{' || span_find(piece, DRAFT_OPEN) < piece.len)
             continue;
         if (out->len + 1 + piece.len - start > STEP_NAME_BYTES)
             break;
@@ -311,7 +311,9 @@ static void put_settings(struct buf *out, const struct draft_request *q)
     else
         draft_step_name(out, q->method, q->url);
     buf_char(out, '\n');
-    if (q->think_ms > 0) {
+    if (q->think.len) {
+        buf_printf(out, "# @think " SPAN_FMT "\n", SPAN_ARG(q->think));
+    } else if (q->think_ms > 0) {
         char text[NUMBER_TEXT_MAX];
         format_duration_ms(text, q->think_ms);
         buf_printf(out, "# @think %s\n", text);

@@ -43,6 +43,7 @@ struct draft_request {
     struct span step;   /* empty: made of method and path */
     struct span remark; /* a comment line before it */
     int64_t think_ms;   /* 0: none */
+    struct span think;  /* what stands behind @think, instead of think_ms */
     bool money;
     struct span method;                                   /* empty: GET */
     struct span url;                                      /* marked; what a URL must not hold is percent-encoded */
@@ -80,7 +81,8 @@ const struct draft_pair *draft_pair_find(const struct draft_pairs *pairs, struct
 /* Append {{expression}}. */
 void draft_expression(struct buf *out, struct span expression);
 
-/* "post-checkout-address" of a method and a URL: the words of its path, what looks like an id left out. */
+/* "post-checkout-address" of a method and a URL: the words of its path; what looks like an id, or
+ * is {a variable}, is left out. */
 void draft_step_name(struct buf *out, struct span method, struct span url);
 /* A text as a Hurl text in quotes, expressions kept: for queries and asserts. */
 void draft_quoted(struct buf *out, struct span marked);
