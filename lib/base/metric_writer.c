@@ -29,38 +29,53 @@ static struct span cut_parameter(struct span *rest)
     return span_cut(rest, ';', &p) ? span_trim(p) : (struct span){NULL, 0};
 }
 
-static bool is_ours(struct span type, struct span version, enum metric_format *ret)
+bool accepted_next(struct span *header, struct accepted *ret)
 {
-    if (span_equal_nocase(type, SPAN("application/openmetrics-text"))) {
+    struct span item;
+    if (!span_cut(header, ',', &item))
+        return false;
+    *ret = (struct accepted){.q = 1};
+    ret->type = cut_parameter(&item);
+    ret->params = item;
+    struct span q = accepted_param(ret, "q");
+    if (q.len && parse_f64_span(q, &ret->q) < 0)
+        ret->q = 0;
+    return true;
+}
+
+struct span accepted_param(const struct accepted *a, const char *name)
+{
+    struct span rest = a->params, wanted = span_str(name);
+    while (rest.ptr) {
+        struct span p = cut_parameter(&rest);
+        if (span_starts(p, wanted) && p.len > wanted.len && p.ptr[wanted.len] == '=')
+            return span_from(p, wanted.len + 1);
+    }
+    return span_of(NULL, 0);
+}
+
+static bool is_ours(const struct accepted *a, enum metric_format *ret)
+{
+    struct span version = accepted_param(a, "version");
+    if (span_equal_nocase(a->type, SPAN("application/openmetrics-text"))) {
         *ret = METRIC_OPENMETRICS;
         return version.len == 0 || span_equal(version, SPAN("1.0.0")) || span_equal(version, SPAN("0.0.1"));
     }
     *ret = METRIC_TEXT;
-    return span_equal_nocase(type, SPAN("text/plain")) || span_equal(type, SPAN("text/*")) ||
-           span_equal(type, SPAN("*/*"));
+    return span_equal_nocase(a->type, SPAN("text/plain")) || span_equal(a->type, SPAN("text/*")) ||
+           span_equal(a->type, SPAN("*/*"));
 }
 
 enum metric_format metric_format_accepted(struct span accept_header)
 {
-    enum metric_format best = METRIC_TEXT;
+    enum metric_format best = METRIC_TEXT, format;
     double best_q = 0;
-    struct span rest = accept_header, item;
-    while (span_cut(&rest, ',', &item)) {
-        struct span type = cut_parameter(&item), version = {NULL, 0};
-        double q = 1;
-        while (item.ptr) {
-            struct span p = cut_parameter(&item);
-            if (span_starts(p, SPAN("q=")) && parse_f64_span(span_from(p, 2), &q) < 0)
-                q = 0;
-            if (span_starts(p, SPAN("version=")))
-                version = span_from(p, 8);
-        }
-        enum metric_format format;
-        if (is_ours(type, version, &format) && q > best_q) {
+    struct accepted a;
+    while (accepted_next(&accept_header, &a))
+        if (is_ours(&a, &format) && a.q > best_q) {
             best = format;
-            best_q = q;
+            best_q = a.q;
         }
-    }
     return best;
 }
 

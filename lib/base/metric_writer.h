@@ -27,6 +27,13 @@ struct metric_writer {
 #define METRIC_CONTENT_OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 void metric_writer_init(struct metric_writer *w, struct buf *out, enum metric_format format);
+/* One entry of an Accept header: its type, its parameters and its weight (1 without one). */
+struct accepted {
+    struct span type, params;
+    double q;
+};
+bool accepted_next(struct span *header, struct accepted *ret);          /* cuts it off the header; false: no more */
+struct span accepted_param(const struct accepted *a, const char *name); /* empty when absent */
 /* Which of the two an Accept header asks for (q-values honoured; text when it names neither). */
 enum metric_format metric_format_accepted(struct span accept_header);
 void metric_family(struct metric_writer *w, const char *name, enum metric_kind kind, const char *help);

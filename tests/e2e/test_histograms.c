@@ -28,28 +28,35 @@ static struct buf new_buf(void)
 }
 
 /* One request over a connection of its own: the whole answer, head and body. */
-static char *send_raw(const char *type, struct span body)
+static struct buf exchange(const struct buf *request)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(e2e_port(collector))};
-    struct buf request = new_buf(), answer;
+    struct buf answer;
     char piece[4096];
     ssize_t n;
     buf_init(&answer, 1 << 20);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    buf_printf(&request,
-               "POST /api/v1/write HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\nContent-Type: %s\r\n"
-               "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 2.0.0\r\nContent-Length: %zu\r\n\r\n",
-               e2e_port(collector), type, body.len);
-    buf_span(&request, body);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    for (size_t at = 0; at < request.len; at += (size_t)n) {
-        n = send(fd, request.data + at, request.len - at, MSG_NOSIGNAL);
+    for (size_t at = 0; at < request->len; at += (size_t)n) {
+        n = send(fd, request->data + at, request->len - at, MSG_NOSIGNAL);
         assert_true(n > 0);
     }
     while ((n = recv(fd, piece, sizeof piece, 0)) > 0)
         buf_bytes(&answer, piece, (size_t)n);
     close(fd);
+    return answer;
+}
+
+static char *send_raw(const char *type, struct span body)
+{
+    struct buf request = new_buf();
+    buf_printf(&request,
+               "POST /api/v1/write HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\nContent-Type: %s\r\n"
+               "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 2.0.0\r\nContent-Length: %zu\r\n\r\n",
+               e2e_port(collector), type, body.len);
+    buf_span(&request, body);
+    struct buf answer = exchange(&request);
     buf_done(&request);
     return buf_take(&answer, NULL);
 }
@@ -186,6 +193,22 @@ static void check_answers(void)
     json_decref(result);
 
     char path[256];
+    snprintf(
+        path, sizeof path,
+        "/api/v1/query_range?query=%%7Bjob%%3D%%22shop%%22,__name__!=%%22custom%%22%%7D&start=%lld&end=%lld&step=60",
+        (long long)now_ms / 1000 - 120, (long long)now_ms / 1000);
+    json_t *range = get_json(collector, path, 200);
+    result = json_object_get(json_object_get(range, "data"), "result");
+    assert_int_equal(json_array_size(result), 2);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(result, 0), "values")), 1); /* plain */
+    assert_null(json_object_get(json_array_get(result, 0), "histograms"));
+    json_t *points = json_object_get(json_array_get(result, 1), "histograms"), *last = json_array_get(points, 2);
+    assert_null(json_object_get(json_array_get(result, 1), "values"));
+    assert_int_equal(json_array_size(points), 3);
+    assert_int_equal(json_integer_value(json_array_get(last, 0)), now_ms / 1000);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(last, 1), "count")), "17");
+    check_bucket(json_array_get(last, 1), 0, 1, "-1", "-0.5", "1");
+    json_decref(range);
     snprintf(path, sizeof path, "/api/v1/query_exemplars?query=rpc_seconds&start=%.3f&end=%.3f",
              (double)(now_ms - 600000) / 1000, (double)now_ms / 1000);
     json_t *root = get_json(collector, path, 200);
@@ -196,6 +219,14 @@ static void check_answers(void)
     const json_t *x = json_array_get(exemplars, 1);
     assert_string_equal(json_string_value(json_object_get(json_object_get(x, "labels"), "trace_id")), "t2");
     assert_string_equal(json_string_value(json_object_get(x, "value")), "1.5");
+    assert_true(json_number_value(json_object_get(x, "timestamp")) == (double)now_ms / 1000);
+    json_decref(root);
+    snprintf(path, sizeof path, "/api/v1/query_exemplars?query=sum(rate(rpc_seconds%%5B1m%%5D))+%%2F+plain&end=%.3f",
+             (double)(now_ms - 30000) / 1000); /* of every selector, up to a time */
+    root = get_json(collector, path, 200);
+    assert_int_equal(json_array_size(json_object_get(root, "data")), 1);
+    series = json_array_get(json_object_get(root, "data"), 0);
+    assert_int_equal(json_array_size(json_object_get(series, "exemplars")), 1);
     json_decref(root);
     root = get_json(collector, "/api/v1/metadata?metric=rpc_seconds", 200);
     const json_t *m = json_array_get(json_object_get(json_object_get(root, "data"), "rpc_seconds"), 0);
@@ -246,6 +277,82 @@ static struct buf full_request(void)
     return request;
 }
 
+/* ---- federation ---- */
+static struct buf get_federate(const char *accept)
+{
+    struct buf request = new_buf();
+    buf_printf(&request,
+               "GET /federate?match%%5B%%5D=%%7Bjob%%3D%%22shop%%22%%7D HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: "
+               "close\r\nAccept: %s\r\n\r\n",
+               e2e_port(collector), accept);
+    struct buf answer = exchange(&request);
+    buf_done(&request);
+    return answer;
+}
+
+static void put_pair(struct buf *metric, const char *name, const char *value)
+{
+    struct buf pair = new_buf();
+    pbw_span(&pair, 1, span_str(name));
+    pbw_span(&pair, 2, span_str(value));
+    pbw_message(metric, 1, &pair);
+    buf_done(&pair);
+}
+
+static void put_family(struct buf *page, const char *name, int type, unsigned field, struct buf *value)
+{
+    struct buf family = new_buf(), metric = new_buf();
+    put_pair(&metric, "instance", "");
+    put_pair(&metric, "job", "shop");
+    pbw_message(&metric, field, value);
+    pbw_int(&metric, 6, now_ms);
+    pbw_span(&family, 1, span_str(name));
+    pbw_int(&family, 3, type);
+    pbw_message(&family, 4, &metric);
+    pbw_varint(page, family.len);
+    buf_span(page, buf_view(&family));
+    buf_done(&family);
+    buf_done(&metric);
+    buf_done(value);
+}
+
+/* What a Prometheus that scrapes native histograms asks for, and what it gets: the histogram of check_answers(). */
+static void check_federation(void)
+{
+    static const double positive[] = {4, 8, 2}, negative[] = {1};
+    struct buf page = new_buf(), value = new_buf();
+    pbw_double(&value, 1, 7);
+    put_family(&page, "plain", 3, 5, &value);
+    value = new_buf();
+    pbw_double(&value, 2, 22.5);
+    pbw_double(&value, 4, 17);
+    pbw_zigzag(&value, 5, 0);
+    pbw_double(&value, 6, 0.001);
+    pbw_double(&value, 8, 2);
+    put_bucket_span(&value, 9, 0, 1);
+    pbw_span(&value, 11, span_of((const char *)negative, sizeof negative));
+    put_bucket_span(&value, 12, 0, 2);
+    put_bucket_span(&value, 12, 1, 1);
+    pbw_span(&value, 14, span_of((const char *)positive, sizeof positive));
+    put_family(&page, "rpc_seconds", 4, 7, &value);
+    struct buf answer = get_federate("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding="
+                                     "delimited;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2");
+    if (answer.len < page.len || memcmp(answer.data + answer.len - page.len, page.data, page.len) != 0)
+        check_failed("another page of %zu bytes, expected %zu at its end", answer.len, page.len);
+    buf_char(&answer, '\0');
+    check_contains(answer.data,
+                   "Content-Type: application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+                   "encoding=delimited; escaping=allow-utf-8\r\n");
+    buf_done(&answer);
+    answer = get_federate("application/openmetrics-text;q=0.9,text/plain;version=0.0.4;q=0.3");
+    buf_char(&answer, '\0');
+    check_contains(answer.data, "Content-Type: text/plain; version=0.0.4; charset=utf-8; escaping=underscores\r\n");
+    check_contains(answer.data, "# TYPE plain untyped\nplain{instance=\"\",job=\"shop\"} 7 ");
+    assert_null(strstr(answer.data, "rpc_seconds"));
+    buf_done(&answer);
+    buf_done(&page);
+}
+
 static void histograms_and_exemplars_of_remote_write_2_come_back_from_queries(void **state)
 {
     (void)state;
@@ -259,6 +366,7 @@ static void histograms_and_exemplars_of_remote_write_2_come_back_from_queries(vo
         free(answer);
         check_answers();
     }
+    check_federation();
     e2e_kill(collector); /* acknowledged: it survives */
     collector = e2e_start("crest-collector", args);
     check_answers();
