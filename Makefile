@@ -235,6 +235,14 @@ STORE_BENCHES := store_peers store_pace store_million store_core
 bench-store: $(STORE_BENCHES:%=$(OUT)/tests/bench/%) $(BINARIES) ## the store beside other stores, at half speed, with a million series, by itself
 	@missed=0; for b in $(STORE_BENCHES); do $(MAKE) --no-print-directory bench-$$b || missed=1; done; exit $$missed
 
+# What the load generator is compared with; artillery is a thousand packages, so only those who run this bench have it.
+BENCH_PEERS := $(BUILD)/bench-peers/node_modules
+$(BENCH_PEERS): tests/bench/peers.json
+	@mkdir -p $(@D) && cp $< $(@D)/package.json
+	@command -v npm >/dev/null || { echo "npm is missing: artillery and autocannon are left out" >&2; exit 0; }; \
+		cd $(@D) && npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error && touch node_modules
+bench-load: | $(BENCH_PEERS) ## the load generator's CPU per request beside wrk, hey, h2load, autocannon, artillery; memory; lag
+
 # Long ones, not part of make test. ROUNDS, QUIET_SECONDS, SPIKE_SECONDS and LOAD_SECONDS change how long.
 .PHONY: torture quiet tsan-collector
 TORTURES := $(OUT)/tests/unit/collector/store/test_store_cut $(OUT)/tests/unit/collector/store/test_store_fault
