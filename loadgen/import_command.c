@@ -9,6 +9,7 @@
 #include "loadgen/import/curl.h"
 #include "loadgen/import/har.h"
 #include "loadgen/import/log.h"
+#include "loadgen/import/postman.h"
 
 struct import_kind {
     const char *name;
@@ -49,7 +50,22 @@ static int read_har(const struct options *o, struct span text, const char *file,
     return r < 0 ? r : import_har(text, file, &h, d, ps);
 }
 
+static int read_postman(const struct options *o, struct span text, const char *file, struct journey_draft *d,
+                        struct problems *ps)
+{
+    AUTO_FREE char *environment = NULL;
+    const char *path = options_text(o, "environment");
+    size_t n = 0;
+    int r = path ? file_read(path, CONFIG_BYTES_MAX, &environment, &n) : 0;
+    if (r < 0) {
+        problem_add(ps, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
+        return -EINVAL;
+    }
+    return import_postman(text, file, span_of(environment, n), path, d, ps);
+}
+
 static const struct import_kind KINDS[] = {
+    {"postman", read_postman},
     {"har", read_har},
     {"curl", read_curl},
 };

@@ -201,11 +201,7 @@ void name_variable(struct variable_names *names, struct buf *out, struct span hi
     }
     while (n && base[n - 1] == '_')
         n--;
-    static const char *const FUNCTIONS[] = {"newUuid", "newDate", "getEnv"};
-    bool function = false;
-    for (size_t i = 0; i < ARRAY_LEN(FUNCTIONS); i++)
-        function = function || span_equal(span_of(base, n), span_str(FUNCTIONS[i]));
-    if (n == 0 || function) {
+    if (n == 0) {
         memcpy(base, "value", 5);
         n = 5;
     }
