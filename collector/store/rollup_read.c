@@ -462,6 +462,8 @@ static void trim(struct sample_columns *c, int64_t min_ms, int64_t max_ms)
 {
     size_t from = min_ms == INT64_MIN ? 0 : behind(c->t_ms, c->n, min_ms - 1), to = behind(c->t_ms, c->n, max_ms);
     c->n = to - from;
+    if (from == 0)
+        return;
     memmove(c->t_ms, c->t_ms + from, c->n * sizeof *c->t_ms);
     memmove(c->value, c->value + from, c->n * sizeof *c->value);
     if (c->start_ms)

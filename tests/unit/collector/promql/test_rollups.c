@@ -7,12 +7,13 @@
 
 #include "collector/promql/promql.h"
 #include "collector/store/store_inside.h"
+#include "lib/base/clock.h"
 #include "lib/base/number.h"
 
 #define DAY_MS INT64_C(86400000)
 #define HOUR_MS INT64_C(3600000)
 #define MIDNIGHT INT64_C(1700006400000)
-enum { SERIES = 140, OPS = 60, STEPS_MAX = 60 }; /* two groups of ids */
+enum { SERIES = 140, OPS = 40, STEPS_MAX = 60 }; /* two groups of ids */
 
 struct trial {
     struct store_fixture *f;
@@ -251,7 +252,7 @@ static void step(struct trial *t)
         check_ok(store_seal(t->f->s));
         check_ok(store_compact(t->f->s));
     }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 5; i++)
         ask(t);
 }
 
@@ -295,10 +296,201 @@ static void answers_with_rollups_are_those_of_the_samples_bit_by_bit(void **stat
     matcher_done(&third[1]);
 }
 
+/* ---- what the retention took ---- */
+/* A counter with resets and a gauge, every 20 s, so that a day is three extents; from MIDNIGHT on. */
+static void write_days(struct trial *t, int days)
+{
+    for (int64_t day = 0; day < days; day++) {
+        struct write_request *w = request_new();
+        (void)request_series(w, "c_total", 4320);
+        struct write_series *gauge = request_series(w, "g", 4320), *counter = gauge - 1;
+        for (int64_t k = 0; k < 4320; k++) {
+            int64_t t_ms = MIDNIGHT + day * DAY_MS + k * 20000 + 7;
+            t->counters[0] =
+                check_random_below(&t->r, 2000) ? t->counters[0] + (double)check_random_below(&t->r, 9) : 2;
+            counter->samples[counter->n_samples++] = (struct sample){.t_ms = t_ms, .value = t->counters[0]};
+            gauge->samples[gauge->n_samples++] =
+                (struct sample){.t_ms = t_ms, .value = (double)check_random_below(&t->r, 100000) / 100};
+        }
+        send(t, w);
+        check_ok(store_seal(t->f->s));
+    }
+}
+
+static void pass_to(struct trial *t, int64_t now_ms)
+{
+    atomic_store(&t->now_ms, now_ms);
+    check_ok(store_set_pins(t->f->s, NULL, 0)); /* the retention runs now */
+    check_ok(store_compact(t->f->s));
+    check_ok(store_set_pins(t->f->s, NULL, 0));
+}
+
+static void begin(struct trial *t, void **state, int64_t retention_ms, int64_t rollup_retention_ms)
+{
+    *t = (struct trial){.f = *state, .r = check_random_new("gone")};
+    atomic_store(&t->now_ms, MIDNIGHT + 4 * DAY_MS);
+    shut(t->f);
+    t->f->config.now_ms = trial_now;
+    t->f->config.now_ctx = t;
+    t->f->config.retention_ms = retention_ms;
+    t->f->config.rollup_retention_ms = rollup_retention_ms;
+    open_again(t->f);
+    t->f->s->part_bytes_min = 1;
+}
+
+static struct promql_result *hours(struct trial *t, const char *text, enum promql_rollups rollups)
+{
+    return answer(t, text,
+                  (struct promql_params){.start_ms = MIDNIGHT + HOUR_MS,
+                                         .end_ms = MIDNIGHT + 3 * DAY_MS - HOUR_MS,
+                                         .step_ms = HOUR_MS,
+                                         .rollups = rollups});
+}
+
+static size_t count_points(const struct promql_result *res)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < res->n_series; i++)
+        for (size_t s = 0; s < res->n_steps; s++)
+            n += res->series[i].present[s];
+    return n;
+}
+
+static const char *const WHOLE_HOURS[] = {
+    "max_over_time(g[1h])",       "min_over_time(g[2h])",       "count_over_time(g[1h])", "last_over_time(g[1h])",
+    "sum_over_time(c_total[3h])", "avg_over_time(c_total[1h])", "first_over_time(g[1h])", "present_over_time(g[1d])"};
+
+static void rollups_outlive_their_samples_and_answer_who_asks_with_a_warning(void **state)
+{
+    static struct trial t;
+    struct promql_result *before[ARRAY_LEN(WHOLE_HOURS)], *increase, *got;
+    begin(&t, state, 40 * DAY_MS, 100 * DAY_MS);
+    write_days(&t, 3);
+    check_ok(store_compact(t.f->s));
+    for (size_t i = 0; i < ARRAY_LEN(WHOLE_HOURS); i++)
+        before[i] = hours(&t, WHOLE_HOURS[i], PROMQL_ROLLUPS_OFF);
+    increase = hours(&t, "increase(c_total[2h])", PROMQL_ROLLUPS_OFF);
+    assert_true(count_points(before[0]) == 71);
+    uint64_t whole = store_parts_bytes(t.f->s);
+    pass_to(&t, MIDNIGHT + 60 * DAY_MS);
+    for (int i = 0; i < 60000 && store_oldest_ms(t.f->s) != INT64_MAX; i++)
+        sleep_us(1000);
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(count_samples(t.f->s, "g"), 0);
+        for (size_t i = 0; i < ARRAY_LEN(WHOLE_HOURS); i++) {
+            got = hours(&t, WHOLE_HOURS[i], PROMQL_ROLLUPS_SAME);
+            assert_int_equal(got->n_series, 0); /* nobody is given them unasked */
+            promql_result_free(got);
+            got = hours(&t, WHOLE_HOURS[i], i % 2 ? PROMQL_ROLLUPS_1H : PROMQL_ROLLUPS_5M);
+            assert_non_null(got->warnings[0]);
+            check_contains(got->warnings[0], "rollups stand for samples that are gone");
+            got->warnings = before[i]->warnings;
+            compare(&t, WHOLE_HOURS[i], got, before[i]);
+            promql_result_free(got);
+        }
+        got = hours(&t, "increase(c_total[2h])", PROMQL_ROLLUPS_1H);
+        assert_int_equal(count_points(got), count_points(increase));
+        for (size_t s = 0; s < got->n_steps;
+             s++) /* what it rose by is known, how it is stretched to the edges is not */
+            assert_true(fabs(got->series[0].values[s] / increase->series[0].values[s] - 1) < 0.02);
+        promql_result_free(got);
+        got = hours(&t, "g", PROMQL_ROLLUPS_1H); /* the last of each bucket */
+        assert_int_equal(count_points(got), 71);
+        promql_result_free(got);
+        if (round == 0)
+            pass_to(&t, MIDNIGHT + 60 * DAY_MS + HOUR_MS); /* the file is written anew without what is gone */
+        assert_true(round == 0 || store_parts_bytes(t.f->s) < whole);
+        restart(t.f);
+    }
+    pass_to(&t, MIDNIGHT + 110 * DAY_MS);
+    for (int i = 0; i < 60000 && store_parts_bytes(t.f->s) > 0; i++)
+        sleep_us(1000);
+    got = hours(&t, "max_over_time(g[1h])", PROMQL_ROLLUPS_1H);
+    assert_int_equal(got->n_series, 0);
+    promql_result_free(got);
+    promql_result_free(increase);
+    for (size_t i = 0; i < ARRAY_LEN(WHOLE_HOURS); i++)
+        promql_result_free(before[i]);
+}
+
+static void a_day_that_is_partly_gone_is_never_told_by_its_rollups_unasked(void **state)
+{
+    static struct trial t;
+    begin(&t, state, 0, 100 * DAY_MS);
+    write_days(&t, 3);
+    check_ok(store_compact(t.f->s));
+    assert_true(extent_dir_totals(&t.f->s->extents).extents >= 3 * 3 + 3); /* each day has three of samples at least */
+    assert_int_equal(t.f->s->counters[COUNT_MOVED_DAYS], 3);
+    check_ok(store_set_retention(t.f->s, 10 * DAY_MS, NULL, 0));
+    for (int k = 0; k < 12; k++) { /* the days' extents leave one by one */
+        int64_t now_ms = MIDNIGHT + 10 * DAY_MS + k * 5 * HOUR_MS;
+        atomic_store(&t.now_ms, now_ms);
+        for (int i = 0; i < 2; i++)
+            check_ok(store_set_pins(t.f->s, NULL, 0));
+        for (size_t i = 0; i < ARRAY_LEN(WHOLE_HOURS); i++) {
+            struct promql_result *want = hours(&t, WHOLE_HOURS[i], PROMQL_ROLLUPS_OFF),
+                                 *got = hours(&t, WHOLE_HOURS[i], PROMQL_ROLLUPS_SAME);
+            compare(&t, WHOLE_HOURS[i], got, want);
+            promql_result_free(want);
+            promql_result_free(got);
+            got = hours(&t, WHOLE_HOURS[i], PROMQL_ROLLUPS_1H);
+            assert_true(count_points(got) >= 69);
+            promql_result_free(got);
+        }
+    }
+    assert_true(store_oldest_ms(t.f->s) > MIDNIGHT + DAY_MS);
+}
+
+static void what_is_deleted_is_not_told_by_rollups_either(void **state)
+{
+    static struct trial t;
+    struct matcher m;
+    struct parse_error error;
+    uint64_t n;
+    begin(&t, state, 20 * DAY_MS, -1);
+    write_days(&t, 3);
+    check_ok(store_compact(t.f->s));
+    check_ok(matcher_init(&m, MATCH_EQUAL, SPAN("__name__"), SPAN("g"), &error));
+    struct store_selection day = {
+        .matchers = &m, .n_matchers = 1, .min_ms = MIDNIGHT + DAY_MS + 1, .max_ms = MIDNIGHT + 2 * DAY_MS};
+    check_ok(store_delete(t.f->s, &day, 1, &n));
+    assert_int_equal(n, 1);
+    for (int round = 0; round < 4; round++) { /* hidden, removed, of samples that are gone, and after a start */
+        struct promql_result *g = hours(&t, "count_over_time(g[1h])", PROMQL_ROLLUPS_1H),
+                             *c = hours(&t, "count_over_time(c_total[1h])", PROMQL_ROLLUPS_1H);
+        assert_int_equal(count_points(c), 71);
+        assert_int_equal(count_points(g), 71 - 24);
+        promql_result_free(g);
+        promql_result_free(c);
+        if (round == 0)
+            check_ok(store_clean(t.f->s));
+        else if (round == 1)
+            pass_to(&t, MIDNIGHT + 1000 * DAY_MS);
+        else
+            restart(t.f);
+    }
+    matcher_done(&m);
+    check_ok(matcher_init(&m, MATCH_EQUAL, SPAN("__name__"), SPAN("c_total"), &error));
+    struct store_selection all = {.matchers = &m, .n_matchers = 1, ALL_TIME};
+    check_ok(store_delete(t.f->s, &all, 1, &n)); /* only rollups are left of it */
+    assert_int_equal(n, 1);
+    for (int round = 0; round < 2; round++) {
+        struct promql_result *c = hours(&t, "count_over_time(c_total[1h])", PROMQL_ROLLUPS_1H);
+        assert_int_equal(count_points(c), 0);
+        promql_result_free(c);
+        check_ok(store_clean(t.f->s));
+    }
+    matcher_done(&m);
+}
+
 int main(void)
 {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(answers_with_rollups_are_those_of_the_samples_bit_by_bit, set_up, tear_down),
+        TEST(answers_with_rollups_are_those_of_the_samples_bit_by_bit),
+        TEST(rollups_outlive_their_samples_and_answer_who_asks_with_a_warning),
+        TEST(a_day_that_is_partly_gone_is_never_told_by_its_rollups_unasked),
+        TEST(what_is_deleted_is_not_told_by_rollups_either),
     };
     return cmocka_run_group_tests_name("collector/promql/rollups", tests, NULL, NULL);
 }
