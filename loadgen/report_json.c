@@ -36,7 +36,6 @@ static void json_times(struct json_writer *j, const char *key, const struct hdr 
 
 static void json_step(struct json_writer *j, const struct journey_step *step, const struct step_stats *s)
 {
-    jw_object(j);
     jw_key(j, "name");
     jw_text(j, step->name);
     jw_key(j, "journey");
@@ -72,7 +71,6 @@ static void json_step(struct json_writer *j, const struct journey_step *step, co
             jw_key(j, step_error_name((enum step_error)i));
             jw_str(j, s->samples[i]);
         }
-    jw_end(j);
     jw_end(j);
 }
 
@@ -222,12 +220,41 @@ static void json_traffic(struct json_writer *j, const struct run_config *c, cons
     jw_end(j);
 }
 
-static void json_steps(struct json_writer *j, const struct run_config *c, const struct run_stats *s)
+/* A step's response time at each point of the series; null where it did not run. */
+static void json_points(struct json_writer *j, const struct run_series *s, size_t step)
+{
+    static const char *const NAMES[] = {"p50", "p95", "p99"};
+    jw_key(j, "points_us");
+    jw_object(j);
+    for (size_t q = 0; q < ARRAY_LEN(NAMES); q++) {
+        jw_key(j, NAMES[q]);
+        jw_array(j);
+        for (size_t i = 0; i < series_count(s); i++) {
+            const struct series_times *t = &series_step(s, i, step)->response;
+            const int64_t values[] = {t->p50_us, t->p95_us, t->p99_us};
+            if (t->count)
+                jw_i64(j, values[q]);
+            else
+                jw_null(j);
+        }
+        jw_end(j);
+    }
+    jw_end(j);
+}
+
+/* series: NULL in a phase, which has none of its own. */
+static void json_steps(struct json_writer *j, const struct run_config *c, const struct run_stats *s,
+                       const struct run_series *series)
 {
     jw_key(j, "steps");
     jw_array(j);
-    for (size_t i = 0; i < s->n_steps; i++)
+    for (size_t i = 0; i < s->n_steps; i++) {
+        jw_object(j);
         json_step(j, &c->journeys->steps[i], &s->steps[i]);
+        if (series)
+            json_points(j, series, i);
+        jw_end(j);
+    }
     jw_end(j);
 }
 
@@ -247,7 +274,7 @@ static void json_phases(struct json_writer *j, const struct run_config *c, const
         json_sessions(j, &r->phases[i].stats->sessions);
         json_requests(j, &r->phases[i].stats->requests);
         json_all_steps(j, r->phases[i].stats);
-        json_steps(j, c, r->phases[i].stats);
+        json_steps(j, c, r->phases[i].stats, NULL);
         jw_end(j);
     }
     jw_end(j);
@@ -347,7 +374,7 @@ void report_json(struct buf *out, const struct run_config *c, const struct run_r
     json_u64(&j, "received_bytes", r->total->received_bytes);
     json_generator(&j, c, r);
     json_all_steps(&j, r->total);
-    json_steps(&j, c, r->total);
+    json_steps(&j, c, r->total, r->series);
     json_thresholds(&j, r);
     json_phases(&j, c, r);
     json_series(&j, r->series);

@@ -5,7 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
-#include "lib/base/file.h"
+#include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
 #include "loadgen/commands.h"
@@ -27,7 +27,8 @@ struct running {
     struct plan_file *file;      /* NULL: the options say it all */
     struct load_options shared;
     struct hdr_log *log;
-    int log_error; /* the first */
+    struct saved_run *before; /* --compare */
+    int log_error;            /* the first */
     struct push *push;
     bool live, terminal;
     int64_t stopped_us;
@@ -135,6 +136,16 @@ static int read_options(const struct options *o, struct running *run)
     return code;
 }
 
+/* The older run, before the new one starts: a file that cannot be read is not worth a run. */
+static int read_before(const struct options *o, struct running *run)
+{
+    const char *path = options_text(o, "compare");
+    char why[200];
+    if (path && saved_run_load(path, &run->before, why, sizeof why) < 0)
+        return usage_error("--compare %s: %s", path, why);
+    return EXIT_OK;
+}
+
 /* ---- while it runs ---- */
 
 static void on_tick(void *ctx, const struct run_tick *tick)
@@ -200,11 +211,21 @@ static bool write_result(const char *path,
 }
 
 /* false: a file could not be written. */
-static bool write_files(const struct options *o, struct running *run, const struct run_result *result)
+static bool write_files(const struct options *o, struct running *run, const struct run_result *result, FILE *to)
 {
+<<<<<<< HEAD
     const char *json = options_text(o, "json"), *csv = options_text(o, "csv");
     bool good = !json || write_result(json, report_json, &run->config, result);
     good &= !csv || write_result(csv, report_csv, &run->config, result);
+=======
+    struct buf changes;
+    buf_init(&changes, RESULT_BYTES_MAX);
+    bool good = true;
+    if (run->before)
+        good = say_written("--compare", outputs_compare(run->before, &run->config, result, to, &changes));
+    good &= outputs_write(o, &run->config, result, &(struct report_more){.section = buf_view(&changes)});
+    buf_done(&changes);
+>>>>>>> 8cf61053 (crest-loadgen run --compare: what changed beyond noise since an older run, by ranks of its seconds and shares of its failures)
     if (run->log) {
         int closed = hdr_log_close(run->log);
         run->log = NULL;
@@ -246,9 +267,14 @@ static int execute(const struct options *o, struct running *run)
         return EXIT_FAILED;
     }
     finish_push(run);
+<<<<<<< HEAD
     report_text(json && strcmp(json, "-") == 0 ? stderr : stdout, &run->config, &result);
+=======
+    FILE *words = outputs_to_stdout(o) ? stderr : stdout;
+    report_text(words, &run->config, &result);
+>>>>>>> 8cf61053 (crest-loadgen run --compare: what changed beyond noise since an older run, by ranks of its seconds and shares of its failures)
     int code = run_exit_code(&result);
-    if (!write_files(o, run, &result) && code == EXIT_OK)
+    if (!write_files(o, run, &result, words) && code == EXIT_OK)
         code = EXIT_FAILED;
     run_result_done(&result);
     return code;
@@ -265,6 +291,8 @@ int command_run(const struct options *o)
     run.live = !options_flag(o, "quiet");
     run.terminal = isatty(STDERR_FILENO);
     code = read_options(o, &run);
+    if (code == EXIT_OK)
+        code = read_before(o, &run);
     if (code == EXIT_OK) {
         daemon_init("crest-loadgen");
         daemon_allow_stops(2); /* once: let running sessions finish; twice: cut them and report; three times: gone */
@@ -275,6 +303,7 @@ int command_run(const struct options *o)
     plan_done(&run.plan);
     load_options_done(&run.shared);
     hdr_log_close(run.log);
+    saved_run_free(run.before);
     if (run.file)
         plan_file_free(run.file);
     else

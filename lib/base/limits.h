@@ -186,6 +186,7 @@
 #define FEED_COLUMNS_MAX 64u             /* variables it sets */
 #define FEED_ROWS_MAX 20000000u          /* offsets of 8 bytes each: 160 MB */
 #define ALLOW_HOSTS_MAX 10000u           /* hosts that load may go to */
+#define RESULT_BYTES_MAX (256u << 20)     /* a run as JSON: an hour of seconds of some hundred steps */
 #define IDLE_TRANSFERS_MAX 1024u         /* easy handles kept for reuse: about 10 KB each */
 #define PUSH_QUEUE_MAX 900               /* 15 minutes of a collector that is away */
 #define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */

@@ -27,6 +27,7 @@ BEGIN {
     allow["loadgen/hurl"] = "lib/*"
     allow["loadgen/engine"] = "lib/* loadgen/hurl"
     allow["loadgen/import"] = "lib/* loadgen/hurl"
+    allow["loadgen/compare"] = "lib/*"
     allow["loadgen/limit"] = "lib/* loadgen/hurl loadgen/engine"
     allow["loadgen/synthetic"] = "lib/* loadgen/hurl loadgen/engine loadgen/import/names.h"
     allow["loadgen/trial"] = "lib/* loadgen/hurl loadgen/engine"
