@@ -85,6 +85,16 @@ $(OUT)/obj/gen/web_assets.o: $(OUT)/gen/web_assets.c collector/http/assets.h
 	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
 $(call archive,collector/http): $(OUT)/obj/gen/web_assets.o
 
+# ---- the ready mixes of the load generator ----------------------------------------------------------
+MIX_FILES := $(wildcard loadgen/mix/*/*)
+$(OUT)/gen/mix_files.c: loadgen/mix/embed.sh $(MIX_FILES)
+	@mkdir -p $(@D)
+	@loadgen/mix/embed.sh $(abspath $@)
+$(OUT)/obj/gen/mix_files.o: $(OUT)/gen/mix_files.c loadgen/mix/mix.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+$(call archive,loadgen): $(OUT)/obj/gen/mix_files.o
+
 LIB_ARCHIVES := $(foreach r,$(LIB_ROOMS),$(call archive,$(r)))
 program_archives = $(foreach r,$(1) $(call subtree_rooms,$(1)),$(call archive,$(r))) $(LIB_ARCHIVES)
 BINARIES := $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(OUT)/crest-$(p)))

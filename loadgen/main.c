@@ -7,6 +7,8 @@ static const struct command_def COMMANDS[] = {
     {"test", "FILE…", 0, 1000,
      "run each journey once; exit codes are hurl's: 0 ok, 1 usage, 2 file, 3 runtime, 4 assert"},
     {"synthetic", "FILE…", 1, 1000, "run each journey on a schedule for ever and tell how it went (a daemon)"},
+    {"init", "MIX [FOLDER]", 1, 2,
+     "write a ready plan with its journeys: retail, magento, flash-sale, tpcw-browsing, tpcw-shopping, tpcw-ordering"},
     {"check", "[journey|plan|hosts|feed] FILE…", 1, 1001, "say what is wrong with files, without running them"},
     {"import", "har|log|curl|postman [FILE…|COMMAND]", 1, 1001, "make journeys of what others recorded or wrote down"},
     {0},
@@ -67,6 +69,14 @@ static const struct option_def OPTIONS[] = {
      .max = 1e6,
      .commands = "run",
      .help = "multiply every rate of the plan (and, in a plan file, numbers of users)"},
+    {.name = "speed",
+     .type = OPT_NUMBER,
+     .arg = "FACTOR",
+     .fallback = "1",
+     .min = 0.001,
+     .max = 1e6,
+     .commands = "run",
+     .help = "run through the plan so many times faster, at the same rates; think times stay"},
     {.name = "abort-on-threshold",
      .type = OPT_DURATION,
      .arg = "SETTLE",
@@ -537,6 +547,8 @@ int main(int argc, char **argv)
     const char *command = options_command(o);
     if (strcmp(command, "run") == 0)
         code = command_run(o);
+    else if (strcmp(command, "init") == 0)
+        code = command_init(o);
     else if (strcmp(command, "test") == 0)
         code = command_test(o);
     else if (strcmp(command, "synthetic") == 0)

@@ -78,7 +78,7 @@ static int read_load(const struct options *o, struct running *run)
     if (rate || stages) {
         if (plan_spacing_parse(options_text(o, "arrivals"), &run->plan.spacing) < 0)
             return EXIT_USAGE;
-        plan_scale(&run->plan, options_number(o, "scale"));
+        plan_scale(&run->plan, options_number(o, "scale"), options_number(o, "speed"));
         c->plan = &run->plan;
     } else {
         /* users loop for the duration; a given number of sessions alone is bound enough */
@@ -95,7 +95,7 @@ static int read_plan(const struct options *o, struct running *run)
     for (size_t i = 0; i < ARRAY_LEN(LOADS); i++)
         if (options_given(o, LOADS[i]))
             return usage_error("the plan says when sessions start: --%s is for a run without one", LOADS[i]);
-    plan_file_scale(run->file, options_number(o, "scale"));
+    plan_file_scale(run->file, options_number(o, "scale"), options_number(o, "speed"));
     plan_file_apply(run->file, c);
 #define KEEP(option, field)                                                                                            \
     if (options_given(o, option))                                                                                      \

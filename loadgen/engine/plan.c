@@ -212,7 +212,7 @@ int plan_constant(struct plan *p, double rate_from, double rate_to, int64_t dura
     return add_stage(p, (double)duration_ms / 1000, rate_from, rate_to);
 }
 
-void plan_scale(struct plan *p, double factor)
+void plan_scale(struct plan *p, double rates, double speed)
 {
     struct plan_stage *stages = p->stages;
     size_t n = p->n;
@@ -220,8 +220,10 @@ void plan_scale(struct plan *p, double factor)
     p->seconds = p->arrivals = 0;
     for (size_t i = 0; i < n; i++) { /* added anew, in place: each is read before it is written */
         struct plan_stage s = stages[i];
-        s.from *= factor;
-        s.to *= factor;
+        s.from *= rates;
+        s.to *= rates;
+        s.seconds /= speed;
+        s.scale_s /= speed;
         place_stage(p, &s);
     }
 }

@@ -58,8 +58,9 @@ MUST_USE int plan_add_stairs(struct plan *p, double from, double to, unsigned st
 /* A rush: from `base` to `peak` within rise_s, there for hold_s, then back towards base (decay_s to 1/e), together that long. */
 MUST_USE int plan_add_spike(struct plan *p, double base, double peak, double rise_s, double hold_s, double decay_s,
                             double seconds, enum plan_spacing spacing);
-/* Multiply every rate; recorded arrivals stay as they are. */
-void plan_scale(struct plan *p, double factor);
+/* Multiply every rate (recorded arrivals stay as they are), divide every time: so many times more, so many times faster. The rates of a
+ * plan that is made faster stay what they are. A trace's times are the caller's to divide, before. */
+void plan_scale(struct plan *p, double rates, double speed);
 void plan_done(struct plan *p);
 /* The planned rate at a time, 0 outside. Of a trace: its mean. */
 double plan_rate(const struct plan *p, double second);

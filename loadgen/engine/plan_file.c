@@ -610,13 +610,21 @@ double plan_file_seconds(const struct plan_file *pf)
     return pf->seconds;
 }
 
-void plan_file_scale(struct plan_file *pf, double factor)
+void plan_file_scale(struct plan_file *pf, double rates, double speed)
 {
+    for (size_t i = 0; i < pf->n_traces; i++)
+        for (size_t k = 0; k < pf->traces[i].n; k++)
+            pf->traces[i].at_us[k] = (int64_t)((double)pf->traces[i].at_us[k] / speed);
     for (size_t i = 0; i < pf->n_classes; i++) {
-        plan_scale(&pf->plans[i], factor);
+        plan_scale(&pf->plans[i], rates, speed);
         if (pf->classes[i].users)
-            pf->classes[i].users = (unsigned)fmax(1, round(pf->classes[i].users * factor));
+            pf->classes[i].users = (unsigned)fmax(1, round(pf->classes[i].users * rates));
     }
+    for (size_t i = 0; i < pf->n_phases; i++) {
+        pf->phases[i].start_s /= speed;
+        pf->phases[i].end_s /= speed;
+    }
+    pf->seconds /= speed;
 }
 
 void plan_file_apply(const struct plan_file *pf, struct run_config *c)

@@ -36,8 +36,9 @@ struct journeys *plan_file_journeys(struct plan_file *pf);
 const char *plan_file_name(const struct plan_file *pf);   /* "name:", or the file's base name */
 const char *plan_file_target(const struct plan_file *pf); /* NULL: it names none */
 /* Everything that the file says; what it does not say stays as it is. What the command line says besides is to be set again behind this. */
-/* Multiply every rate and number of users; recorded arrivals stay as they are. Before the run. */
-void plan_file_scale(struct plan_file *pf, double factor);
+/* Multiply every rate and number of users (recorded arrivals stay as they are), and shorten every time: a plan of an hour at a speed of
+ * 60 takes a minute at the same rates. Once, before plan_file_apply. */
+void plan_file_scale(struct plan_file *pf, double rates, double speed);
 void plan_file_apply(const struct plan_file *pf, struct run_config *config);
 /* How long sessions start; 0: until the cap of sessions. */
 double plan_file_seconds(const struct plan_file *pf);
