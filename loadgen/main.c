@@ -130,8 +130,6 @@ static const struct option_def OPTIONS[] = {
      .arg = "FILE",
      .commands = "run",
      .help = "write the histograms of each second in HdrHistogram's log format"},
-<<<<<<< HEAD
-=======
     {.name = "html",
      .type = OPT_TEXT,
      .arg = "FILE",
@@ -142,7 +140,6 @@ static const struct option_def OPTIONS[] = {
      .arg = "OLD.json",
      .commands = "run",
      .help = "say what changed beyond noise since the run that --json wrote there"},
->>>>>>> 8cf61053 (crest-loadgen run --compare: what changed beyond noise since an older run, by ranks of its seconds and shares of its failures)
     {.name = "remote-write",
      .type = OPT_TEXT,
      .arg = "URL",
