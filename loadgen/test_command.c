@@ -92,7 +92,9 @@ static void run_one(struct testing *t, size_t i)
     config.listener = &r->listener;
     config.secrets = &t->secrets[i];
     config.cookies_out = options_text(t->o, "cookie-jar") ? &t->cookies[i] : NULL;
+    r->n_secrets = r->secrets->n;
     r->error = trial_run(r->journey, &config, &r->result);
+    record_finish(r);
 }
 
 static void take_runs(void *arg)

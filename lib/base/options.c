@@ -288,18 +288,24 @@ static int take_flag(struct options *o, int argc, char **argv, int *at)
     return set_value(o, i, value, origin);
 }
 
-static const struct option_def *option_of_letter(const struct program_def *p, char letter)
+/* As find_option. */
+static const struct option_def *option_of_letter(const struct options *o, char letter)
 {
-    for (const struct option_def *d = p->options; d->type != OPT_END; d++)
-        if (d->letter == letter)
-            return d;
-    return NULL;
+    const struct option_def *found = NULL;
+    for (const struct option_def *d = o->program->options; d->type != OPT_END; d++) {
+        bool applies = o->operand_n && option_applies(d, o->operands[0]);
+        if (d->letter == letter && (!found || applies))
+            found = d;
+        if (found == d && applies)
+            break;
+    }
+    return found;
 }
 
 /* -o VALUE, as --output VALUE. */
 static int take_letter(struct options *o, int argc, char **argv, int *at)
 {
-    const struct option_def *d = option_of_letter(o->program, argv[*at][1]);
+    const struct option_def *d = option_of_letter(o, argv[*at][1]);
     size_t index = (size_t)(d - o->program->options);
     char origin[4] = {'-', d->letter, '\0'};
     if (d->type == OPT_FLAG) {
@@ -326,8 +332,7 @@ static int read_arguments(struct options *o, int argc, char **argv)
         } else if (flags && strcmp(argv[i], "-h") == 0) {
             options_help(o->program, stdout);
             r = EXIT_OK;
-        } else if (flags && argv[i][0] == '-' && argv[i][1] && !argv[i][2] &&
-                   option_of_letter(o->program, argv[i][1])) {
+        } else if (flags && argv[i][0] == '-' && argv[i][1] && !argv[i][2] && option_of_letter(o, argv[i][1])) {
             r = take_letter(o, argc, argv, &i);
         } else if (flags && argv[i][0] == '-' && argv[i][1]) {
             complain(o->program, "unknown option %s: options start with two dashes", argv[i]);

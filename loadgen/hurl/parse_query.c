@@ -226,6 +226,10 @@ int parse_query(struct hurl_parser *p, struct hurl_query *ret)
     }
     advance(p, word.len);
     PARSE_TRY(parse_arg(p, ret->def->name, ret->def->arg, &ret->arg));
+    struct span variable;
+    uint32_t slot; /* what it names may be set from outside, or by a capture with a made-up name */
+    if (ret->def->kind == HURL_QUERY_VARIABLE && hurl_template_static(&ret->arg.text, &variable))
+        PARSE_TRY(slot_for(p, variable, &slot));
     return parse_filters(p, &ret->filters, &ret->n_filters, false);
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
@@ -67,6 +68,12 @@ static const char *store_body(struct record *r, const struct conn_response *resp
     buf_printf(&path, "%s/%s", r->c->store, name);
     secrets_hide(&hidden, r->secrets, response->body);
     int code = buf_error(&path) || buf_error(&hidden) ? -ENOMEM : file_write(path.data, hidden.data, hidden.len);
+    char **stored = code < 0 ? NULL : realloc(r->stored, (r->n_stored + 1) * sizeof *stored);
+    if (stored) {
+        r->stored = stored;
+        stored[r->n_stored] = span_dup(buf_view(&path));
+        r->n_stored += stored[r->n_stored] != NULL;
+    }
     if (code < 0)
         buf_printf(&r->log, "warning: the body cannot be kept as %s: %s\n", name, strerror(-code));
     buf_done(&path);
@@ -199,8 +206,52 @@ void record_init(struct record *r, const struct record_config *c, const struct j
         buf_init(bufs[i], RECORD_BYTES_MAX);
 }
 
+static void hide_again(struct buf *text, const struct secrets *secrets)
+{
+    struct buf hidden;
+    buf_init(&hidden, RECORD_BYTES_MAX);
+    secrets_hide(&hidden, secrets, buf_view(text));
+    buf_done(text);
+    *text = hidden;
+}
+
+/* A body that cannot be written anew must not stay. */
+static void hide_in_file(const char *path, const struct secrets *secrets)
+{
+    AUTO_FREE char *bytes = NULL;
+    size_t n;
+    struct buf hidden;
+    buf_init(&hidden, 4 * (size_t)BODY_BYTES_MAX);
+    int code = file_read(path, 4 * (size_t)BODY_BYTES_MAX, &bytes, &n);
+    if (code == 0)
+        secrets_hide(&hidden, secrets, span_of(bytes, n));
+    if (code < 0 || buf_error(&hidden) || file_write(path, hidden.len ? hidden.data : "", hidden.len) < 0)
+        (void)unlink(path);
+    buf_done(&hidden);
+}
+
+void record_finish(struct record *r)
+{
+    if (r->secrets->n == r->n_secrets)
+        return;
+    hide_again(&r->log, r->secrets);
+    hide_again(&r->json, r->secrets);
+    for (size_t i = 0; i < r->n_failures; i++) {
+        struct buf hidden;
+        buf_init(&hidden, BODY_BYTES_MAX);
+        secrets_hide(&hidden, r->secrets, span_str(r->failures[i].text));
+        free(r->failures[i].text);
+        r->failures[i].text = buf_take(&hidden, NULL);
+    }
+    for (size_t i = 0; i < r->n_stored; i++)
+        hide_in_file(r->stored[i], r->secrets);
+}
+
 void record_done(struct record *r)
 {
+    for (size_t i = 0; i < r->n_stored; i++)
+        free(r->stored[i]);
+    free(r->stored);
     struct buf *const bufs[] = {&r->log, &r->json, &r->output, &r->asserts, &r->calls, &r->captures, &r->curl};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_done(bufs[i]);

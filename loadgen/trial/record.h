@@ -40,9 +40,13 @@ struct record {
     /* of the entry that runs */
     struct buf asserts, calls, captures, curl;
     size_t entry, n_calls;
+    char **stored;              /* files of bodies */
+    size_t n_stored, n_secrets; /* how many were known when they were written */
     const struct hurl_entry *at;
 };
 /* source: the file's text, borrowed. */
 void record_init(struct record *r, const struct record_config *c, const struct journey *j, struct span source,
                  unsigned number);
+/* After its trial: what was told before a secret was captured is hidden now. */
+void record_finish(struct record *r);
 void record_done(struct record *r);

@@ -57,7 +57,7 @@ static void put_testcase(struct buf *out, const struct record *r)
     for (size_t i = 0; i < r->n_failures; i++) {
         const char *tag = r->failures[i].runtime ? "error" : "failure";
         buf_printf(out, "<%s>", tag);
-        put_xml(out, span_str(r->failures[i].text));
+        put_xml(out, span_str(r->failures[i].text ? r->failures[i].text : ""));
         buf_printf(out, "</%s>", tag);
     }
     if (r->error < 0)

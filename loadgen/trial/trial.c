@@ -118,11 +118,27 @@ static void tell_call(struct trial *t)
         t->c->listener->call(t->c->listener->ctx, &t->last, t->request.options.verbosity);
 }
 
+/* What a secret is part of says as much: "Basic" and a password in other letters. */
+static void hide_credentials(struct trial *t)
+{
+    static const struct span NAME = SPAN_INIT("Authorization: ");
+    for (size_t i = 0; t->c->secrets->n && i < t->request.out.n_headers; i++) {
+        struct span line = span_str(t->request.out.headers[i]);
+        if (!span_starts(line, NAME))
+            continue;
+        int r = secrets_add(t->c->secrets,
+                            span_trim(span_from(line, NAME.len + span_find(span_from(line, NAME.len), ' '))));
+        if (r < 0)
+            t->broken = r;
+    }
+}
+
 /* Sends what stands in the request and waits. false: stopped, broken, or why says it. */
 static bool exchange(struct trial *t, struct hurl_failure *why)
 {
     t->answer.there = false;
     t->result->requests++;
+    hide_credentials(t);
     t->last = (struct trial_call){&t->request.out, &t->answer.r, buf_view(&t->request.url), unix_ms()};
     int r = conn_send(t->conn, &t->request.out);
     while (r == 0 && !t->answer.there && !is_stopped(t))
