@@ -129,6 +129,12 @@ static void answer(void *ctx, const struct stub_request *r, struct stub_page *pa
     } else if (span_starts(path, SPAN("/flaky/"))) { /* every other time it is well */
         page->status = atomic_fetch_add(&flaky, 1) % 2 ? 200 : 503;
         page->body = "now and then";
+    } else if (span_equal(path, SPAN("/elsewhere"))) { /* the same server by another name */
+        static _Thread_local char location[64];
+        snprintf(location, sizeof location, "Location: http://localhost:%u/echo\r\n",
+                 (unsigned)stub_server_port(server));
+        page->status = 302;
+        page->headers = location;
     } else if (span_equal(path, SPAN("/slow"))) {
         page->delay_ms = 2000;
         page->body = "late";
