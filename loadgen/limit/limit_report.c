@@ -1,0 +1,257 @@
+#include "loadgen/limit/limit_report.h"
+
+#include <math.h>
+
+#include "lib/base/number.h"
+#include "lib/base/options.h"
+#include "lib/wire/json.h"
+
+#define BAR_WIDTH 40
+
+void limit_result_fit(struct limit_result *r)
+{
+    struct usl_point points[LIMIT_PROBES_MAX] = {0};
+    size_t n = 0;
+    double requests = 0, sessions = 0;
+    for (size_t i = 0; i < r->search.n; i++) {
+        const struct limit_probe *p = &r->probes[i];
+        if (p->answer == LIMIT_VOID || !(p->concurrency > 0))
+            continue;
+        points[n++] = (struct usl_point){p->concurrency, p->throughput};
+        if (p->answer == LIMIT_MET) {
+            requests += p->throughput;
+            sessions += p->served_rate;
+        }
+    }
+    r->usl_state = usl_fit(points, n, &r->usl);
+    r->requests_per_session = sessions > 0 ? requests / sessions : NAN;
+}
+
+const struct limit_probe *limit_first_broken(const struct limit_result *r)
+{
+    const struct limit_probe *first = NULL;
+    for (size_t i = 0; i < r->search.n; i++)
+        if (r->probes[i].answer == LIMIT_BROKEN && (!first || r->probes[i].rate < first->rate))
+            first = &r->probes[i];
+    return first;
+}
+
+int limit_exit_code(const struct limit_result *r)
+{
+    static const int CODES[] = {
+        [LIMIT_SEARCHING] = EXIT_FAILED,     [LIMIT_FOUND] = EXIT_OK,        [LIMIT_UNSURE] = EXIT_FAILED,
+        [LIMIT_ABOVE] = EXIT_FAILED,         [LIMIT_BELOW] = EXIT_THRESHOLD, [LIMIT_VOIDED] = EXIT_VOID,
+        [LIMIT_UNRECOVERED] = EXIT_THRESHOLD};
+    return r->interrupted ? EXIT_INTERRUPTED : CODES[r->search.end];
+}
+
+/* ---- words ---- */
+
+static const char *ms_text(char to[24], int64_t us)
+{
+    snprintf(to, 24, "%.*f ms", us < 10000 ? 2 : 0, (double)us / 1000);
+    return to;
+}
+
+void limit_report_probe(FILE *to, const struct limit_probe *p, size_t number)
+{
+    char p95[24];
+    fprintf(to, "probe %zu: %.4g sessions/s: %s, %.1f requests/s, p95 %s, errors %.2f %%%s%s\n", number, p->rate,
+            limit_answer_name(p->answer), p->throughput, ms_text(p95, p->p95_us),
+            isnan(p->error_ratio) ? 0 : p->error_ratio * 100, p->why[0] ? ": " : "", p->why);
+    fflush(to);
+}
+
+static void print_end(FILE *to, const struct limit_result *r)
+{
+    const struct limit_search *s = &r->search;
+    switch (s->end) {
+    case LIMIT_FOUND:
+        fprintf(to, "the limit is %.4g sessions/s: the SLO was kept there and not at %.4g (%.1f %% more)\n", s->sure,
+                s->high, (s->high / s->sure - 1) * 100);
+        return;
+    case LIMIT_ABOVE:
+        fprintf(to,
+                "no limit was reached: the SLO was kept up to %.4g sessions/s (start higher, with --rate, or allow "
+                "more, with --max-rate and --probes)\n",
+                s->low);
+        return;
+    case LIMIT_BELOW:
+        fprintf(to, "the SLO was kept at no rate, down to %.4g sessions/s\n", s->high);
+        return;
+    case LIMIT_VOIDED:
+        fprintf(to, "void: the generator was the bottleneck, twice at the same rate; that is not the server's limit");
+        break;
+    case LIMIT_UNRECOVERED:
+        fprintf(to, "after a breach the server did not come back at a low rate");
+        break;
+    case LIMIT_SEARCHING:
+    case LIMIT_UNSURE:
+        fputs(s->end == LIMIT_UNSURE ? "the probes are used up" : "the search was ended early", to);
+        break;
+    }
+    if (s->low > 0)
+        fprintf(to, "; kept at %.4g sessions/s", s->low);
+    if (s->high > 0)
+        fprintf(to, "; broken at %.4g", s->high);
+    fputc('\n', to);
+}
+
+static void print_usl(FILE *to, const struct limit_result *r)
+{
+    const struct usl_fit *f = &r->usl;
+    if (r->usl_state != USL_FITTED) {
+        fprintf(to, "scalability: %s\n", usl_state_text(r->usl_state));
+        return;
+    }
+    fprintf(to,
+            "scalability (USL, %zu points): lambda %.4g requests/s, sigma %.4f, kappa %.6f; R2 %.3f, the worst point "
+            "is %.0f %% off\n",
+            f->n, f->lambda, f->sigma, f->kappa, f->r_squared, f->worst_ratio * 100);
+    fprintf(to, "  at most %.4g requests/s", f->peak_throughput);
+    if (!isnan(r->requests_per_session))
+        fprintf(to, " (%.4g sessions/s)", f->peak_throughput / r->requests_per_session);
+    if (isfinite(f->peak_concurrency))
+        fprintf(to, ", with %.1f requests at once; with more it gets less\n", f->peak_concurrency);
+    else
+        fprintf(to, ", however many at once\n");
+}
+
+static int by_rate(const void *a, const void *b)
+{
+    const struct limit_probe *const *x = a, *const *y = b;
+    return ((*x)->rate > (*y)->rate) - ((*x)->rate < (*y)->rate);
+}
+
+/* The probes by rate, with a bar of their p95. */
+static void print_curve(FILE *to, const struct limit_result *r)
+{
+    const struct limit_probe *sorted[LIMIT_PROBES_MAX];
+    int64_t most_us = 1;
+    for (size_t i = 0; i < r->search.n; i++) {
+        sorted[i] = &r->probes[i];
+        most_us = r->probes[i].p95_us > most_us ? r->probes[i].p95_us : most_us;
+    }
+    qsort(sorted, r->search.n, sizeof sorted[0], by_rate);
+    fprintf(to, "%12s %12s %10s  %-6s  response p95\n", "sessions/s", "requests/s", "at once", "");
+    for (size_t i = 0; i < r->search.n; i++) {
+        const struct limit_probe *p = sorted[i];
+        char bar[BAR_WIDTH + 1], text[24];
+        int width = (int)((double)p->p95_us * BAR_WIDTH / (double)most_us + 0.5);
+        memset(bar, '#', sizeof bar);
+        bar[width] = '\0';
+        fprintf(to, "%12.4g %12.1f %10.1f  %-6s  %s %s\n", p->rate, p->throughput, p->concurrency,
+                limit_answer_name(p->answer), bar, ms_text(text, p->p95_us));
+    }
+}
+
+void limit_report_text(FILE *to, const struct limit_result *r, const char *run_id)
+{
+    const struct limit_probe *broken = limit_first_broken(r);
+    fprintf(to, "find-limit %s: %s, %zu probes, %.0f s\n", run_id, limit_end_name(r->search.end), r->search.n,
+            r->seconds);
+    print_end(to, r);
+    if (broken && broken->gave_way[0])
+        fprintf(to, "gave way first: %s (at %.4g sessions/s, after %.0f s: %s)\n", broken->gave_way, broken->rate,
+                broken->gave_way_s, broken->why);
+    else if (broken)
+        fprintf(to, "gave way: %s (at %.4g sessions/s)\n", broken->why, broken->rate);
+    print_curve(to, r);
+    print_usl(to, r);
+    fflush(to);
+}
+
+/* ---- JSON ---- */
+
+static void json_f64(struct json_writer *j, const char *key, double v)
+{
+    jw_key(j, key);
+    jw_f64(j, v);
+}
+
+static void json_rate(struct json_writer *j, const char *key, double v)
+{
+    json_f64(j, key, v > 0 ? v : NAN); /* null: none */
+}
+
+static void json_probe(struct json_writer *j, const struct limit_probe *p)
+{
+    jw_object(j);
+    json_f64(j, "rate", p->rate);
+    jw_key(j, "answer");
+    jw_str(j, limit_answer_name(p->answer));
+    json_f64(j, "strain", p->strain);
+    json_f64(j, "served_rate", p->served_rate);
+    json_f64(j, "throughput_rps", p->throughput);
+    json_f64(j, "concurrency", p->concurrency);
+    jw_key(j, "response_us");
+    jw_object(j);
+    jw_key(j, "p50");
+    jw_i64(j, p->p50_us);
+    jw_key(j, "p95");
+    jw_i64(j, p->p95_us);
+    jw_key(j, "p99");
+    jw_i64(j, p->p99_us);
+    jw_end(j);
+    json_f64(j, "error_ratio", p->error_ratio);
+    jw_key(j, "why");
+    jw_str(j, p->why[0] ? p->why : NULL);
+    jw_key(j, "gave_way");
+    jw_str(j, p->gave_way[0] ? p->gave_way : NULL);
+    json_f64(j, "recovery_s", p->recovery_s);
+    jw_end(j);
+}
+
+static void json_usl(struct json_writer *j, const struct limit_result *r)
+{
+    jw_key(j, "usl");
+    jw_object(j);
+    jw_key(j, "state");
+    jw_str(j, r->usl_state == USL_FITTED ? "fitted" : usl_state_text(r->usl_state));
+    if (r->usl_state == USL_FITTED) {
+        const struct usl_fit *f = &r->usl;
+        json_f64(j, "lambda", f->lambda);
+        json_f64(j, "sigma", f->sigma);
+        json_f64(j, "kappa", f->kappa);
+        json_f64(j, "peak_throughput_rps", f->peak_throughput);
+        json_f64(j, "peak_concurrency", f->peak_concurrency);
+        json_f64(j, "r_squared", f->r_squared);
+        json_f64(j, "worst_ratio", f->worst_ratio);
+        jw_key(j, "points");
+        jw_u64(j, f->n);
+    }
+    jw_end(j);
+}
+
+void limit_report_json(struct buf *out, const struct limit_result *r, const struct run_config *config)
+{
+    struct json_writer j;
+    char started[NUMBER_TEXT_MAX];
+    size_t n = format_rfc3339_ms(started, r->started_ms);
+    const struct limit_probe *broken = limit_first_broken(r);
+    jw_init(&j, out);
+    jw_object(&j);
+    jw_key(&j, "run");
+    jw_str(&j, config->run_id);
+    jw_key(&j, "version");
+    jw_str(&j, crest_version());
+    jw_key(&j, "started");
+    jw_text(&j, span_of(started, n));
+    json_f64(&j, "duration_s", r->seconds);
+    jw_key(&j, "outcome");
+    jw_str(&j, r->interrupted ? "interrupted" : limit_end_name(r->search.end));
+    json_rate(&j, "limit_rate", r->search.end == LIMIT_FOUND ? r->search.sure : 0);
+    json_rate(&j, "kept_rate", r->search.low);
+    json_rate(&j, "broken_rate", r->search.high);
+    jw_key(&j, "gave_way");
+    jw_str(&j, broken && broken->gave_way[0] ? broken->gave_way : NULL);
+    json_f64(&j, "requests_per_session", r->requests_per_session);
+    jw_key(&j, "probes");
+    jw_array(&j);
+    for (size_t i = 0; i < r->search.n; i++)
+        json_probe(&j, &r->probes[i]);
+    jw_end(&j);
+    json_usl(&j, r);
+    jw_end(&j);
+    buf_char(out, '\n');
+}

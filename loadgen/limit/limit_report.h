@@ -1,0 +1,32 @@
+/* limit_report.h - what a search for the limit found: the curve in words, as a chart of characters, and as JSON (docs/loadgen-limit.md has its
+ * schema).
+ *
+ *   limit_report_text(stdout, &result);
+ *   limit_report_json(&out, &result, &config); */
+#pragma once
+
+#include <stdio.h>
+
+#include "lib/base/buf.h"
+#include "loadgen/limit/probe.h"
+#include "loadgen/limit/usl.h"
+
+struct limit_result {
+    struct limit_search search;
+    struct limit_probe probes[LIMIT_PROBES_MAX]; /* search.n of them, in their order */
+    enum usl_state usl_state;
+    struct usl_fit usl; /* when USL_FITTED */
+    double requests_per_session;
+    int64_t started_ms;
+    double seconds;
+    bool interrupted;
+};
+/* The fit to all probes that are not void. */
+void limit_result_fit(struct limit_result *r);
+/* The probe at the lowest rate that broke; NULL: none did. */
+const struct limit_probe *limit_first_broken(const struct limit_result *r);
+/* One line of what happened. */
+void limit_report_probe(FILE *to, const struct limit_probe *p, size_t number);
+void limit_report_text(FILE *to, const struct limit_result *r, const char *run_id);
+void limit_report_json(struct buf *out, const struct limit_result *r, const struct run_config *config);
+int limit_exit_code(const struct limit_result *r);
