@@ -10,32 +10,15 @@
 
 /* ---- times and sums ---- */
 
-/* 870us, 12.3ms, 1.25s */
-static const char *time_text(char to[24], int64_t us)
+const char *report_time(char to[REPORT_TIME_MAX], int64_t us)
 {
     if (us < 1000)
-        snprintf(to, 24, "%lldus", (long long)us);
+        snprintf(to, REPORT_TIME_MAX, "%lldus", (long long)us);
     else if (us < 1000000)
-        snprintf(to, 24, "%.*fms", us < 10000 ? 2 : us < 100000 ? 1 : 0, (double)us / 1000);
+        snprintf(to, REPORT_TIME_MAX, "%.*fms", us < 10000 ? 2 : us < 100000 ? 1 : 0, (double)us / 1000);
     else
-        snprintf(to, 24, "%.*fs", us < 10000000 ? 2 : 1, (double)us / 1e6);
+        snprintf(to, REPORT_TIME_MAX, "%.*fs", us < 10000000 ? 2 : 1, (double)us / 1e6);
     return to;
-}
-
-static uint64_t sum_outcome(const struct run_stats *s, enum step_outcome o)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < s->n_steps; i++)
-        n += s->steps[i].outcomes[o];
-    return n;
-}
-
-static uint64_t sum_steps(const struct run_stats *s)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < s->n_steps; i++)
-        n += stats_step_total(&s->steps[i]);
-    return n;
 }
 
 /* ---- the live line ---- */
@@ -43,14 +26,14 @@ static uint64_t sum_steps(const struct run_stats *s)
 void report_live(FILE *to, const struct run_tick *t, bool terminal)
 {
     struct hdr *h = stats_all(t->interval, false);
-    char p50[24] = "-", p95[24] = "-", p99[24] = "-", lag[24];
+    char p50[REPORT_TIME_MAX] = "-", p95[REPORT_TIME_MAX] = "-", p99[REPORT_TIME_MAX] = "-", lag[REPORT_TIME_MAX];
     if (h) {
-        time_text(p50, hdr_percentile(h, 50));
-        time_text(p95, hdr_percentile(h, 95));
-        time_text(p99, hdr_percentile(h, 99));
+        report_time(p50, hdr_percentile(h, 50));
+        report_time(p95, hdr_percentile(h, 95));
+        report_time(p99, hdr_percentile(h, 99));
     }
     hdr_free(h);
-    uint64_t steps = sum_steps(t->interval), good = sum_outcome(t->interval, OUTCOME_OK);
+    uint64_t steps = stats_outcomes(t->interval, OUTCOMES), good = stats_outcomes(t->interval, OUTCOME_OK);
     double wall = t->interval_s > 0 ? t->interval_s : 1;
     fprintf(to, "%s%5.0fs  sessions %.1f/s", terminal ? "\r\x1b[K" : "", t->second,
             (double)t->interval->sessions.started / wall);
@@ -61,7 +44,7 @@ void report_live(FILE *to, const struct run_tick *t, bool terminal)
     fprintf(to, "  failed %llu", (unsigned long long)(steps - good));
     if (t->interval->sessions.dropped)
         fprintf(to, "  dropped %llu", (unsigned long long)t->interval->sessions.dropped);
-    fprintf(to, "  lag p99 %s%s", time_text(lag, hdr_percentile(t->interval->lag, 99)),
+    fprintf(to, "  lag p99 %s%s", report_time(lag, hdr_percentile(t->interval->lag, 99)),
             terminal && !t->last ? "" : "\n");
     fflush(to);
 }
@@ -70,7 +53,7 @@ void report_live(FILE *to, const struct run_tick *t, bool terminal)
 
 static void print_step(FILE *to, const char *name, const struct step_stats *s)
 {
-    char text[6][24];
+    char text[6][REPORT_TIME_MAX];
     uint64_t total = stats_step_total(s);
     if (!s->response || hdr_count(s->response) == 0) {
         fprintf(to, "  %-32s %8llu  %8llu  not sent\n", name, (unsigned long long)total,
@@ -78,10 +61,11 @@ static void print_step(FILE *to, const char *name, const struct step_stats *s)
         return;
     }
     fprintf(to, "  %-32s %8llu  %8llu  %8s %8s %8s %8s  %8s %8s\n", name, (unsigned long long)total,
-            (unsigned long long)(total - s->outcomes[OUTCOME_OK]), time_text(text[0], hdr_percentile(s->response, 50)),
-            time_text(text[1], hdr_percentile(s->response, 95)), time_text(text[2], hdr_percentile(s->response, 99)),
-            time_text(text[3], hdr_max(s->response)), time_text(text[4], hdr_percentile(s->service, 50)),
-            time_text(text[5], hdr_percentile(s->service, 99)));
+            (unsigned long long)(total - s->outcomes[OUTCOME_OK]),
+            report_time(text[0], hdr_percentile(s->response, 50)),
+            report_time(text[1], hdr_percentile(s->response, 95)),
+            report_time(text[2], hdr_percentile(s->response, 99)), report_time(text[3], hdr_max(s->response)),
+            report_time(text[4], hdr_percentile(s->service, 50)), report_time(text[5], hdr_percentile(s->service, 99)));
 }
 
 static void print_errors(FILE *to, const struct run_config *c, const struct run_result *r)
@@ -107,11 +91,11 @@ static void print_thresholds(FILE *to, const struct run_result *r)
 {
     for (size_t i = 0; i < r->n_thresholds; i++) {
         const struct run_threshold *t = &r->thresholds[i];
-        char value[24] = "no data";
+        char value[REPORT_TIME_MAX] = "no data";
         if (!isnan(t->value) && hurl_slo_is_ratio(t->slo->metric))
             snprintf(value, sizeof value, "%.2f%%", t->value * 100);
         else if (!isnan(t->value))
-            time_text(value, (int64_t)t->value);
+            report_time(value, (int64_t)t->value);
         fprintf(to, "  %-8s %s " SPAN_FMT " (%s)\n", t->met ? "met" : "NOT MET", t->scope, SPAN_ARG(t->slo->text),
                 value);
     }
@@ -148,17 +132,17 @@ static void print_traffic(FILE *to, const struct run_config *c, const struct run
 
 static void print_phases(FILE *to, const struct run_result *r)
 {
-    char text[3][24];
+    char text[3][REPORT_TIME_MAX];
     for (size_t i = 0; i < r->n_phases; i++) {
         const struct run_stats *s = r->phases[i].stats;
         struct hdr *h = stats_all(s, false);
         fprintf(to, "  %-16s%s sessions %llu, steps %llu, failed %llu", r->phases[i].of->name,
                 r->phases[i].of->warmup ? " (warm-up, in no figure below)" : "",
-                (unsigned long long)s->sessions.started, (unsigned long long)sum_steps(s),
-                (unsigned long long)(sum_steps(s) - sum_outcome(s, OUTCOME_OK)));
+                (unsigned long long)s->sessions.started, (unsigned long long)stats_outcomes(s, OUTCOMES),
+                (unsigned long long)(stats_outcomes(s, OUTCOMES) - stats_outcomes(s, OUTCOME_OK)));
         if (h)
-            fprintf(to, "; response p50 %s p99 %s max %s", time_text(text[0], hdr_percentile(h, 50)),
-                    time_text(text[1], hdr_percentile(h, 99)), time_text(text[2], hdr_max(h)));
+            fprintf(to, "; response p50 %s p99 %s max %s", report_time(text[0], hdr_percentile(h, 50)),
+                    report_time(text[1], hdr_percentile(h, 99)), report_time(text[2], hdr_max(h)));
         fputc('\n', to);
         hdr_free(h);
     }
@@ -172,9 +156,9 @@ static void print_parts(FILE *to, const struct run_stats *s)
         struct hdr *h = stats_all_parts(s, (enum step_part)p);
         if (!h)
             continue;
-        char text[2][24];
+        char text[2][REPORT_TIME_MAX];
         fprintf(to, "%s%s p50 %s p99 %s (%llu)", any ? ", " : "time went to  ", step_part_name((enum step_part)p),
-                time_text(text[0], hdr_percentile(h, 50)), time_text(text[1], hdr_percentile(h, 99)),
+                report_time(text[0], hdr_percentile(h, 50)), report_time(text[1], hdr_percentile(h, 99)),
                 (unsigned long long)hdr_count(h));
         any = true;
         hdr_free(h);
@@ -186,15 +170,15 @@ static void print_parts(FILE *to, const struct run_stats *s)
 void report_text(FILE *to, const struct run_config *c, const struct run_result *r)
 {
     const struct run_stats *t = r->total;
-    char lag[24], lag_max[24], stall[24];
+    char lag[REPORT_TIME_MAX], lag_max[REPORT_TIME_MAX], stall[REPORT_TIME_MAX];
     fprintf(to, "run %s: %s\n", c->run_id, run_verdict_name(r->verdict));
     for (size_t i = 0; i < r->n_reasons; i++)
         fprintf(to, "  %s\n", r->reasons[i]);
     fprintf(to, "%.1f s, %u thread%s, own CPU %.0f %% of %u core%s, lag p99 %s max %s", r->duration_s, c->threads,
             c->threads == 1 ? "" : "s", r->cpu_ratio * 100, r->cores, r->cores == 1 ? "" : "s",
-            time_text(lag, hdr_percentile(t->lag, 99)), time_text(lag_max, hdr_max(t->lag)));
+            report_time(lag, hdr_percentile(t->lag, 99)), report_time(lag_max, hdr_max(t->lag)));
     if (r->hiccup)
-        fprintf(to, ", the machine's stalls p99 %s", time_text(stall, hdr_percentile(r->hiccup, 99)));
+        fprintf(to, ", the machine's stalls p99 %s", report_time(stall, hdr_percentile(r->hiccup, 99)));
     fprintf(to, "\nsessions  ");
     print_sessions(to, &t->sessions);
     print_traffic(to, c, t);
@@ -214,7 +198,7 @@ void report_text(FILE *to, const struct run_config *c, const struct run_result *
                  SPAN_ARG(c->journeys->steps[i].name));
         print_step(to, name, &t->steps[i]);
     }
-    if (sum_steps(t) > sum_outcome(t, OUTCOME_OK)) {
+    if (stats_outcomes(t, OUTCOMES) > stats_outcomes(t, OUTCOME_OK)) {
         fprintf(to, "errors\n");
         print_errors(to, c, r);
     }

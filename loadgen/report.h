@@ -10,6 +10,10 @@
 #include "lib/base/buf.h"
 #include "loadgen/engine/run.h"
 
+#define REPORT_TIME_MAX 24
+/* "870us", "12.3ms", "1.25s": as many digits as mean something. Returns `to`. */
+const char *report_time(char to[REPORT_TIME_MAX], int64_t us);
+
 /* One line; with `terminal` it overwrites itself. */
 void report_live(FILE *to, const struct run_tick *tick, bool terminal);
 void report_text(FILE *to, const struct run_config *config, const struct run_result *result);

@@ -13,6 +13,7 @@
 #include "loadgen/engine/plan_shape.h"
 #include "loadgen/hdr_log.h"
 #include "loadgen/load_options.h"
+#include "loadgen/outputs.h"
 #include "loadgen/push.h"
 #include "loadgen/report.h"
 
@@ -193,31 +194,9 @@ static bool say_written(const char *path, int error)
     return error == 0;
 }
 
-/* --json, --csv: the whole result in a file, - is stdout. */
-static bool write_result(const char *path,
-                         void (*write)(struct buf *, const struct run_config *, const struct run_result *),
-                         const struct run_config *c, const struct run_result *r)
-{
-    struct buf out;
-    buf_init(&out, 256u << 20);
-    write(&out, c, r);
-    int error = buf_error(&out);
-    if (error == 0 && strcmp(path, "-") == 0)
-        error = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? 0 : -EIO;
-    else if (error == 0)
-        error = file_write(path, out.data, out.len);
-    buf_done(&out);
-    return say_written(path, error);
-}
-
 /* false: a file could not be written. */
 static bool write_files(const struct options *o, struct running *run, const struct run_result *result, FILE *to)
 {
-<<<<<<< HEAD
-    const char *json = options_text(o, "json"), *csv = options_text(o, "csv");
-    bool good = !json || write_result(json, report_json, &run->config, result);
-    good &= !csv || write_result(csv, report_csv, &run->config, result);
-=======
     struct buf changes;
     buf_init(&changes, RESULT_BYTES_MAX);
     bool good = true;
@@ -225,7 +204,6 @@ static bool write_files(const struct options *o, struct running *run, const stru
         good = say_written("--compare", outputs_compare(run->before, &run->config, result, to, &changes));
     good &= outputs_write(o, &run->config, result, &(struct report_more){.section = buf_view(&changes)});
     buf_done(&changes);
->>>>>>> 8cf61053 (crest-loadgen run --compare: what changed beyond noise since an older run, by ranks of its seconds and shares of its failures)
     if (run->log) {
         int closed = hdr_log_close(run->log);
         run->log = NULL;
@@ -247,8 +225,7 @@ static void finish_push(struct running *run)
 static int execute(const struct options *o, struct running *run)
 {
     struct run_hooks hooks = {.ctx = run, .tick = on_tick, .wish = on_wish, .wait = on_wait};
-    const char *json = options_text(o, "json"), *remote = options_text(o, "remote-write"),
-               *log = options_text(o, "hdr-log");
+    const char *remote = options_text(o, "remote-write"), *log = options_text(o, "hdr-log");
     int r = log ? hdr_log_open(log, unix_ms(), &run->log) : 0;
     if (r < 0) {
         say_written(log, r);
@@ -267,12 +244,8 @@ static int execute(const struct options *o, struct running *run)
         return EXIT_FAILED;
     }
     finish_push(run);
-<<<<<<< HEAD
-    report_text(json && strcmp(json, "-") == 0 ? stderr : stdout, &run->config, &result);
-=======
     FILE *words = outputs_to_stdout(o) ? stderr : stdout;
     report_text(words, &run->config, &result);
->>>>>>> 8cf61053 (crest-loadgen run --compare: what changed beyond noise since an older run, by ranks of its seconds and shares of its failures)
     int code = run_exit_code(&result);
     if (!write_files(o, run, &result, words) && code == EXIT_OK)
         code = EXIT_FAILED;

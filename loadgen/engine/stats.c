@@ -217,6 +217,14 @@ uint64_t stats_step_total(const struct step_stats *s)
     return n;
 }
 
+uint64_t stats_outcomes(const struct run_stats *s, enum step_outcome o)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < s->n_steps; i++)
+        n += o == OUTCOMES ? stats_step_total(&s->steps[i]) : s->steps[i].outcomes[o];
+    return n;
+}
+
 void stats_parts(struct run_stats *s, size_t step, const int64_t parts_us[PARTS])
 {
     for (size_t i = 0; i < PARTS; i++)

@@ -108,6 +108,8 @@ void stats_session_times(struct run_stats *s, size_t journey, int64_t response_u
 struct hdr *stats_all(const struct run_stats *s, bool service);
 struct hdr *stats_all_parts(const struct run_stats *s, enum step_part part);
 uint64_t stats_step_total(const struct step_stats *s);
+/* Steps that came to that; OUTCOMES: all. */
+uint64_t stats_outcomes(const struct run_stats *s, enum step_outcome o);
 
 /* One per phase of the run. */
 struct stats_set {

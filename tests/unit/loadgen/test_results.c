@@ -8,6 +8,7 @@
 #include "lib/wire/remote_write.h"
 #include "loadgen/push.h"
 #include "loadgen/report.h"
+#include "loadgen/report_page.h"
 
 static struct journeys *journeys_of(const char *text, char **ret_folder)
 {
@@ -211,10 +212,69 @@ static void a_queue_that_is_full_loses_its_oldest_and_says_so(void **state)
     free(folder);
 }
 
+/* What the page shows comes from journeys and servers: none of it may become markup. */
+static void the_page_says_the_verdict_first_and_escapes_what_is_foreign(void **state)
+{
+    (void)state;
+    char *folder;
+    struct journeys *js =
+        journeys_of("# @step <b>pay\n# @slo p95<50ms\nGET http://x\n# @step never\nGET http://x\n", &folder);
+    static const struct plan_phase phases[] = {{"warm-up", 0, 2, true}, {"peak", 2, 4, false}};
+    struct run_config config = {
+        .journeys = js, .threads = 1, .run_id = "r1", .phases = phases, .n_phases = ARRAY_LEN(phases)};
+    struct run_threshold threshold = {
+        .step = &js->steps[0], .slo = &js->steps[0].slos[0], .value = 95000, .scope = "cart/<b>pay"};
+    struct run_phase stats[] = {{&phases[0], some_stats(2)}, {&phases[1], some_stats(2)}};
+    struct run_result result = {.verdict = RUN_THRESHOLD,
+                                .total = some_stats(2),
+                                .phases = stats,
+                                .n_phases = ARRAY_LEN(stats),
+                                .started_ms = 1796083200000,
+                                .duration_s = 4,
+                                .thresholds = &threshold,
+                                .n_thresholds = 1,
+                                .n_reasons = 1,
+                                .cores = 1};
+    snprintf(result.reasons[0], sizeof result.reasons[0], "because <script>");
+    snprintf(result.total->steps[0].samples[ERROR_BUSINESS], STATS_SAMPLE_MAX, "said <img src=x>");
+    check_ok(series_new(2, &result.series));
+    for (int i = 0; i < 4; i++)
+        check_ok(series_add(result.series, &(struct series_point){.second = i, .seconds = 1, .planned = 30},
+                            stats[0].stats));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    check_ok(report_page(&config, &result, NULL, &out));
+    const char *verdict = strstr(out.data, "Not passed: a threshold was broken"),
+               *steps = strstr(out.data, "<h2>Steps"), *chart = strstr(out.data, "<svg");
+    assert_true(verdict && steps && chart && verdict < chart && chart < steps);
+    assert_non_null(strstr(out.data, "cart/&lt;b&gt;pay"));
+    assert_non_null(strstr(out.data, "95.0ms</td><td class=\"under\">not met"));
+    assert_non_null(strstr(out.data, "110 sessions planned = 102 started + 8 dropped"));
+    assert_non_null(strstr(out.data, "warm-up (warm-up: in no other figure)"));
+    assert_non_null(strstr(out.data, "because &lt;script&gt;"));
+    assert_null(strstr(out.data, "<script"));
+    assert_null(strstr(out.data, "<img"));
+    assert_null(strstr(out.data, "<b>"));
+    buf_done(&out);
+
+    struct buf small;
+    buf_init(&small, 1000);
+    assert_int_equal(report_page(&config, &result, NULL, &small), -ENOSPC);
+    buf_done(&small);
+    series_free(result.series);
+    for (size_t i = 0; i < ARRAY_LEN(stats); i++)
+        stats_free(stats[i].stats);
+    stats_free(result.total);
+    journeys_free(js);
+    check_ok(dir_remove(folder));
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_json_has_what_the_contract_names),
+        cmocka_unit_test(the_page_says_the_verdict_first_and_escapes_what_is_foreign),
         cmocka_unit_test(results_reach_the_collector_though_it_was_away),
         cmocka_unit_test(a_queue_that_is_full_loses_its_oldest_and_says_so),
     };
