@@ -293,14 +293,17 @@ int parse_text(struct hurl_parser *p, enum text_flavour flavour, struct hurl_tem
         start.column--; /* the opening mark */
     struct text_builder b;
     text_start(&b, p);
+    size_t meant = 0; /* bytes up to the last escape: a blank that was escaped is no layout */
     while (!at_end(p)) {
         char c = peek(p);
         if (looking_at(p, "{{")) {
             const struct hurl_expr *e;
             PARSE_TRY(parse_expr(p, &e));
             PARSE_TRY(text_expr(&b, e, HURL_PART_EXPR));
+            meant = 0;
         } else if (c == '\\') {
             PARSE_TRY(text_escape(&b, FLAVOURS[flavour].escapes));
+            meant = p->scratch.len;
         } else if (ends_text(flavour, c)) {
             break;
         } else {
@@ -314,7 +317,7 @@ int parse_text(struct hurl_parser *p, enum text_flavour flavour, struct hurl_tem
         advance(p, 1);
     }
     if (flavour == TEXT_VALUE || flavour == TEXT_FILENAME)
-        while (p->scratch.len && strchr(" \t\r", p->scratch.data[p->scratch.len - 1]))
+        while (p->scratch.len > meant && strchr(" \t\r", p->scratch.data[p->scratch.len - 1]))
             p->scratch.len--; /* blanks before the line's end are layout */
     return text_finish(&b, ret);
 }

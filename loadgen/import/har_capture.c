@@ -155,6 +155,11 @@ void put_regex_literal(struct buf *out, struct span text)
 
 #define CONTEXT_BYTES 24 /* what stands before a value in a script or text, to find it again */
 
+static bool is_word_byte(char c)
+{
+    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-';
+}
+
 /* The text before position `at`, on its line, cut where a character begins. */
 static struct span context_before(struct span body, size_t at, size_t bytes)
 {
@@ -164,12 +169,11 @@ static struct span context_before(struct span body, size_t at, size_t bytes)
             start = i + 1;
     while (start < at && ((unsigned char)body.ptr[start] & 0xc0) == 0x80)
         start++;
+    size_t word = start; /* not from the middle of a word on, unless there is nothing else */
+    while (word && word < at && is_word_byte(body.ptr[word - 1]) && is_word_byte(body.ptr[word]))
+        word++;
+    start = word < at ? word : start;
     return span_of(body.ptr + start, at - start);
-}
-
-static bool is_word_byte(char c)
-{
-    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-';
 }
 
 /* window.csrfToken = "abc…": the last word before the value is its name. */
