@@ -110,6 +110,7 @@ static inline void story_init(struct story *y, enum store_durability durability,
                                       .durability = durability,
                                       .future_ms_max = -1,
                                       .retention_ms = 2 * STORY_DAY_MS,
+                                      .rollup_retention_ms = 50 * STORY_DAY_MS,
                                       .retentions = OWN,
                                       .n_retentions = ARRAY_LEN(OWN),
                                       .now_ms = story_now,
@@ -520,6 +521,35 @@ static inline bool story_exemplars_hold(const struct story *y, struct store_read
     return known == list->n;
 }
 
+/* Do rollups stand for the very samples that the columns have, between any two hours? */
+static inline bool story_rollups_hold(struct store_reader *rd, uint32_t id, const struct sample_columns *c,
+                                      char why[256])
+{
+    struct sample_columns rolled;
+    int64_t edges[3] = {STORY_MIDNIGHT - 6 * STORY_DAY_MS + 3600000, STORY_MIDNIGHT + 39600000,
+                        STORY_MIDNIGHT + STORY_DAY_MS};
+    const struct store_rolling how = {.as = STORE_ROLLED_SUM, .edges_ms = edges, .n_edges = ARRAY_LEN(edges)};
+    double got[4] = {0}, want[4] = {0}, got_sum[4] = {0}, want_sum[4] = {0};
+    sample_columns_init(&rolled);
+    int r = store_read_rolled(rd, id, INT64_MIN, INT64_MAX, &how, &rolled);
+    for (size_t i = 0, e = 0; i < rolled.n; i++) {
+        while (e < ARRAY_LEN(edges) && rolled.t_ms[i] > edges[e])
+            e++;
+        got[e] += rolled.count ? rolled.count[i] : 1;
+        got_sum[e] += rolled.value[i];
+    }
+    for (size_t i = 0, e = 0; i < c->n; i++) {
+        while (e < ARRAY_LEN(edges) && c->t_ms[i] > edges[e])
+            e++;
+        want[e]++;
+        want_sum[e] += c->value[i];
+    }
+    sample_columns_done(&rolled);
+    if (r < 0 || memcmp(got, want, sizeof got) != 0 || memcmp(got_sum, want_sum, sizeof got_sum) != 0)
+        (void)snprintf(why, 256, "series %u: its rollups are not of its samples (%d)", id, r);
+    return r == 0 && memcmp(got, want, sizeof got) == 0 && memcmp(got_sum, want_sum, sizeof got_sum) == 0;
+}
+
 /* found[i]: how many samples of request i the series has. */
 static inline bool story_look_at(const struct story *y, unsigned series, const struct sample_columns *c, uint64_t cut,
                                  size_t found[STORY_REQUESTS], char why[256])
@@ -632,7 +662,8 @@ static inline bool story_holds(const struct story *y, struct store *s, uint64_t 
         int r = store_read(rd, series[i].id, INT64_MIN, INT64_MAX, &c);
         if (r < 0)
             (void)snprintf(why, 256, "series %llu cannot be read: %s", (unsigned long long)number, strerror(-r));
-        ok = r == 0 && story_look_at(y, (unsigned)number, &c, cut, found, why);
+        ok = r == 0 && story_look_at(y, (unsigned)number, &c, cut, found, why) &&
+             story_rollups_hold(rd, series[i].id, &c, why);
     }
     ok = ok && story_requests_hold(y, cut, safe, found, why) && story_families_hold(y, rd, &a, safe, why) &&
          story_exemplars_hold(y, rd, &a, cut, safe, why);

@@ -36,7 +36,7 @@ struct model {
     uint64_t op, kept, kept_histograms, refused;
     struct arena arena; /* of one comparison */
     bool merged, moved, weeks, purged;
-    uint64_t deleted;
+    uint64_t deleted, rolled; /* series read with rollups in the place of samples */
 };
 
 static int64_t model_now(void *ctx)
@@ -151,6 +151,48 @@ static void compare(struct model *m, const struct twin *twin, struct store_reade
     if (k != c.n)
         check_failed("op %llu: %s: %s has a sample at %lld that was never written, twice, or over",
                      (unsigned long long)m->op, what, text, (long long)c.t_ms[k]);
+    sample_columns_done(&c);
+}
+
+/* Between edges rollups stand for as many samples as the twin has, and the last one of them is the twin's. */
+static void compare_rolled(struct model *m, const struct twin *twin, struct store_reader *rd, unsigned i)
+{
+    enum { EDGES = 6 };
+    const struct twin_series *ts = &twin->series[i];
+    int64_t edges[EDGES], from_ms = gone_before(&m->twin, i) + 1;
+    struct store_rolling how = {.as = STORE_ROLLED_LAST, .edges_ms = edges, .n_edges = EDGES};
+    struct sample_columns c;
+    char text[64];
+    name_of(i, text);
+    uint32_t id = id_of(rd, text);
+    if (id == UINT32_MAX || from_ms >= twin->now_ms)
+        return;
+    edges[0] = from_ms;
+    for (size_t e = 1; e < EDGES; e++)
+        edges[e] = edges[e - 1] + (int64_t)check_random_below(&m->r, (uint64_t)(twin->now_ms - edges[e - 1]) / 3 + 1);
+    edges[EDGES - 1] = twin->now_ms;
+    sample_columns_init(&c);
+    check_ok(store_read_rolled(rd, id, from_ms + 1, twin->now_ms, &how, &c));
+    m->rolled += c.count && !c.histograms;
+    for (size_t e = 1, k = 0; e < EDGES; e++) {
+        double got = 0, want = 0;
+        uint64_t got_last = 0, want_last = 0;
+        for (; k < c.n && c.t_ms[k] <= edges[e]; k++) {
+            if ((c.histograms && c.histograms[k]) || is_stale(c.value[k]))
+                continue;
+            got += c.count ? c.count[k] : 1;
+            got_last = f64_bits(c.value[k]);
+        }
+        for (size_t at = place(ts, edges[e - 1] + 1); at < ts->n && ts->samples[at].t_ms <= edges[e]; at++) {
+            if (ts->samples[at].seed || is_stale(ts->samples[at].value))
+                continue;
+            want++;
+            want_last = f64_bits(ts->samples[at].value);
+        }
+        if (got != want || got_last != want_last)
+            check_failed("op %llu: %s from %lld to %lld: rollups and samples stand for %g, there are %g",
+                         (unsigned long long)m->op, text, (long long)edges[e - 1], (long long)edges[e], got, want);
+    }
     sample_columns_done(&c);
 }
 
@@ -275,6 +317,7 @@ static void use_snapshot(struct model *m)
     }
     for (int k = 0; k < 5; k++)
         compare(m, &sn->twin, sn->rd, (unsigned)check_random_below(&m->r, SERIES), INT64_MIN, INT64_MAX, "snapshot");
+    compare_rolled(m, &sn->twin, sn->rd, (unsigned)check_random_below(&m->r, SERIES));
     if (check_random_below(&m->r, 3) == 0)
         close_snapshot(sn);
 }
@@ -288,6 +331,7 @@ static void look(struct model *m)
         int64_t from = random_time(m), to = from + (int64_t)check_random_below(&m->r, 3600000);
         compare(m, &m->twin, rd, i, from, to, "range");
         compare(m, &m->twin, rd, i, INT64_MIN, INT64_MAX, "whole series");
+        compare_rolled(m, &m->twin, rd, i);
     }
     store_reader_close(rd);
 }
@@ -422,7 +466,8 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     assert_true(m->kept_histograms > ops / 10);
     assert_true(m->refused > 0);
     assert_true(m->deleted > 0 || ops < 1000); /* one step in seventy or so */
-    assert_true((m->merged && m->moved && m->weeks && m->purged) || in_memory || ops < 6000);
+    assert_true((m->merged && m->moved && m->weeks && m->purged && m->rolled) || in_memory || ops < 6000);
+    print_message("%llu series were read with rollups\n", (unsigned long long)m->rolled);
     close_snapshots(m);
     twin_done(&m->twin);
     arena_done(&m->arena);
