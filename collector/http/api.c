@@ -196,8 +196,13 @@ bool api_selections(struct httpd_request *r, bool may_be_all, struct arena *aren
     if (!api_time(r, "start", INT64_MIN, &min_ms) || !api_time(r, "end", INT64_MAX, &max_ms))
         return false;
     ret->nowhere = min_ms > max_ms;
+    bool narrow = min_ms > INT64_MIN || max_ms < INT64_MAX;
     while (httpd_param_at(r, "match[]", n, &text))
         n++;
+    if (n == 0 && narrow) { /* of all, those in the times */
+        ret->everything = (struct store_selection){.min_ms = min_ms, .max_ms = max_ms, .narrow = true};
+        ret->n_everything = 1;
+    }
     ret->list = n ? arena_array(arena, n, sizeof *ret->list) : NULL;
     for (size_t i = 0; i < n && ret->list; i++) {
         struct parse_error error = {0};
@@ -223,7 +228,7 @@ bool api_selections(struct httpd_request *r, bool may_be_all, struct arena *aren
             return false;
         }
         ret->list[i] = (struct store_selection){
-            .matchers = matchers, .n_matchers = n_matchers, .min_ms = min_ms, .max_ms = max_ms};
+            .matchers = matchers, .n_matchers = n_matchers, .min_ms = min_ms, .max_ms = max_ms, .narrow = narrow};
         ret->n++;
     }
     if (n && ret->n < n) {

@@ -42,6 +42,8 @@ void api_work(struct httpd_request *r, struct http_room *room,
 struct api_selections {
     struct store_selection *list;
     size_t n;
+    struct store_selection everything; /* of n_everything 1: no match[], but times */
+    size_t n_everything;
     bool nowhere; /* end before start: nothing is there, and no error in Prometheus either */
 };
 bool api_selections(struct httpd_request *r, bool may_be_all, struct arena *arena, struct api_selections *ret);

@@ -155,11 +155,13 @@ static void work_names_or_values(struct httpd_request *r, struct http_room *room
         arena_done(&arena);
         return;
     }
+    const struct store_selection *list = sel.n ? sel.list : &sel.everything;
+    size_t n_list = sel.n ? sel.n : sel.n_everything;
     struct store_reader *rd = NULL;
     int e = store_reader_open(room->store, &rd);
     if (e == 0 && !sel.nowhere)
-        e = name.len ? store_label_values(rd, name, sel.list, sel.n, &arena, &texts, &n)
-                     : store_label_names(rd, sel.list, sel.n, &arena, &texts, &n);
+        e = name.len ? store_label_values(rd, name, list, n_list, &arena, &texts, &n)
+                     : store_label_names(rd, list, n_list, &arena, &texts, &n);
     if (e < 0) {
         api_read_error(r, e);
     } else {

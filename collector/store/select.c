@@ -284,7 +284,7 @@ static int filter(struct store_reader *rd, const struct store_selection *selecti
         int r = series ? passes(rd, tests, selection->n_matchers, series) : 0;
         if (r < 0)
             return r;
-        if (r > 0 && store_may_have(rd, id, selection->min_ms, selection->max_ms))
+        if (r > 0 && store_may_have(rd, id, selection->min_ms, selection->max_ms, selection->narrow))
             list->ids[kept++] = id;
     }
     list->n = kept;

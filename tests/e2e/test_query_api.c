@@ -148,6 +148,54 @@ static void rules_are_filtered_and_paged(void **state)
     e2e_stop(collector);
 }
 
+static void check_body(const char *path, int status, const char *words)
+{
+    char *text = e2e_get(collector, path, status);
+    if (!strstr(text, words))
+        check_failed("%s: no %s in %.300s", path, words, text);
+    free(text);
+}
+
+/* Who shows the last hour's instances in a list must not see those of the day before. */
+static void series_and_labels_are_those_of_the_times(void **state)
+{
+    (void)state;
+    static const char *const ROUTES[] = {
+        "series?match%5B%5D=%7Bjob%3D~%22.%2B%22%7D",
+        "labels?x=", "label/job/values?x=", "label/__name__/values?match%5B%5D=%7Bjob%21%3D%22%22%7D"};
+    static const struct {
+        int from_s, to_s; /* from now */
+        const char *words[4];
+    } CASES[] = {
+        {-7300,
+         10,
+         {"[{\"__name__\":\"new\",\"job\":\"here\",\"more\":\"1\"},{\"__name__\":\"old\",\"job\":\"gone\"}]",
+          "[\"__name__\",\"job\",\"more\"]", "[\"gone\",\"here\"]", "[\"new\",\"old\"]"}},
+        {-3600,
+         10,
+         {"[{\"__name__\":\"new\",\"job\":\"here\",\"more\":\"1\"}]", "[\"__name__\",\"job\",\"more\"]", "[\"here\"]",
+          "[\"new\"]"}},
+        {-7300,
+         -7100,
+         {"[{\"__name__\":\"old\",\"job\":\"gone\"}]", "[\"__name__\",\"job\"]", "[\"gone\"]", "[\"old\"]"}},
+        {-3600, -3000, {"\"data\":[]", "\"data\":[]", "\"data\":[]", "\"data\":[]"}},
+    };
+    start(NULL);
+    struct sample_batch *b = sample_batch_new();
+    sample_batch_add(b, "old|job=gone", now_ms - 7200000, 1);
+    sample_batch_add(b, "new|job=here|more=1", now_ms - 1000, 1);
+    sample_batch_send(b, collector);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
+        for (size_t k = 0; k < ARRAY_LEN(ROUTES); k++) {
+            char path[256];
+            snprintf(path, sizeof path, "/api/v1/%s&start=%lld&end=%lld", ROUTES[k],
+                     (long long)now_ms / 1000 + CASES[i].from_s, (long long)now_ms / 1000 + CASES[i].to_s);
+            check_body(path, 200, CASES[i].words[k]);
+        }
+    check_body("/api/v1/label/job/values", 200, "[\"gone\",\"here\"]");
+    e2e_stop(collector);
+}
+
 /* Parameters that clients send and nobody means: status, error type and words are Prometheus's. */
 static void odd_parameters_are_answered_as_prometheus_does(void **state)
 {
@@ -205,10 +253,7 @@ static void odd_parameters_are_answered_as_prometheus_does(void **state)
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         char path[256];
         snprintf(path, sizeof path, "/api/v1/%s", CASES[i].path);
-        char *text = e2e_get(collector, path, CASES[i].status);
-        if (!strstr(text, CASES[i].words))
-            check_failed("%s: %.300s", path, text);
-        free(text);
+        check_body(path, CASES[i].status, CASES[i].words);
     }
     /* what a form says counts before what the address says */
     json_t *root = post("/api/v1/query?query=2&time=9", "query=1%2B2", 200);
@@ -400,6 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_expression_is_shown_as_a_tree_and_over_several_lines, e2e_teardown),
         cmocka_unit_test_teardown(rules_are_filtered_and_paged, e2e_teardown),
+        cmocka_unit_test_teardown(series_and_labels_are_those_of_the_times, e2e_teardown),
         cmocka_unit_test_teardown(odd_parameters_are_answered_as_prometheus_does, e2e_teardown),
         cmocka_unit_test_teardown(limits_end_one_query_and_name_themselves, e2e_teardown),
         cmocka_unit_test_teardown(a_long_answer_is_whole, e2e_teardown),
