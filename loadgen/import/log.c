@@ -16,7 +16,7 @@ struct import {
     const struct log_options *o;
     struct problems *ps;
     struct log_format format;
-    struct log_routes *routes;
+    struct log_routes *routes[LOG_CLASSES]; /* what bots ask for is no measure of what people do */
     struct log_sessions *sessions;
     struct log_report report;
     struct pending *pending;
@@ -134,7 +134,8 @@ MUST_USE static int add_line(struct import *im, const struct log_line *l)
     size_t route;
     if (is_left_out(im, l))
         return 0;
-    int r = log_routes_add(im->routes, l, &route);
+    enum log_class class = is_bot(l->agent) ? LOG_BOTS : LOG_PEOPLE;
+    int r = log_routes_add(im->routes[class], l, &route);
     if (r < 0)
         return r;
     if (route == LOG_NO_ROUTE) {
@@ -146,7 +147,6 @@ MUST_USE static int add_line(struct import *im, const struct log_line *l)
     report->last_us = l->time_us > report->last_us ? l->time_us : report->last_us;
     report->whole_seconds = report->whole_seconds || l->whole_seconds;
     report->has_durations = report->has_durations || l->duration_us >= 0;
-    enum log_class class = is_bot(l->agent) ? LOG_BOTS : LOG_PEOPLE;
     struct span client = client_of(im, l);
     report->has_clients = report->has_clients || client.len > 0;
     if (l->whole_seconds)
@@ -216,33 +216,33 @@ MUST_USE static int write_report(struct import *im, const char *dir, FILE *to)
 
 MUST_USE static int write_all(struct import *im, const char *const *files, size_t n, const char *dir, FILE *to)
 {
-    size_t order[LOG_ROUTES_MAX] = {0};
+    size_t order[LOG_CLASSES][LOG_ROUTES_MAX];
     struct log_chain *chains[LOG_CLASSES] = {NULL};
     struct log_fidelity fidelity[LOG_CLASSES] = {0};
     struct rng rng;
     const char *slash = strrchr(files[0], '/');
     char title[300];
     snprintf(title, sizeof title, "%s%s", slash ? slash + 1 : files[0], n > 1 ? " and others" : "");
-    struct log_writer w = {
-        .dir = dir, .title = title, .routes = im->routes, .order = order, .problems = im->ps, .first_us = INT64_MAX};
+    struct log_writer w = {.dir = dir, .title = title, .problems = im->ps, .first_us = INT64_MAX};
+    int r = 0;
     rng_seed(&rng, 1);
-    int r = log_routes_settle(im->routes, order);
     for (size_t i = 0; r == 0 && i < LOG_CLASSES; i++) {
-        r = log_chain_new(&im->sessions->of[i], im->routes, order, &chains[i]);
+        struct log_group *g = &im->sessions->of[i];
+        r = log_routes_settle(im->routes[i], order[i]);
         if (r == 0)
-            r = log_chain_compare(chains[i], &im->sessions->of[i], order, &rng, &fidelity[i]);
-        const struct log_times *starts = &im->sessions->of[i].starts;
-        if (starts->n && starts->at[0] < w.first_us)
-            w.first_us = starts->at[0];
-        im->report.times_left_out += starts->left_out + im->sessions->of[i].requests.left_out;
+            r = log_chain_new(g, im->routes[i], order[i], &chains[i]);
+        if (r == 0)
+            r = log_chain_compare(chains[i], g, order[i], &rng, &fidelity[i]);
+        if (g->starts.n && g->starts.at[0] < w.first_us)
+            w.first_us = g->starts.at[0];
+        im->report.times_left_out += g->starts.left_out + g->requests.left_out;
     }
-    im->report.routes = im->routes;
     im->report.crowded = im->sessions->crowded;
     for (size_t i = 0; r == 0 && i < LOG_CLASSES; i++) {
-        r = log_write_class(&w, (enum log_class)i, chains[i], &im->sessions->of[i]);
+        r = log_write_class(&w, (enum log_class)i, chains[i], &im->sessions->of[i], im->routes[i]);
         if (im->sessions->of[i].sessions)
             im->report.classes[im->report.n_classes++] =
-                (struct log_report_class){LOG_CLASS_NAMES[i], chains[i], &fidelity[i]};
+                (struct log_report_class){LOG_CLASS_NAMES[i], im->routes[i], chains[i], &fidelity[i]};
     }
     if (r == 0)
         r = log_write_plan(&w);
@@ -268,7 +268,9 @@ int import_logs(const char *const *files, size_t n, const char *dir, const struc
     }
     buf_init(&im.texts, (size_t)LOG_SECOND_MAX * LOG_LINE_BYTES_MAX);
     buf_init(&im.client, 4 * LOG_LINE_BYTES_MAX);
-    r = log_routes_new(&im.routes);
+    r = 0;
+    for (size_t i = 0; r == 0 && i < LOG_CLASSES; i++)
+        r = log_routes_new(&im.routes[i]);
     if (r == 0)
         r = log_sessions_new(o->gap_ms * 1000, &im.sessions);
     for (size_t i = 0; r == 0 && i < n; i++)
@@ -290,7 +292,8 @@ int import_logs(const char *const *files, size_t n, const char *dir, const struc
     if (r == 0)
         r = write_all(&im, files, n, dir, report);
     log_sessions_free(im.sessions);
-    log_routes_free(im.routes);
+    for (size_t i = 0; i < LOG_CLASSES; i++)
+        log_routes_free(im.routes[i]);
     log_format_done(&im.format);
     buf_done(&im.texts);
     buf_done(&im.client);

@@ -52,7 +52,7 @@ static void print_pair(const struct log_pair *p, const char *words, bool seconds
     }
 }
 
-static void print_class(const struct log_report *r, const struct log_report_class *c, FILE *to)
+static void print_class(const struct log_report_class *c, FILE *to)
 {
     const struct log_fidelity *f = c->fidelity;
     fprintf(to, "\n%s: %llu sessions, %llu requests (planned %llu), %zu steps\n", c->name,
@@ -69,7 +69,7 @@ static void print_class(const struct log_report *r, const struct log_report_clas
     for (size_t i = 0; i < c->chain->n && i < ROUTES_PRINTED; i++) {
         struct buf name;
         buf_init(&name, 1024);
-        log_step_name(r->routes, c->chain->route[i], &name);
+        log_step_name(c->routes, c->chain->route[i], &name);
         fprintf(to, "  %-46.46s %8.2f%% %8.2f%%\n", name.data ? name.data : "", 100 * f->actual_share[i],
                 100 * f->planned_share[i]);
         buf_done(&name);
@@ -110,7 +110,7 @@ void log_report_print(const struct log_report *r, FILE *to)
               "time\n",
               to);
     for (size_t i = 0; i < r->n_classes; i++)
-        print_class(r, &r->classes[i], to);
+        print_class(&r->classes[i], to);
 }
 
 /* ---- for programs ---- */
@@ -133,7 +133,7 @@ static void json_side(struct json_writer *j, const char *key, const struct hdr *
     jw_end(j);
 }
 
-static void json_class(const struct log_report *r, const struct log_report_class *c, struct json_writer *j)
+static void json_class(const struct log_report_class *c, struct json_writer *j)
 {
     const struct log_fidelity *f = c->fidelity;
     jw_object(j);
@@ -165,7 +165,7 @@ static void json_class(const struct log_report *r, const struct log_report_class
     for (size_t i = 0; i < c->chain->n; i++) {
         struct buf name;
         buf_init(&name, 1024);
-        log_step_name(r->routes, c->chain->route[i], &name);
+        log_step_name(c->routes, c->chain->route[i], &name);
         jw_object(j);
         jw_key(j, "step");
         jw_text(j, buf_view(&name));
@@ -201,7 +201,7 @@ void log_report_json(const struct log_report *r, struct buf *out)
     jw_key(&j, "classes");
     jw_array(&j);
     for (size_t i = 0; i < r->n_classes; i++)
-        json_class(r, &r->classes[i], &j);
+        json_class(&r->classes[i], &j);
     jw_end(&j);
     jw_end(&j);
     buf_char(out, '\n');

@@ -12,6 +12,7 @@
 
 struct log_report_class {
     const char *name;
+    const struct log_routes *routes;
     const struct log_chain *chain;
     const struct log_fidelity *fidelity;
 };
@@ -21,7 +22,6 @@ struct log_report {
     uint64_t crowded, times_left_out;
     int64_t first_us, last_us;
     bool whole_seconds, has_clients, has_durations;
-    const struct log_routes *routes;
     struct log_report_class classes[LOG_CLASSES];
     size_t n_classes;
 };

@@ -331,8 +331,10 @@ MUST_USE static int fill_draft(const struct log_writer *w, const char *class, co
     return r;
 }
 
-int log_write_class(struct log_writer *w, enum log_class class, const struct log_chain *c, const struct log_group *g)
+int log_write_class(struct log_writer *w, enum log_class class, const struct log_chain *c, const struct log_group *g,
+                    const struct log_routes *routes)
 {
+    w->routes = routes;
     const char *name = LOG_CLASS_NAMES[class];
     if (g->sessions == 0 || c->n == 0)
         return 0;
