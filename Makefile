@@ -224,6 +224,11 @@ numbers: export CREST_SEED ?= random
 numbers: export NUMBER_ROUNDS ?= 100000000
 numbers: $(OUT)/tests/unit/lib/base/test_number ## 10^8 random bit patterns printed and read, against strtod and %.17g
 	@$(OUT)/tests/unit/lib/base/test_number
+.PHONY: honesty
+honesty: export CREST_VALUES ?= 100000000
+honesty: export CREST_HONESTY = 1
+honesty: $(OUT)/tests/unit/loadgen/engine/test_series $(OUT)/tests/unit/loadgen/engine/test_traffic ## the load generator: 10^8 recorded values, a server frozen for 1.4 s at 2,000 a second
+	@for t in $^; do $$t || exit 1; done
 
 SHARED ?= $(or $(CREST_SHARED),../shared)
 .PHONY: conformance

@@ -57,9 +57,9 @@ static void every_ready_mix_runs_green_against_the_shop(void **state)
     (void)state;
     static const struct {
         const char *name, *scale, *speed, *sessions;
-    } MIXES[] = {{"retail", "10", "300", "80"},        {"magento", "10", "300", "60"},
-                 {"flash-sale", "3", "300", "60"},     {"tpcw-browsing", "0.1", "600", "3"},
-                 {"tpcw-shopping", "0.1", "600", "3"}, {"tpcw-ordering", "0.1", "600", "3"}};
+    } MIXES[] = {{"retail", "30", "1000", "80"},        {"magento", "30", "1000", "60"},
+                 {"flash-sale", "8", "1000", "60"},     {"tpcw-browsing", "0.1", "3000", "2"},
+                 {"tpcw-shopping", "0.1", "3000", "2"}, {"tpcw-ordering", "0.1", "3000", "2"}};
     for (size_t i = 0; i < ARRAY_LEN(MIXES); i++) {
         char folder[400], plan[420], out[420];
         snprintf(folder, sizeof folder, "%s", e2e_path(MIXES[i].name));
@@ -239,7 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_ready_mix_runs_green_against_the_shop, start_shop, e2e_teardown),
         cmocka_unit_test_setup_teardown(a_plans_run_is_written_as_json_csv_and_histogram_log, start_shop, e2e_teardown),
-        cmocka_unit_test_setup_teardown(a_wrong_plan_is_refused_before_anything_is_sent, start_shop, e2e_teardown),
+        cmocka_unit_test_teardown(a_wrong_plan_is_refused_before_anything_is_sent, e2e_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

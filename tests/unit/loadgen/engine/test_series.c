@@ -66,7 +66,7 @@ static void a_coarser_series_has_the_same_sums_and_the_quantiles_of_all_its_valu
     series_free(s);
 }
 
-/* Memory that the histograms of a run take, however much is recorded. CREST_VALUES is how much (make long-load: 10^8). */
+/* Memory that the histograms of a run take, however much is recorded. CREST_VALUES is how much (make honesty: 10^8). */
 static void recorded_values_leave_memory_flat(void **state)
 {
     (void)state;

@@ -258,7 +258,7 @@ static void unique_rows_are_given_once_to_all(void **state)
     server_stop(s);
 }
 
-/* The figures at a scale that suits a loaded machine; CREST_HONESTY=1 (make long-load): 2,000 a second, frozen for 1.4 s. */
+/* The figures at a scale that suits a loaded machine; CREST_HONESTY=1 (make honesty): 2,000 a second, frozen for 1.4 s. */
 static void a_pause_of_the_server_is_in_the_response_time_whole(void **state)
 {
     (void)state;
