@@ -420,6 +420,44 @@ static void set_cookie_headers_are_read_as_browsers_do(void **state)
     }
 }
 
+/* @generate: anew for each session, the same for the same seed. */
+static void generators_give_each_session_its_own_values(void **state)
+{
+    (void)state;
+    static const char TEXT[] =
+        "# @generate id uuid\n# @generate key idempotency-key\n# @generate n int 5 7\n# @generate t text 9\n"
+        "# @generate w word\n# @generate d date\n# @generate f first-name\n# @generate l last-name\n"
+        "# @generate full full-name\n# @generate mail email\n# @generate card test-card\n"
+        "GET http://x/{{id}}/{{key}}/{{n}}/{{t}}/{{w}}/{{f}}/{{l}}/{{mail}}/{{card}}\n";
+    char *texts[3] = {0};
+    for (size_t session = 0; session < 3; session++) {
+        struct bench b = {0};
+        setup(&b, TEXT);
+        rng_seed(&b.rng, session == 2 ? 1 : session + 1);
+        struct buf out;
+        buf_init(&out, 1 << 16);
+        check_ok(hurl_start_session(&b.scope));
+        check_ok(hurl_render(&b.scope, &b.file->entries[0].request.url, &out, &b.why));
+        int card = hurl_slot_of(b.file, SPAN("card")), n = hurl_slot_of(b.file, SPAN("n"));
+        struct span number = b.scope.values[card].text;
+        unsigned sum = 0;
+        for (size_t i = 0; i < number.len; i++) { /* Luhn: cards that shops take for cards */
+            unsigned digit = (unsigned)(number.ptr[number.len - 1 - i] - '0') * (i % 2 ? 2 : 1);
+            sum += digit > 9 ? digit - 9 : digit;
+        }
+        assert_true(number.len >= 14 && sum % 10 == 0);
+        assert_in_range(b.scope.values[n].integer, 5, 7);
+        assert_int_equal(b.scope.values[hurl_slot_of(b.file, SPAN("t"))].text.len, 9);
+        assert_int_equal(b.scope.values[hurl_slot_of(b.file, SPAN("d"))].kind, HURL_VALUE_DATE);
+        texts[session] = buf_take(&out, NULL);
+        teardown(&b);
+    }
+    assert_string_not_equal(texts[0], texts[1]);
+    assert_string_equal(texts[0], texts[2]);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        free(texts[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +468,7 @@ int main(void)
         cmocka_unit_test(templates_write_values_where_they_stand),
         cmocka_unit_test(captured_texts_outlive_their_response),
         cmocka_unit_test(set_cookie_headers_are_read_as_browsers_do),
+        cmocka_unit_test(generators_give_each_session_its_own_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
