@@ -321,13 +321,21 @@ static int compact_round(struct store *s, const struct merge_rule *rule)
     return r == 0 && round.later ? -EAGAIN : r;
 }
 
+/* What is over may be held still. */
+static void write_held(struct store *s, void *ctx)
+{
+    *(int *)ctx = store_write_held(s);
+}
+
 static int compact(struct store *s, struct merge_rule rule)
 {
     int64_t started = cpu_thread_us();
     uint64_t merged;
-    int r = 0;
+    int r = 0, written = 0;
     pthread_mutex_lock(&s->compactor.lock);
     if (rule.days_over)
+        r = store_call(s, write_held, &written); /* what failed was counted, and is tried again */
+    if (r == 0 && rule.days_over)
         r = store_bury_expired(s);
     if (r < 0) /* no memory, or the file's error: merging does not need it */
         log_warn("what is over by its series' retention cannot go yet", "error", "%s", strerror(-r));

@@ -268,7 +268,7 @@ size_t extent_dir_ended(struct extent_dir *dir, int64_t cutoff_ms,
         for (size_t i = 0; g && i < g->n && n < max; i++) {
             if (g->refs[i].min_ms >= cutoff_ms)
                 break;
-            if (g->refs[i].max_ms < cutoff_ms && !(spared && spared(ctx, &g->refs[i])))
+            if (g->refs[i].max_ms < cutoff_ms && !g->refs[i].held && !(spared && spared(ctx, &g->refs[i])))
                 refs[n++] = g->refs[i];
         }
     }
@@ -283,7 +283,7 @@ int64_t extent_dir_first_end(struct extent_dir *dir, bool (*spared)(void *ctx, c
     for (uint32_t at = 0; at < dir->n_groups; at++) {
         const struct extent_group *g = dir->groups[at];
         for (size_t i = 0; g && i < g->n && g->refs[i].min_ms < first; i++)
-            if (g->refs[i].max_ms < first && !spared(ctx, &g->refs[i]))
+            if (g->refs[i].max_ms < first && !g->refs[i].held && !spared(ctx, &g->refs[i]))
                 first = g->refs[i].max_ms;
     }
     pthread_rwlock_unlock(&dir->lock);
@@ -324,20 +324,45 @@ bool extent_dir_hides(struct extent_dir *dir, const struct tombstone *t)
     return found;
 }
 
+/* ---- held ---- */
+size_t extent_dir_held(struct extent_dir *dir, uint32_t group, const struct extent_ref **ret)
+{
+    const struct extent_group *g = group_at(dir, group);
+    size_t n = 0;
+    for (size_t i = 0; g && i < g->n; i++)
+        n += g->refs[i].held;
+    *ret = g ? g->refs : NULL;
+    return n;
+}
+
+void extent_dir_written(struct extent_dir *dir, uint32_t group)
+{
+    pthread_rwlock_wrlock(&dir->lock);
+    struct extent_group *g = group_at(dir, group);
+    for (size_t i = 0; g && i < g->n; i++) {
+        if (!g->refs[i].held)
+            continue;
+        free(g->refs[i].bytes);
+        g->refs[i].bytes = NULL;
+        g->refs[i].held = false;
+    }
+    pthread_rwlock_unlock(&dir->lock);
+}
+
 /* ---- merging ---- */
 static size_t alike_in(const struct extent_group *g, const struct extent_wanted *wanted, struct extent_ref *refs)
 {
     for (size_t first = 0; first < g->n; first++) {
         const struct extent_ref *like = &g->refs[first];
         size_t n = 0;
-        if (like->level == EXTENT_LEVEL_FULL || like->part)
+        if (like->level == EXTENT_LEVEL_FULL || like->part || like->held)
             continue;
         int64_t day_ms = day_start_ms(like->min_ms);
         bool over = day_ms < day_start_ms(wanted->over_before_ms);
         for (size_t i = first; i < g->n && n < EXTENT_ALIKE_MAX && day_start_ms(g->refs[i].min_ms) == day_ms; i++) {
             const struct extent_ref *ref = &g->refs[i];
             if (ref->level != EXTENT_LEVEL_FULL && (over || ref->level == like->level) && !ref->bad && ref->part == 0 &&
-                ref->id <= wanted->last_id)
+                !ref->held && ref->id <= wanted->last_id)
                 refs[n++] = *ref;
         }
         if (n >= (over ? 2 : wanted->least))
@@ -374,7 +399,7 @@ int extent_dir_of_days(struct extent_dir *dir, int64_t from_ms, unsigned days, s
     for (uint32_t at = 0; r == 0 && at < dir->n_groups; at++) {
         const struct extent_group *g = dir->groups[at];
         for (size_t i = 0; r == 0 && g && i < g->n; i++) {
-            if (g->refs[i].bad || g->refs[i].min_ms < from_ms || g->refs[i].min_ms >= to_ms)
+            if (g->refs[i].bad || g->refs[i].held || g->refs[i].min_ms < from_ms || g->refs[i].min_ms >= to_ms)
                 continue;
             if (n == cap) {
                 cap = cap ? cap * 2 : 256;
@@ -424,7 +449,7 @@ size_t extent_dir_days(struct extent_dir *dir, int64_t before_ms, struct extent_
         const struct extent_group *g = dir->groups[at];
         for (size_t i = 0; g && i < g->n && g->refs[i].min_ms < before_ms; i++) {
             const struct extent_ref *ref = &g->refs[i];
-            struct extent_day *day = ref->bad ? NULL : day_of(days, &n, max, day_start_ms(ref->min_ms));
+            struct extent_day *day = ref->bad || ref->held ? NULL : day_of(days, &n, max, day_start_ms(ref->min_ms));
             if (!day)
                 continue;
             if (ref->part) {

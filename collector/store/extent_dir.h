@@ -6,7 +6,8 @@
  *   r = extent_dir_list(&dir, group, last_id, &refs, &n);                               // any thread; malloc, free(refs)
  *
  * Extents are immutable and numbered in the order of making, so a reader's view is "up to this number"; one that took others'
- * place is in the views that had all of them. Adding, replacing and removing is the writer's; everything takes the lock for a moment. In a store without files the refs own the extents' bytes. */
+ * place is in the views that had all of them. Adding, replacing and removing is the writer's; everything takes the lock for a moment. In a store without files, and
+ * while they are held, the refs own the extents' bytes. */
 #pragma once
 
 #include <pthread.h>
@@ -22,10 +23,11 @@ struct extent_ref {
     uint32_t since; /* in views from this extent on: its own number, or the last of those it was merged from */
     uint8_t level;  /* how often its samples were merged; EXTENT_LEVEL_FULL: never again */
     bool bad;       /* damaged: skipped by readers */
+    bool held;      /* in memory, not in a file yet (hold.c) */
     uint32_t part;  /* the file that has its row, 0: head.db */
     uint32_t lacks; /* retire.c's: of these series (their bits' hash, never 0) it has none; 0: nobody has looked */
     int64_t min_ms, max_ms;
-    uint8_t *bytes; /* NULL: in the table ext */
+    uint8_t *bytes; /* NULL: in a file */
 };
 struct extent_group;
 struct tombstone;
@@ -52,9 +54,15 @@ int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group);
 /* The extents of a group that hold t_ms in their range: at most max of them, in ascending order. The writer's: it remembers the
  * gap that t_ms lies in, so that a long backfill does not search for every sample. Returns how many there are. */
 size_t extent_dir_at(struct extent_dir *dir, uint32_t group, int64_t t_ms, struct extent_ref *refs, size_t max);
-/* A copy of the bytes of a store without files. -ENOENT: removed meanwhile. */
+/* A copy of the bytes in memory. -ENOENT: removed, or written to a file meanwhile. */
 MUST_USE int extent_dir_copy(struct extent_dir *dir, uint32_t group, uint32_t id, uint8_t **ret, size_t *ret_n);
-/* Extents of a group that should be one: of one day and level, when there are `least` of them; once the day is over all that are not
+/* How many of the group are held; *ret, the writer's to look at until it changes something, are all of the group's. */
+size_t extent_dir_held(struct extent_dir *dir, uint32_t group, const struct extent_ref **ret);
+/* Those of the group are in head.db now. */
+void extent_dir_written(struct extent_dir *dir, uint32_t group);
+/* What follows passes over those that are held, where nothing else is said.
+ *
+ * Extents of a group that should be one: of one day and level, when there are `least` of them; once the day is over all that are not
  * full, when there are two. *at, which begins with 0, is moved to what has some; refs[EXTENT_ALIKE_MAX] in ascending order of
  * time. 0: there are none. */
 #define EXTENT_ALIKE_MAX 16u

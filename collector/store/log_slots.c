@@ -291,14 +291,7 @@ int log_slots_drop(struct log_slots *ls, struct db *db)
 {
     if (ls->first)
         return 0;
-    int r = db_begin(db);
-    for (unsigned c = 0; r == 0 && c < LOG_SLOT_CLASSES; c++)
-        for (const struct log_slot *slot = ls->free[c]; r == 0 && slot; slot = slot->next)
-            r = delete_slot(db, slot);
-    if (r == 0)
-        r = db_commit(db);
-    else
-        db_rollback(db);
+    int r = db_run(db, SQL_LOG_DROP);
     for (unsigned c = 0; r == 0 && c < LOG_SLOT_CLASSES; c++) {
         free_list(ls->free[c]);
         ls->free[c] = NULL;

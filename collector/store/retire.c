@@ -289,7 +289,9 @@ static int has_any(struct burial *b, const struct extent_ref *ref, const uint64_
 static void bury(struct store *s, void *ctx)
 {
     struct burial *b = ctx;
-    b->error = store_bury(s, b->list, b->n);
+    b->error = store_write_held(s); /* a deletion is about numbers that the file has */
+    if (b->error == 0)
+        b->error = store_bury(s, b->list, b->n);
 }
 
 static int bury_listed(struct burial *b)

@@ -1,4 +1,5 @@
-/* Sealing: the frozen head becomes extents, group by group between commits; then one transaction writes them and trims the log. */
+/* Sealing: the frozen head becomes extents, group by group between commits; then one transaction writes them and trims the log, unless
+ * they may wait in memory (hold.c). */
 #include <errno.h>
 
 #include "collector/store/store_inside.h"
@@ -53,7 +54,7 @@ static int seal_group(struct store *s, uint32_t group)
 /* ---- the seal ---- */
 int store_seal_start(struct store *s)
 {
-    if (s->view.frozen || s->view.active->samples == 0)
+    if (s->view.frozen || s->hold.due || s->view.active->samples == 0)
         return 0;
     struct head *fresh;
     int r = head_new(&fresh);
@@ -84,33 +85,46 @@ int store_put_extent(struct store *s, const struct extent_ref *ref)
     return db_run(s->db, SQL_EXT_PUT);
 }
 
+int store_trim_log(struct store *s, int64_t seq)
+{
+    int r = log_slots_trim(&s->slots, s->db, seq);
+    if (r == 0) {
+        db_bind_i64(s->db, SQL_HISTLOG_TRIM, 1, seq);
+        r = db_run(s->db, SQL_HISTLOG_TRIM);
+    }
+    return r < 0 ? r : store_fold_series(s, false);
+}
+
+void store_log_trimmed(struct store *s, int64_t seq)
+{
+    log_slots_trimmed(&s->slots, seq);
+    if (s->fold_from < series_block_start(s->saved_series))
+        s->fold_from = s->saved_series % SERIES_ROW_IDS ? series_block_start(s->saved_series) : UINT32_MAX;
+}
+
 static int write_extents(struct store *s, int64_t last_log_seq)
 {
     size_t bytes = 0;
     int r = db_begin(s->db);
+    if (r == 0)
+        r = store_put_held(s, &bytes);
     for (size_t i = 0; r == 0 && i < s->seal.cutter.n; i++) {
         struct extent_ref *ref = &s->seal.cutter.extents[i];
         r = store_put_extent(s, ref);
         bytes += ref->n_bytes;
     }
     if (r == 0)
-        r = log_slots_trim(&s->slots, s->db, last_log_seq);
-    if (r == 0) {
-        db_bind_i64(s->db, SQL_HISTLOG_TRIM, 1, last_log_seq);
-        r = db_run(s->db, SQL_HISTLOG_TRIM);
-    }
-    if (r == 0)
-        r = store_fold_series(s, false);
+        r = store_trim_log(s, last_log_seq);
     if (r == 0)
         r = db_commit(s->db);
     else
         db_rollback(s->db);
-    if (r == 0)
-        log_slots_trimmed(&s->slots, last_log_seq);
-    if (r == 0 && s->fold_from < series_block_start(s->saved_series))
-        s->fold_from = s->saved_series % SERIES_ROW_IDS ? series_block_start(s->saved_series) : UINT32_MAX;
     store_wrote(s, bytes);
-    return r;
+    if (r < 0)
+        return r;
+    store_log_trimmed(s, last_log_seq);
+    store_held_written(s);
+    return 0;
 }
 
 static int seal_finish(struct store *s)
@@ -120,13 +134,17 @@ static int seal_finish(struct store *s)
     uint32_t first = s->next_extent;
     for (size_t i = 0; i < seal->cutter.n; i++)
         seal->cutter.extents[i].id = seal->cutter.extents[i].since = first + (uint32_t)i;
-    int r = s->db ? write_extents(s, (int64_t)frozen->last_seq) : 0;
+    bool holds = store_may_hold(s);
+    int r = s->db && !holds ? write_extents(s, (int64_t)frozen->last_seq) : 0;
     if (r < 0)
         return r;
+    if (holds)
+        store_hold(s, first + (uint32_t)seal->cutter.n - 1);
     /* From here on the file has them: what is left cannot be taken back, so a missing list entry would hide data. */
     for (size_t i = 0; i < seal->cutter.n; i++) {
         struct extent_ref ref = seal->cutter.extents[i];
-        if (s->db) {
+        ref.held = holds;
+        if (s->db && !holds) {
             free(ref.bytes);
             ref.bytes = NULL;
         }
@@ -169,12 +187,14 @@ int store_seal_step(struct store *s)
     return seal->running;
 }
 
-int store_seal_all(struct store *s)
+int store_seal_held(struct store *s)
 {
     int r;
     do
         r = store_seal_step(s); /* one that is under way already */
     while (r > 0);
+    if (r == 0 && s->hold.due)
+        r = store_write_held(s); /* makes room for the next */
     if (r == 0)
         r = store_seal_start(s);
     while (r == 0 && s->seal.running) {
@@ -182,4 +202,10 @@ int store_seal_all(struct store *s)
         r = r > 0 ? 0 : r;
     }
     return r;
+}
+
+int store_seal_all(struct store *s)
+{
+    int r = store_seal_held(s);
+    return r < 0 ? r : store_write_held(s);
 }

@@ -1,5 +1,5 @@
 /* Where extents' bytes come from: the files through read-only connections (the writer through its own), or the memory of a store
- * without files. Each fetch is a transaction of its own that ends when the bytes are copied. */
+ * without files or of what is held. Each fetch is a transaction of its own that ends when the bytes are copied. */
 #include <errno.h>
 
 #include "collector/store/store_inside.h"
@@ -125,7 +125,10 @@ int extent_source_bytes(struct extent_source *src, const struct extent_ref *ref,
     if (!s->file)
         return extent_dir_copy(&s->extents, ref->group, ref->id, ret, ret_n);
     struct db *db = NULL;
-    int r = connect(src, ref->part, &db);
+    int r = ref->held ? extent_dir_copy(&s->extents, ref->group, ref->id, ret, ret_n) : -ENOENT;
+    if (r != -ENOENT)
+        return r;
+    r = connect(src, ref->part, &db);           /* not held any more */
     bool gate = ref->part == 0 && !src->writer; /* the writer's gate is its own business */
     if (r < 0)
         return r;

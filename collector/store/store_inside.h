@@ -2,7 +2,8 @@
  *
  *   store.c    open, close, submit, numbers          load.c    from the files into memory at start
  *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
- *   seal.c     head -> extents                        compact.c small extents -> larger ones, on a thread of its own
+ *   seal.c     head -> extents                        hold.c    a few seals' extents wait to be merged before they are written
+ *   compact.c small extents -> larger ones, on a thread of its own
  *   part.c     files of days and weeks that are over  part_move.c makes them
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
@@ -75,6 +76,19 @@ struct seal {
     struct gathered gathered;
     struct cutter cutter; /* its extents are made, but not in the file yet */
     int64_t retry_us;     /* after a failure: not before */
+};
+
+/* Extents of the last seals that are not in the file yet. */
+struct hold {
+    unsigned seals;
+    uint64_t samples;
+    size_t bytes;
+    uint32_t last_id;  /* the newest of them */
+    uint64_t last_seq; /* the log has them up to here */
+    bool due;          /* they are to be written */
+    bool running;      /* the writing has begun; */
+    bool merges;       /* those of a group as one */
+    uint32_t next_group, n_groups;
 };
 
 /* A file of a day or a week. */
@@ -202,6 +216,7 @@ struct store {
     bool series_damaged;   /* a row could not be read: it stays, to keep its ids taken, so nothing is folded */
     uint32_t next_extent;
     struct seal seal;
+    struct hold hold;
     struct extent_source late_source;
     struct loaded_extent late; /* the extent that the last late sample was compared with */
     uint32_t late_id;
@@ -277,15 +292,34 @@ void store_publish_span(struct store *s);
 MUST_USE int store_fold_series(struct store *s, bool all);
 
 /* seal.c */
-/* Freeze the active head, unless one is frozen or it is empty. -ENOMEM. */
+/* Freeze the active head, unless one is frozen, it is empty, or what is held must be written before. -ENOMEM. */
 MUST_USE int store_seal_start(struct store *s);
 /* One group of series, or the closing transaction. 1: there is more to do, 0: done, or a negative error (tried again later). */
 int store_seal_step(struct store *s);
 /* All of it, now. */
 MUST_USE int store_seal_all(struct store *s);
 
+/* The same, but what may be held is not written: the log keeps it. */
+MUST_USE int store_seal_held(struct store *s);
 /* Put it into the table, within a transaction; the writer's. */
 MUST_USE int store_put_extent(struct store *s, const struct extent_ref *ref);
+/* Within a transaction: what the log has up to seq is in extents; and after its commit. */
+MUST_USE int store_trim_log(struct store *s, int64_t seq);
+void store_log_trimmed(struct store *s, int64_t seq);
+
+/* hold.c, the writer's */
+/* May the extents of the seal, all made, wait? */
+bool store_may_hold(const struct store *s);
+/* They do; last_id is the last one's. Before the frozen head goes. */
+void store_hold(struct store *s, uint32_t last_id);
+/* Within a transaction that trims the log behind them: all that are held, as they are; and after its commit. */
+MUST_USE int store_put_held(struct store *s, size_t *bytes);
+void store_held_written(struct store *s);
+/* When it is due: one group is merged, or all are written. hurry: not waiting for readers. 1: there is more to do, 0: done, or readers
+ * are waited for, or a negative error (tried again later). No seal runs meanwhile. */
+int store_write_held_step(struct store *s, bool hurry);
+/* All of it, now. */
+MUST_USE int store_write_held(struct store *s);
 
 /* retire.c */
 /* Drop extents that ended before the retention, some at a time. 1: there are more. */

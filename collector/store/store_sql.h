@@ -52,6 +52,7 @@ enum store_statement {
     SQL_LOG_LIST,
     SQL_LOG_READ,
     SQL_LOG_DELETE,
+    SQL_LOG_DROP,
     SQL_LOG_TRIM,
     SQL_LOG_TRIMMED,
     SQL_HISTLOG_PUT,
@@ -90,6 +91,7 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_LOG_LIST] = "SELECT slot, seq, length(data) FROM headlog WHERE slot > 0",
     [SQL_LOG_READ] = "SELECT data FROM headlog WHERE slot = ?1",
     [SQL_LOG_DELETE] = "DELETE FROM headlog WHERE slot = ?1",
+    [SQL_LOG_DROP] = "DELETE FROM headlog", /* without WHERE: its pages go as they are, no tree is balanced */
     [SQL_LOG_TRIM] = "UPDATE meta SET value = ?1 WHERE key = 'log_trimmed'",
     [SQL_LOG_TRIMMED] = "SELECT value FROM meta WHERE key = 'log_trimmed'",
     [SQL_HISTLOG_PUT] = "INSERT INTO histlog(seq, data) VALUES(?1, ?2)",

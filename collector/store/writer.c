@@ -10,6 +10,7 @@
 #define PATIENCE_US_MAX 1000
 #define SEAL_LEAD 16u     /* a sixteenth of a head comes meanwhile, not half: memory */
 #define SEAL_STEPS_MAX 16 /* groups of a seal between two commits: some 2 ms */
+#define HELD_STEPS_MAX 4  /* groups merged, which have several seals' samples: some 4 ms */
 #define RETENTION_EVERY_US 60000000
 #define PROBE_EVERY_US 1000000
 #define SYNC_EVERY_US 500000 /* durability normal: a power cut costs a second at most, the sync included */
@@ -207,7 +208,8 @@ static void answer(struct store *s, struct job *job, int error, const char *why)
 /* Can the head take more? Sealing failed for so long that memory must be protected. */
 static bool head_is_full(const struct store *s)
 {
-    return s->view.frozen && head_load(s->view.active) > STORE_HEAD_OVERFLOW * head_load(s->view.frozen) &&
+    uint64_t frozen = s->view.frozen ? head_load(s->view.frozen) : 0;
+    return (s->view.frozen || s->hold.due) && head_load(s->view.active) > STORE_HEAD_OVERFLOW * frozen &&
            head_load(s->view.active) > STORE_HEAD_OVERFLOW * (uint64_t)STORE_HEAD_SAMPLES;
 }
 
@@ -353,6 +355,19 @@ static int seal_some(struct store *s)
     return r;
 }
 
+/* Done when half of the next head has come. */
+static int write_some_held(struct store *s, bool hurry)
+{
+    int r = store_write_held_step(s, hurry);
+    for (unsigned n = 1; r > 0 && n < HELD_STEPS_MAX; n++) {
+        const struct hold *h = &s->hold;
+        if ((uint64_t)h->next_group * STORE_HEAD_SAMPLES >= 2 * (uint64_t)h->n_groups * s->view.active->samples)
+            break;
+        r = store_write_held_step(s, hurry);
+    }
+    return r;
+}
+
 /* Returns how long the writer may sleep. */
 static int64_t keep_house(struct store *s)
 {
@@ -364,7 +379,10 @@ static int64_t keep_house(struct store *s)
     checkpoint(s);
     sync_log(s, now_us);
     if (now_us >= s->seal.retry_us) {
-        if (!s->seal.running && seal_is_due(s, now_us) && store_seal_start(s) < 0)
+        bool due = seal_is_due(s, now_us);
+        if (!s->seal.running && s->hold.due && write_some_held(s, due) > 0)
+            return 0;
+        if (!s->seal.running && due && store_seal_start(s) < 0)
             s->seal.retry_us = now_us + PROBE_EVERY_US;
         if (s->seal.running && seal_some(s) > 0)
             return 0;
@@ -386,7 +404,7 @@ static int64_t keep_house(struct store *s)
         int64_t sync_us = s->unsynced_us + SYNC_EVERY_US - now_us;
         sleep = sync_us < sleep ? sync_us : sleep;
     }
-    bool uneasy = s->seal.running || atomic_load_explicit(&s->read_only, memory_order_relaxed);
+    bool uneasy = s->seal.running || s->hold.due || atomic_load_explicit(&s->read_only, memory_order_relaxed);
     sleep = uneasy && sleep > PROBE_EVERY_US ? PROBE_EVERY_US : sleep;
     return sleep < 1000 ? 1000 : sleep;
 }

@@ -71,11 +71,15 @@
 #define RULE_INPUTS_MAX 256u   /* metric names that a rule group reads; with more it runs at any commit */
 #define STORE_WATCH_MAX                                                                                                \
     1024u /* metric names whose samples a commit tells of; what rules beyond them read wakes them at any commit */
-#define STORE_HEAD_SAMPLES (5u << 17) /* samples in memory before they are sealed: some 14 MB, replayed in 0.2 s ... */
+#define STORE_HEAD_SAMPLES (4u << 17) /* samples in memory before they are sealed: some 11 MB, replayed in 0.2 s ... */
 #define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
-    24u                        /* ... or as many per series, whichever is more: extents should not become tiny, and a
+    24u /* ... or as many per series, whichever is more: extents should not become tiny, and a
                                   million series should not take more than a GB */
-#define STORE_HEAD_OVERFLOW 4u /* times the above when sealing fails: then ingest is refused (503) */
+#define STORE_HELD_SEALS                                                                                               \
+    5u /* heads that are sealed but in the log still: they wait to be merged before they are written */
+#define STORE_HELD_SAMPLES (5u << 19)       /* of them together: replayed in 0.8 s */
+#define STORE_HELD_BYTES (4u << 20)         /* of their extents, in memory */
+#define STORE_HEAD_OVERFLOW 4u              /* times the above when sealing fails: then ingest is refused (503) */
 #define STORE_RECORD_BYTES (16u << 20)      /* a commit stops taking requests here; SQLite's rows end at 1 GB */
 #define STORE_RECORD_BYTES_MAX (256u << 20) /* of one record: the above and one request as large as the queue takes */
 #define STORE_WAL_BYTES (16u << 20)         /* checkpoint from here on: a 20 MB one takes 60-95 ms */

@@ -102,7 +102,7 @@ void __wrap_db_close(struct db *db)
     __real_db_close(db);
 }
 
-/* Called from seal.c's neighbour only: seals themselves are not wrapped. */
+/* Called from seal.c's neighbours only: seals themselves are not wrapped. */
 int __wrap_store_put_extent(struct store *s, const struct extent_ref *ref)
 {
     bool drop = plants.plant == PLANT_GROUP_DROPPED && ++plants.merged == 2;

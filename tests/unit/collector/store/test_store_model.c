@@ -377,6 +377,12 @@ static void delete_some(struct model *m)
     }
 }
 
+static void seal_held(struct store *s, void *ctx)
+{
+    (void)ctx;
+    check_ok(store_seal_held(s));
+}
+
 /* The seal stands still in the middle: one head is frozen, the other takes what comes. */
 static void freeze(struct store *s, void *ctx)
 {
@@ -402,8 +408,10 @@ static void step(struct model *m)
         look(m);
     } else if (pick < 940) {
         use_snapshot(m);
-    } else if (pick < 960) {
+    } else if (pick < 945) {
         check_ok(store_seal(m->f->s));
+    } else if (pick < 960) {
+        check_ok(store_call(m->f->s, seal_held, NULL));
     } else if (pick < 975) {
         check_ok(store_call(m->f->s, freeze, NULL));
     } else if (pick < 978) {
