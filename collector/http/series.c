@@ -1,4 +1,5 @@
 /* series, labels, label values, metadata: blocking reads, on a query worker. */
+#include "collector/http/answer.h"
 #include "collector/http/api.h"
 
 #include <errno.h>
@@ -53,42 +54,100 @@ int api_select_all(struct store_reader *rd, const struct api_selections *sel, st
     return 0;
 }
 
+/* ---- lists of any length: a million series are some 300 MB of JSON ---- */
+#define PIECE_BYTES (64u << 10)
+
+struct list_answer {
+    struct arena arena; /* of what is listed: */
+    const struct store_series *series;
+    const struct span *texts; /* when series is NULL */
+    size_t n, next;
+    bool begun, cut;
+    struct json_writer j;
+};
+
+static bool next_of_list(void *ctx, struct buf *out)
+{
+    struct list_answer *l = ctx;
+    struct json_writer *j = &l->j;
+    size_t before = out->len;
+    j->out = out;
+    if (!l->begun) {
+        jw_object(j);
+        jw_key(j, "status");
+        jw_str(j, "success");
+        jw_key(j, "data");
+        jw_array(j);
+        l->begun = true;
+    }
+    for (; l->next < l->n && out->len - before < PIECE_BYTES; l->next++) {
+        if (l->series)
+            api_labels(j, &l->series[l->next].labels);
+        else
+            jw_text(j, l->texts[l->next]);
+    }
+    if (l->next < l->n)
+        return true;
+    jw_end(j);
+    api_texts(j, "warnings", l->cut ? API_CUT : NULL);
+    jw_end(j);
+    return false;
+}
+
+static void list_free(void *ctx)
+{
+    struct list_answer *l = ctx;
+    arena_done(&l->arena);
+    free(l);
+}
+
+/* Takes l. */
+static void send_list(struct httpd_request *r, struct http_room *room, struct list_answer *l, size_t n, size_t limit)
+{
+    l->cut = limit && n > limit;
+    l->n = l->cut ? limit : n;
+    jw_init(&l->j, NULL);
+    answer_send(r, room, "application/json",
+                &(struct answer_source){.next = next_of_list, .done = list_free, .held_bytes = l->arena.used_bytes}, l);
+}
+
+static struct list_answer *list_new(struct httpd_request *r)
+{
+    struct list_answer *l = calloc(1, sizeof *l);
+    if (l)
+        arena_init(&l->arena, QUERY_BYTES_MAX);
+    else
+        httpd_reply_error(r, 500, "internal", "out of memory");
+    return l;
+}
+
 static void work_series(struct httpd_request *r, struct http_room *room)
 {
-    struct api_selections sel;
-    size_t limit, n = 0;
-    struct arena arena;
-    arena_init(&arena, QUERY_BYTES_MAX);
-    if (!api_limit(r, &limit) || !api_selections(r, false, &arena, &sel)) {
-        arena_done(&arena);
-        return;
-    }
-    if (sel.n == 0) {
-        httpd_reply_error(r, 400, "bad_data", "no match[] parameter provided");
-        arena_done(&arena);
-        return;
-    }
+    struct api_selections sel = {0};
     struct store_reader *rd = NULL;
     struct store_series *series = NULL;
-    int e = store_reader_open(room->store, &rd);
-    if (e == 0 && !sel.nowhere)
-        e = api_select_all(rd, &sel, &arena, &series, &n);
-    if (e < 0) {
-        api_read_error(r, e);
-    } else {
-        struct json_writer j;
-        struct buf out;
-        bool cut = limit && n > limit;
-        api_success_begin(&j, &out);
-        jw_array(&j);
-        for (size_t i = 0; i < (cut ? limit : n); i++)
-            api_labels(&j, &series[i].labels);
-        jw_end(&j);
-        api_success_end(r, &j, cut ? API_CUT : NULL, NULL);
+    size_t limit, n = 0;
+    struct list_answer *l = list_new(r);
+    if (!l)
+        return;
+    bool good = api_limit(r, &limit) && api_selections(r, false, &l->arena, &sel);
+    if (good && sel.n == 0) {
+        httpd_reply_error(r, 400, "bad_data", "no match[] parameter provided");
+        good = false;
     }
+    int e = good ? store_reader_open(room->store, &rd) : 0;
+    if (good && e == 0 && !sel.nowhere)
+        e = api_select_all(rd, &sel, &l->arena, &series, &n);
     store_reader_close(rd);
     api_selections_done(&sel);
-    arena_done(&arena);
+    if (e < 0)
+        api_read_error(r, e);
+    if (!good || e < 0) {
+        list_free(l);
+        return;
+    }
+    l->series = series;
+    send_list(r, room, l, n, limit);
 }
 
 /* Prometheus's clients write what is no plain name as U__foo_2e_bar: _HEX_ is a code point, __ an underscore. */
@@ -146,38 +205,30 @@ static bool label_name(struct httpd_request *r, struct arena *arena, struct span
 
 static void work_names_or_values(struct httpd_request *r, struct http_room *room)
 {
-    struct api_selections sel;
+    struct api_selections sel = {0};
     struct span name, *texts = NULL;
+    struct store_reader *rd = NULL;
     size_t limit, n = 0;
-    struct arena arena;
-    arena_init(&arena, QUERY_BYTES_MAX);
-    if (!label_name(r, &arena, &name) || !api_limit(r, &limit) || !api_selections(r, false, &arena, &sel)) {
-        arena_done(&arena);
+    struct list_answer *l = list_new(r);
+    if (!l)
         return;
-    }
+    bool good = label_name(r, &l->arena, &name) && api_limit(r, &limit) && api_selections(r, false, &l->arena, &sel);
     const struct store_selection *list = sel.n ? sel.list : &sel.everything;
     size_t n_list = sel.n ? sel.n : sel.n_everything;
-    struct store_reader *rd = NULL;
-    int e = store_reader_open(room->store, &rd);
-    if (e == 0 && !sel.nowhere)
-        e = name.len ? store_label_values(rd, name, list, n_list, &arena, &texts, &n)
-                     : store_label_names(rd, list, n_list, &arena, &texts, &n);
-    if (e < 0) {
-        api_read_error(r, e);
-    } else {
-        struct json_writer j;
-        struct buf out;
-        bool cut = limit && n > limit;
-        api_success_begin(&j, &out);
-        jw_array(&j);
-        for (size_t i = 0; i < (cut ? limit : n); i++)
-            jw_text(&j, texts[i]);
-        jw_end(&j);
-        api_success_end(r, &j, cut ? API_CUT : NULL, NULL);
-    }
+    int e = good ? store_reader_open(room->store, &rd) : 0;
+    if (good && e == 0 && !sel.nowhere)
+        e = name.len ? store_label_values(rd, name, list, n_list, &l->arena, &texts, &n)
+                     : store_label_names(rd, list, n_list, &l->arena, &texts, &n);
     store_reader_close(rd);
     api_selections_done(&sel);
-    arena_done(&arena);
+    if (e < 0)
+        api_read_error(r, e);
+    if (!good || e < 0) {
+        list_free(l);
+        return;
+    }
+    l->texts = texts;
+    send_list(r, room, l, n, limit);
 }
 
 static void work_metadata(struct httpd_request *r, struct http_room *room)

@@ -349,6 +349,38 @@ static void a_long_answer_is_whole(void **state)
     e2e_stop(collector);
 }
 
+/* Lists are sent as they are taken, too: 10,000 series of 150 bytes are more than is sent at once. */
+static void a_long_list_is_whole(void **state)
+{
+    (void)state;
+    enum { MANY = 10000 };
+    char series[256];
+    start(NULL);
+    struct sample_batch *b = sample_batch_new();
+    for (int i = 0; i < MANY; i++) {
+        snprintf(series, sizeof series, "many|n=%05d|pad=%0100d", i, i);
+        sample_batch_add(b, series, now_ms, i);
+    }
+    sample_batch_send(b, collector);
+    static const struct {
+        const char *path;
+        size_t n;
+        const char *last;
+    } CASES[] = {{"/api/v1/series?match%5B%5D=many", MANY, NULL},
+                 {"/api/v1/series?match%5B%5D=many&limit=9999", MANY - 1, NULL},
+                 {"/api/v1/label/pad/values", MANY, NULL},
+                 {"/api/v1/label/n/values?limit=9998", MANY - 2, "09997"}};
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        json_t *root = get_json(collector, CASES[i].path, 200), *data = json_object_get(root, "data");
+        assert_int_equal(json_array_size(data), CASES[i].n);
+        assert_int_equal(json_array_size(json_object_get(root, "warnings")), CASES[i].n < MANY);
+        if (CASES[i].last)
+            assert_string_equal(json_string_value(json_array_get(data, CASES[i].n - 1)), CASES[i].last);
+        json_decref(root);
+    }
+    e2e_stop(collector);
+}
+
 static void federation_gives_the_newest_sample_of_each_series(void **state)
 {
     (void)state;
@@ -449,6 +481,7 @@ int main(void)
         cmocka_unit_test_teardown(odd_parameters_are_answered_as_prometheus_does, e2e_teardown),
         cmocka_unit_test_teardown(limits_end_one_query_and_name_themselves, e2e_teardown),
         cmocka_unit_test_teardown(a_long_answer_is_whole, e2e_teardown),
+        cmocka_unit_test_teardown(a_long_list_is_whole, e2e_teardown),
         cmocka_unit_test_teardown(federation_gives_the_newest_sample_of_each_series, e2e_teardown),
         cmocka_unit_test_teardown(grafanas_requests_are_answered, e2e_teardown),
     };
