@@ -239,7 +239,8 @@ static const char *pin_of(const struct identity *id)
 struct arguments {
     const char *list[ARGUMENTS_MAX];
     size_t n;
-    struct buf texts;
+    char *owned[16];
+    size_t n_owned;
 };
 
 static void add(struct arguments *a, const char *text)
@@ -253,7 +254,9 @@ static void add_variable(struct arguments *a, const char *name, const char *valu
     char text[8192];
     snprintf(text, sizeof text, "%s=%s", name, value);
     add(a, "--variable");
-    add(a, strdup(text)); /* freed with the rest */
+    assert_true(a->n_owned < ARRAY_LEN(a->owned));
+    a->owned[a->n_owned] = strdup(text);
+    add(a, a->owned[a->n_owned++]);
 }
 
 static void arguments_init(struct arguments *a)
@@ -277,9 +280,8 @@ static void arguments_init(struct arguments *a)
 
 static void arguments_done(struct arguments *a)
 {
-    for (size_t i = 1; i < a->n; i++)
-        if (strcmp(a->list[i - 1], "--variable") == 0)
-            free((char *)(uintptr_t)a->list[i]);
+    for (size_t i = 0; i < a->n_owned; i++)
+        free(a->owned[i]);
 }
 
 /* The text of a comment line "# name: …", or "". */
@@ -339,40 +341,68 @@ static void check_places(const char *file, struct span wanted, const char *log)
     buf_done(&found);
 }
 
-static void run_file(const char *path)
-{
-    char expected[512], words[512], *text = NULL, *log = NULL;
-    size_t n;
-    struct arguments a;
+struct expectation {
     int64_t code;
+    char places[512], words[512];
+};
+
+static struct expectation expectation_of(const char *path)
+{
+    struct expectation e = {0};
+    char expected[512], *text = NULL;
+    size_t n;
     check_ok(file_read(path, 1u << 20, &text, &n));
     struct span expect = heading(span_of(text, n), "expect", expected, sizeof expected);
-    heading(span_of(text, n), "args", words, sizeof words);
+    heading(span_of(text, n), "args", e.words, sizeof e.words);
     struct span first = span_of(expect.ptr, span_find(expect, ' '));
-    if (parse_i64_span(first, 0, 9, &code) < 0)
+    if (parse_i64_span(first, 0, 9, &e.code) < 0)
         check_failed("%s: no '# expect:' line", path);
+    snprintf(e.places, sizeof e.places, SPAN_FMT, SPAN_ARG(span_trim(span_from(expect, first.len))));
+    free(text);
+    return e;
+}
+
+static void run_file(const char *path, struct expectation *e)
+{
+    char *log = NULL;
+    struct arguments a;
     arguments_init(&a);
-    add_words(&a, words);
+    add_words(&a, e->words);
     add(&a, path);
     add(&a, NULL);
     printf("  %s\n", path);
-    free(e2e_run("crest-loadgen", a.list, (int)code));
+    free(e2e_run("crest-loadgen", a.list, (int)e->code));
     check_ok(file_read(e2e_path("run.log"), 1u << 24, &log, NULL));
-    check_places(path, span_trim(span_from(expect, first.len)), log);
-    a.n--;
+    check_places(path, span_str(e->places), log);
     arguments_done(&a);
-    free(text);
     free(log);
 }
 
+/* Those that hold as they are go in one process, one after the other. */
 static void every_file_comes_to_what_it_says(void **state)
 {
     (void)state;
     struct file_list files;
+    struct arguments together;
+    size_t n = 0;
     check_ok(file_glob("tests/hurl/*.hurl", &files));
     assert_true(files.n >= 20);
-    for (size_t i = 0; i < files.n; i++)
-        run_file(files.paths[i]);
+    arguments_init(&together);
+    add(&together, "--jobs");
+    add(&together, "1");
+    for (size_t i = 0; i < files.n; i++) {
+        struct expectation e = expectation_of(files.paths[i]);
+        if (e.code || e.words[0]) {
+            run_file(files.paths[i], &e);
+        } else {
+            add(&together, files.paths[i]);
+            n++;
+        }
+    }
+    add(&together, NULL);
+    free(e2e_run("crest-loadgen", together.list, 0));
+    assert_true(n >= 10);
+    arguments_done(&together);
     file_list_done(&files);
 }
 
