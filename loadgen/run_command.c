@@ -1,5 +1,6 @@
 /* crest-loadgen run: options to a configuration, the run, its reports. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h> /* SIGTERM */
 
@@ -8,10 +9,12 @@
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
+#include "lib/term/term.h"
 #include "loadgen/commands.h"
 #include "loadgen/engine/plan_file.h"
 #include "loadgen/engine/plan_shape.h"
 #include "loadgen/hdr_log.h"
+#include "loadgen/live.h"
 #include "loadgen/load_options.h"
 #include "loadgen/outputs.h"
 #include "loadgen/push.h"
@@ -27,6 +30,7 @@ struct running {
     struct plan_phase phases[2]; /* --warmup */
     struct plan_file *file;      /* NULL: the options say it all */
     struct load_options shared;
+    struct live *screen; /* NULL: lines on stderr */
     struct hdr_log *log;
     struct saved_run *before; /* --compare */
     int log_error;            /* the first */
@@ -152,7 +156,9 @@ static int read_before(const struct options *o, struct running *run)
 static void on_tick(void *ctx, const struct run_tick *tick)
 {
     struct running *run = ctx;
-    if (run->live)
+    if (run->screen)
+        live_tick(run->screen, tick);
+    else if (run->live)
         report_live(stderr, tick, run->terminal);
     if (run->push && push_tick(run->push, tick, unix_ms()) < 0)
         fprintf(stderr, "crest-loadgen: results of this second could not be encoded\n");
@@ -169,8 +175,9 @@ static enum run_wish on_wish(void *ctx)
     int64_t now_us = mono_us();
     if (run->stopped_us == 0) {
         run->stopped_us = now_us;
-        fprintf(stderr, "%screst-loadgen: no more sessions are started; running ones finish (again: at once)\n",
-                run->live && run->terminal ? "\n" : "");
+        if (!run->screen)
+            fprintf(stderr, "%screst-loadgen: no more sessions are started; running ones finish (again: at once)\n",
+                    run->live && run->terminal ? "\n" : "");
     }
     bool drained = daemon_stop_signal() == SIGTERM && now_us - run->stopped_us > DRAIN_MS * 1000;
     return daemon_stop_count() >= 2 || drained ? RUN_ABORT : RUN_STOP;
@@ -179,6 +186,8 @@ static enum run_wish on_wish(void *ctx)
 static void on_wait(void *ctx, int64_t timeout_ms)
 {
     struct running *run = ctx;
+    if (run->screen && live_poll(run->screen, daemon_stop_count()))
+        raise(SIGINT);
     if (run->push)
         push_wait(run->push, timeout_ms);
     else
@@ -222,6 +231,17 @@ static void finish_push(struct running *run)
                 push_error(run->push));
 }
 
+/* A terminal that cannot gets the lines. */
+static void open_screen(struct running *run)
+{
+    const struct run_config *c = &run->config;
+    double planned_s = c->plan ? c->plan->seconds : (double)c->duration_ms / 1000;
+    if (run->file)
+        planned_s = plan_file_seconds(run->file);
+    if (live_open(c, planned_s, &run->screen) == 0)
+        daemon_allow_stops(UINT_MAX); /* the second one ends the run; a third must not leave the screen as it is */
+}
+
 static int execute(const struct options *o, struct running *run)
 {
     struct run_hooks hooks = {.ctx = run, .tick = on_tick, .wish = on_wish, .wait = on_wait};
@@ -237,8 +257,12 @@ static int execute(const struct options *o, struct running *run)
             r = push_tick(run->push, NULL, unix_ms() - 1); /* the zeros that the first second counts from */
     }
     struct run_result result = {0};
+    if (r == 0 && run->live && !options_flag(o, "plain") && term_capable(NULL) && !outputs_to_stdout(o))
+        open_screen(run);
     if (r == 0)
         r = run_execute(&run->config, &hooks, &result);
+    live_close(run->screen);
+    run->screen = NULL;
     if (r < 0) {
         fprintf(stderr, "crest-loadgen: the run could not be made: %s\n", strerror(-r));
         return EXIT_FAILED;
