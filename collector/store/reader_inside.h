@@ -1,4 +1,5 @@
-/* reader_inside.h - between reader.c, which reads samples, and rollup_read.c, which reads rollups in their place. */
+/* reader_inside.h - between reader.c, which reads samples, reader_columns.c, which puts them into columns, and rollup_read.c, which
+ * reads rollups in their place. */
 #pragma once
 
 #include "collector/store/store_inside.h"
@@ -14,6 +15,12 @@ struct reading {
 void reader_clear_columns(struct sample_columns *c);
 /* Room for n more. -ENOMEM. */
 MUST_USE int reader_reserve(struct sample_columns *c, size_t n);
+/* Samples behind what the columns have. -ENOMEM. */
+MUST_USE int reader_append(struct reading *in, const int64_t *t_ms, const uint64_t *bits, const int64_t *starts,
+                           size_t n);
+MUST_USE int reader_append_run(void *reading, const struct head_run *run);
+MUST_USE int reader_append_histogram(struct reading *in, int64_t t_ms, int64_t start_ms,
+                                     const struct native_histogram *h);
 /* Sort, and of two at one time keep the first. -ENOMEM. */
 MUST_USE int reader_put_in_order(struct sample_columns *c);
 /* The group's extents, listed anew when another group was there. -ENOMEM. */
