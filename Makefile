@@ -36,7 +36,7 @@ LDFLAGS_ALL = $(CFLAGS_$(MODE)) $(LDFLAGS)
 LIB_ROOMS := lib/base lib/metric lib/match lib/wire lib/httpd lib/db lib/chart lib/term
 COLLECTOR_ROOMS := collector/http collector/view collector/event collector/insight collector/slo collector/notify collector/rules \
 	collector/query collector/promql collector/store collector/template collector/state collector/live
-LOADGEN_ROOMS := loadgen/trial loadgen/compare loadgen/synthetic loadgen/limit loadgen/import loadgen/engine loadgen/hurl
+LOADGEN_ROOMS := loadgen/workers loadgen/trial loadgen/compare loadgen/synthetic loadgen/limit loadgen/import loadgen/engine loadgen/hurl
 ROOMS := $(LIB_ROOMS) agent $(COLLECTOR_ROOMS) collector $(LOADGEN_ROOMS) loadgen tui shop
 PROGRAMS := agent collector loadgen tui shop
 
@@ -245,7 +245,7 @@ bench-%: $(OUT)/tests/bench/% $(BINARIES)
 	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<
 
 # All of them, also when one misses a must; each is also a bench of its own: make bench-store_peers.
-STORE_BENCHES := store_peers store_pace store_million store_core store_rollup
+STORE_BENCHES := store_peers store_pace store_million store_core
 .PHONY: bench-store
 bench-store: $(STORE_BENCHES:%=$(OUT)/tests/bench/%) $(BINARIES) ## the store beside other stores, at half speed, with a million series, by itself
 	@missed=0; for b in $(STORE_BENCHES); do $(MAKE) --no-print-directory bench-$$b || missed=1; done; exit $$missed

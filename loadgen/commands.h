@@ -9,6 +9,7 @@ int command_test(const struct options *o);
 int command_check(const struct options *o);
 int command_init(const struct options *o);
 int command_find_limit(const struct options *o);
+int command_worker(const struct options *o);
 int command_synthetic(const struct options *o);
 int command_import(const struct options *o);
 

@@ -1,6 +1,5 @@
 /* crest-loadgen run: options to a configuration, the run, its reports. */
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <signal.h> /* SIGTERM */
 
@@ -9,15 +8,14 @@
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
-#include "lib/term/term.h"
 #include "loadgen/commands.h"
 #include "loadgen/engine/plan_file.h"
 #include "loadgen/engine/plan_shape.h"
 #include "loadgen/hdr_log.h"
-#include "loadgen/live.h"
 #include "loadgen/load_options.h"
 #include "loadgen/outputs.h"
 #include "loadgen/push.h"
+#include "loadgen/remote_run.h"
 #include "loadgen/report.h"
 
 #define DRAIN_MS 5000 /* SIGTERM: what is left of the 10 s that daemons have after the last results are sent */
@@ -30,11 +28,11 @@ struct running {
     struct plan_phase phases[2]; /* --warmup */
     struct plan_file *file;      /* NULL: the options say it all */
     struct load_options shared;
-    struct live *screen; /* NULL: lines on stderr */
     struct hdr_log *log;
     struct saved_run *before; /* --compare */
     int log_error;            /* the first */
     struct push *push;
+    struct remote_part part; /* of a run on several machines */
     bool live, terminal;
     int64_t stopped_us;
 };
@@ -156,9 +154,8 @@ static int read_before(const struct options *o, struct running *run)
 static void on_tick(void *ctx, const struct run_tick *tick)
 {
     struct running *run = ctx;
-    if (run->screen)
-        live_tick(run->screen, tick);
-    else if (run->live)
+    remote_part_tick(&run->part, tick);
+    if (run->live)
         report_live(stderr, tick, run->terminal);
     if (run->push && push_tick(run->push, tick, unix_ms()) < 0)
         fprintf(stderr, "crest-loadgen: results of this second could not be encoded\n");
@@ -175,9 +172,8 @@ static enum run_wish on_wish(void *ctx)
     int64_t now_us = mono_us();
     if (run->stopped_us == 0) {
         run->stopped_us = now_us;
-        if (!run->screen)
-            fprintf(stderr, "%screst-loadgen: no more sessions are started; running ones finish (again: at once)\n",
-                    run->live && run->terminal ? "\n" : "");
+        fprintf(stderr, "%screst-loadgen: no more sessions are started; running ones finish (again: at once)\n",
+                run->live && run->terminal ? "\n" : "");
     }
     bool drained = daemon_stop_signal() == SIGTERM && now_us - run->stopped_us > DRAIN_MS * 1000;
     return daemon_stop_count() >= 2 || drained ? RUN_ABORT : RUN_STOP;
@@ -186,8 +182,6 @@ static enum run_wish on_wish(void *ctx)
 static void on_wait(void *ctx, int64_t timeout_ms)
 {
     struct running *run = ctx;
-    if (run->screen && live_poll(run->screen, daemon_stop_count()))
-        raise(SIGINT);
     if (run->push)
         push_wait(run->push, timeout_ms);
     else
@@ -231,17 +225,6 @@ static void finish_push(struct running *run)
                 push_error(run->push));
 }
 
-/* A terminal that cannot gets the lines. */
-static void open_screen(struct running *run)
-{
-    const struct run_config *c = &run->config;
-    double planned_s = c->plan ? c->plan->seconds : (double)c->duration_ms / 1000;
-    if (run->file)
-        planned_s = plan_file_seconds(run->file);
-    if (live_open(c, planned_s, &run->screen) == 0)
-        daemon_allow_stops(UINT_MAX); /* the second one ends the run; a third must not leave the screen as it is */
-}
-
 static int execute(const struct options *o, struct running *run)
 {
     struct run_hooks hooks = {.ctx = run, .tick = on_tick, .wish = on_wish, .wait = on_wait};
@@ -257,16 +240,15 @@ static int execute(const struct options *o, struct running *run)
             r = push_tick(run->push, NULL, unix_ms() - 1); /* the zeros that the first second counts from */
     }
     struct run_result result = {0};
-    if (r == 0 && run->live && !options_flag(o, "plain") && term_capable(NULL) && !outputs_to_stdout(o))
-        open_screen(run);
+    remote_part_begin(&run->part);
     if (r == 0)
-        r = run_execute(&run->config, &hooks, &result);
-    live_close(run->screen);
-    run->screen = NULL;
+        r = remote_wanted(o) ? remote_run(o, &run->config, &hooks, &result)
+                             : run_execute(&run->config, &hooks, &result);
     if (r < 0) {
         fprintf(stderr, "crest-loadgen: the run could not be made: %s\n", strerror(-r));
         return EXIT_FAILED;
     }
+    remote_part_end(&run->part, &result);
     finish_push(run);
     FILE *words = outputs_to_stdout(o) ? stderr : stdout;
     report_text(words, &run->config, &result);
@@ -288,6 +270,8 @@ int command_run(const struct options *o)
     run.live = !options_flag(o, "quiet");
     run.terminal = isatty(STDERR_FILENO);
     code = read_options(o, &run);
+    int part_code = remote_segment_read(o, &run.config, js, &run.part);
+    code = code == EXIT_OK ? part_code : code;
     if (code == EXIT_OK)
         code = read_before(o, &run);
     if (code == EXIT_OK) {
@@ -296,6 +280,7 @@ int command_run(const struct options *o)
         raise_descriptor_limit();
         code = execute(o, &run);
     }
+    remote_part_done(&run.part);
     push_free(run.push);
     plan_done(&run.plan);
     load_options_done(&run.shared);

@@ -195,6 +195,11 @@
 #define PUSH_QUEUE_MAX 900               /* 15 minutes of a collector that is away */
 #define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */
 #define LIMIT_PROBES_MAX 64u             /* of one search for the limit: an evening at a minute each */
+/* ---- several machines ---- */
+#define WORKERS_MAX 64u                  /* of one run */
+#define ORDER_BYTES_MAX (256u << 20)     /* journeys and feeds for a worker, in base64 */
+#define ORDER_ARGS_MAX 2000u             /* options and files of a run */
+#define RESULT_LINE_BYTES_MAX (64u << 20) /* a worker's counters of a second: 200 steps of full histograms */
 /* ---- synthetic journeys ---- */
 #define SYNTHETIC_JOURNEYS_MAX 256u     /* a thread each */
 #define ARTIFACT_BYTES_MAX (2u << 20)   /* one failed exchange while it is made fit to be kept */

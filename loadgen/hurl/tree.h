@@ -17,7 +17,6 @@
 
 struct regex;
 struct jsonpath;
-struct xpath_slot;
 
 struct hurl_place {
     uint32_t line, column; /* from 1, bytes */
@@ -92,7 +91,6 @@ struct hurl_operand {
     /* compiled by check.h where the text has no expressions */
     struct regex *regex;
     const struct jsonpath *path;
-    struct xpath_slot *xpath;
 };
 
 struct hurl_filter {
@@ -273,8 +271,6 @@ struct hurl_file {
     struct hurl_place weight_at;
     struct regex **regexes; /* compiled by check.h, freed with the file */
     size_t n_regexes;
-    struct xpath_slot **xpaths; /* likewise */
-    size_t n_xpaths;
 };
 
 /* The text when a template has no expressions; false when it has some. */

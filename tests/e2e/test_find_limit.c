@@ -52,7 +52,7 @@ static void a_limit_by_design_is_found_and_the_step_that_gave_way_named(void **s
                                               "# @step buy\n# @slo err<10%\nGET {{host}}/buy\nHTTP 200\n");
     char *text = e2e_run("crest-loadgen",
                          E2E_ARGS("find-limit", file, "--variable", target, "--rate", "30", "--settle", "0", "--probe",
-                                  "1s", "--precision", "50", "--probes", "30", "--max-lag", "1m", "--recover-within",
+                                  "1s", "--precision", "100", "--probes", "30", "--max-lag", "1m", "--recover-within",
                                   "10m", "--quiet", "--json", "-"),
                          0);
     json_t *root = json_of(text);
@@ -60,7 +60,7 @@ static void a_limit_by_design_is_found_and_the_step_that_gave_way_named(void **s
     double limit = json_number_value(json_object_get(root, "limit_rate")),
            broken = json_number_value(json_object_get(root, "broken_rate"));
     /* a slow machine makes bursts, which lower it; nothing lifts it above what the bucket gives */
-    assert_true(limit > 0 && limit < (CAPACITY + BURST) / 0.9 && broken > limit && broken <= limit * 1.51);
+    assert_true(limit > 0 && limit < (CAPACITY + BURST) / 0.9 && broken > limit && broken <= limit * 2.01);
     assert_string_equal(json_string_value(json_object_get(root, "gave_way")), "shop/buy");
     json_t *probes = json_object_get(root, "probes");
     assert_true(json_array_size(probes) >= 3);

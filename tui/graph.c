@@ -1,4 +1,4 @@
-#include "lib/term/graph.h"
+#include "tui/graph.h"
 
 #include <math.h>
 
