@@ -73,9 +73,6 @@ struct run_config {
     const char *ca_file;
     const struct hurl_option *options; /* of the command line: every entry's, unless it says otherwise */
     size_t n_options;
-    bool functional; /* `test`: hurl's rules only, and on_failure is told */
-    void (*on_failure)(void *ctx, const struct journey *j, const struct hurl_entry *e, const struct hurl_failure *why);
-    void *on_failure_ctx;
     void (*on_step)(void *ctx, const struct step_report *step); /* from the workers' threads; NULL: nobody asks */
     void *on_step_ctx;
     const struct conn_driver *driver; /* NULL: CONN_HTTP1 */

@@ -370,13 +370,12 @@ MUST_USE static int make(struct run *run)
         r = series_new(c->journeys->n_steps, &result->series);
     if (r == 0)
         r = thresholds_make(c, &result->thresholds, &result->n_thresholds);
-    if (r == 0 && !c->functional) {
+    if (r == 0)
         r = hdr_new(STATS_HIGHEST_US, STATS_DIGITS, &result->hiccup);
-        if (r == 0)
-            r = hdr_new(STATS_HIGHEST_US, STATS_DIGITS, &run->hiccup_now);
-        if (r == 0)
-            r = hiccup_start(&run->hiccup);
-    }
+    if (r == 0)
+        r = hdr_new(STATS_HIGHEST_US, STATS_DIGITS, &run->hiccup_now);
+    if (r == 0)
+        r = hiccup_start(&run->hiccup);
     return r < 0 ? r : make_workers(run);
 }
 

@@ -65,7 +65,7 @@ struct run_result {
     double cpu_ratio;   /* of the generator's cores, outside the warm-up */
     unsigned seconds, busy_seconds;
     unsigned cores;
-    struct hdr *hiccup; /* stalls of the machine, outside the warm-up; NULL: not looked at (`functional`) */
+    struct hdr *hiccup; /* stalls of the machine, outside the warm-up */
 };
 /* -errno when it could not be run at all; a bad verdict is no error. */
 MUST_USE int run_execute(const struct run_config *config, const struct run_hooks *hooks, struct run_result *ret);

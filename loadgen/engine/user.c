@@ -184,7 +184,7 @@ static void mask_secrets(struct user *u, char *text)
 /* Where the session goes on behind this entry; n_entries: nowhere. */
 static size_t entry_behind(struct user *u, const struct hurl_entry *e)
 {
-    if (u->failed || e->n_gotos == 0 || u->worker->config->functional)
+    if (u->failed || e->n_gotos == 0)
         return u->entry + 1;
     double at = rng_unit(&u->worker->rng);
     for (size_t i = 0; i < e->n_gotos; i++) {
@@ -228,8 +228,6 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
                                                          .request = sent ? &u->request.out : NULL,
                                                          .answer = u->answer});
     u->answer = NULL;
-    if (!good && c->on_failure)
-        c->on_failure(c->on_failure_ctx, u->journey, e, &r->why);
     u->failed |= !good;
     u->steps++;
     size_t next = entry_behind(u, e);
@@ -497,7 +495,7 @@ static void verify(struct user *u, const struct conn_response *response, struct 
     answer_of(&a, response, buf_view(&u->request.url), buf_view(&u->redirects));
     int code = hurl_verify(&u->scope, e, &a.exchange, &r->why);
     hurl_exchange_done(&a.exchange);
-    if (code == 0 && !e->has_response && response->status >= 400 && !u->worker->config->functional) {
+    if (code == 0 && !e->has_response && response->status >= 400) {
         r->why = (struct hurl_failure){.kind = HURL_FAILED_STATUS, .at = e->request.at};
         snprintf(r->why.text, sizeof r->why.text, "status %d (no response is asserted: wanted below 400)",
                  response->status);

@@ -3,269 +3,8 @@
 #include <errno.h>
 
 #include "lib/base/civil.h"
-#include "lib/base/macros.h"
+#include "loadgen/hurl/date_specifier.h"
 
-#define US_PER_S 1000000
-#define DAY_S 86400
-#define YEAR_MAX 200000 /* as far as microseconds in 64 bits go, a third less */
-
-static const char *const MONTHS[] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
-static const char *const DAYS[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-#define SHORT_BYTES 3u /* of a name */
-
-/* Specifiers that stand for others. */
-static const struct {
-    char letter;
-    const char *format;
-} COMPOUNDS[] = {
-    {'D', "%m/%d/%y"},
-    {'x', "%m/%d/%y"},
-    {'F', "%Y-%m-%d"},
-    {'v', "%e-%b-%Y"},
-    {'R', "%H:%M"},
-    {'T', "%H:%M:%S"},
-    {'X', "%H:%M:%S"},
-    {'r', "%I:%M:%S %p"},
-    {'c', "%a %b %e %H:%M:%S %Y"},
-    {'h', "%b"},
-    {'+', "%Y-%m-%dT%H:%M:%S%.f%:z"},
-};
-
-static const char *compound(char letter)
-{
-    for (size_t i = 0; i < ARRAY_LEN(COMPOUNDS); i++)
-        if (COMPOUNDS[i].letter == letter)
-            return COMPOUNDS[i].format;
-    return NULL;
-}
-
-/* One specifier: %[-_0][.][369][:::|#]letter */
-struct specifier {
-    char pad;    /* '-', '_', '0', or 0: the letter's own */
-    bool dot;    /* %.f */
-    int digits;  /* of %3f; 0: none said */
-    int colons;  /* of %:z */
-    bool sharp;  /* %#z */
-    char letter; /* 0: the format ends */
-};
-
-static struct specifier take_specifier(struct span *rest)
-{
-    struct specifier p = {0};
-    size_t i = 0, n = rest->len;
-    const char *s = rest->ptr;
-    if (i < n && (s[i] == '-' || s[i] == '_' || s[i] == '0'))
-        p.pad = s[i++];
-    if (i < n && s[i] == '.') {
-        p.dot = true;
-        i++;
-    }
-    if (i < n && (s[i] == '3' || s[i] == '6' || s[i] == '9'))
-        p.digits = s[i++] - '0';
-    while (i < n && s[i] == ':' && p.colons < 3) {
-        p.colons++;
-        i++;
-    }
-    if (i < n && s[i] == '#') {
-        p.sharp = true;
-        i++;
-    }
-    if (i < n)
-        p.letter = s[i++];
-    *rest = span_from(*rest, i);
-    return p;
-}
-
-/* ---- writing ---- */
-struct moment {
-    int64_t year, day_of_year, days; /* day_of_year from 0; days since the epoch */
-    unsigned month, day, weekday;    /* weekday: 0 is Sunday */
-    int64_t second, us;              /* of the day; of the second */
-    int64_t unix_s;
-};
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
-static struct moment moment_of(int64_t us)
-{
-    struct moment m = {.unix_s = floor_div(us, US_PER_S)};
-    m.us = us - m.unix_s * US_PER_S;
-    m.days = floor_div(m.unix_s, DAY_S);
-    m.second = m.unix_s - m.days * DAY_S;
-    civil_date(m.days, &m.year, &m.month, &m.day);
-    m.day_of_year = m.days - civil_days(m.year, 1, 1);
-    m.weekday = (unsigned)(((m.days + 4) % 7 + 7) % 7); /* 1970-01-01 was a Thursday */
-    return m;
-}
-
-/* Weeks begin on `first` (0 Sunday, 1 Monday); days before the first one are week 0. */
-static int64_t week_of(const struct moment *m, unsigned first)
-{
-    return (m->day_of_year + 7 - (m->weekday + 7 - first) % 7) / 7;
-}
-
-/* ISO 8601: the week of a day belongs to the year of its Thursday. */
-static void iso_week(const struct moment *m, int64_t *ret_year, int64_t *ret_week)
-{
-    unsigned month, day;
-    int64_t thursday = m->days + 3 - (m->weekday + 6) % 7;
-    civil_date(thursday, ret_year, &month, &day);
-    *ret_week = (thursday - civil_days(*ret_year, 1, 1)) / 7 + 1;
-}
-
-static void put_number(struct buf *out, char pad, char own_pad, int width, int64_t v)
-{
-    char how = pad ? pad : own_pad;
-    if (how == '-')
-        buf_i64(out, v);
-    else if (how == '_')
-        buf_printf(out, "%*lld", width, (long long)v);
-    else
-        buf_printf(out, "%0*lld", width, (long long)v);
-}
-
-static void put_year(struct buf *out, char pad, int64_t year)
-{
-    if (year > 9999)
-        buf_char(out, '+'); /* as RFC 3339's extension has it */
-    put_number(out, pad, '0', year < 0 ? 5 : 4, year);
-}
-
-static void put_fraction(struct buf *out, const struct specifier *p, int64_t us)
-{
-    int digits = p->digits;
-    if (p->dot && digits == 0) { /* as many as it takes */
-        if (us == 0)
-            return;
-        digits = us % 1000 ? 6 : 3;
-    }
-    if (p->dot)
-        buf_char(out, '.');
-    if (digits == 3)
-        buf_printf(out, "%03lld", (long long)(us / 1000));
-    else if (digits == 6)
-        buf_printf(out, "%06lld", (long long)us);
-    else
-        buf_printf(out, "%06lld000", (long long)us);
-}
-
-static void put_zone(struct buf *out, const struct specifier *p)
-{
-    static const char *const UTC[] = {"+0000", "+00:00", "+00:00:00", "+00"};
-    buf_str(out, UTC[p->colons]);
-}
-
-MUST_USE static int put_specifier(struct buf *out, const struct specifier *p, const struct moment *m)
-{
-    int64_t year, week, hour = m->second / 3600, hour12 = (hour + 11) % 12 + 1;
-    const char *more = compound(p->letter);
-    if (more)
-        return hurl_date_format(span_str(more), m->unix_s * US_PER_S + m->us, out);
-    if (((p->dot || p->digits) && p->letter != 'f') || ((p->colons || p->sharp) && p->letter != 'z'))
-        return -EINVAL;
-    iso_week(m, &year, &week);
-    const struct {
-        char letter, pad;
-        int width;
-        int64_t value;
-    } NUMBERS[] = {
-        {'C', '0', 2, floor_div(m->year, 100)},
-        {'y', '0', 2, m->year - floor_div(m->year, 100) * 100},
-        {'q', '-', 1, (m->month - 1) / 3 + 1},
-        {'m', '0', 2, m->month},
-        {'d', '0', 2, m->day},
-        {'e', '_', 2, m->day},
-        {'w', '-', 1, m->weekday},
-        {'u', '-', 1, (m->weekday + 6) % 7 + 1},
-        {'U', '0', 2, week_of(m, 0)},
-        {'W', '0', 2, week_of(m, 1)},
-        {'g', '0', 2, year - floor_div(year, 100) * 100},
-        {'V', '0', 2, week},
-        {'j', '0', 3, m->day_of_year + 1},
-        {'H', '0', 2, hour},
-        {'k', '_', 2, hour},
-        {'I', '0', 2, hour12},
-        {'l', '_', 2, hour12},
-        {'M', '0', 2, m->second / 60 % 60},
-        {'S', '0', 2, m->second % 60},
-        {'s', '-', 1, m->unix_s},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(NUMBERS); i++) {
-        if (NUMBERS[i].letter == p->letter) {
-            put_number(out, p->pad, NUMBERS[i].pad, NUMBERS[i].width, NUMBERS[i].value);
-            return 0;
-        }
-    }
-    switch (p->letter) {
-    case 'Y':
-        put_year(out, p->pad, m->year);
-        return 0;
-    case 'G':
-        put_year(out, p->pad, year);
-        return 0;
-    case 'B':
-        buf_str(out, MONTHS[m->month - 1]);
-        return 0;
-    case 'b':
-        buf_bytes(out, MONTHS[m->month - 1], SHORT_BYTES);
-        return 0;
-    case 'A':
-        buf_str(out, DAYS[m->weekday]);
-        return 0;
-    case 'a':
-        buf_bytes(out, DAYS[m->weekday], SHORT_BYTES);
-        return 0;
-    case 'p':
-        buf_str(out, hour < 12 ? "AM" : "PM");
-        return 0;
-    case 'P':
-        buf_str(out, hour < 12 ? "am" : "pm");
-        return 0;
-    case 'f':
-        put_fraction(out, p, m->us);
-        return 0;
-    case 'Z':
-        buf_str(out, "UTC");
-        return 0;
-    case 'z':
-        put_zone(out, p);
-        return 0;
-    case 't':
-        buf_char(out, '\t');
-        return 0;
-    case 'n':
-        buf_char(out, '\n');
-        return 0;
-    case '%':
-        buf_char(out, '%');
-        return 0;
-    default:
-        return -EINVAL;
-    }
-}
-
-int hurl_date_format(struct span format, int64_t us, struct buf *out)
-{
-    struct moment m = moment_of(us);
-    while (format.len) {
-        size_t n = span_find(format, '%');
-        buf_span(out, span_of(format.ptr, n));
-        if (n == format.len)
-            break;
-        format = span_from(format, n + 1);
-        struct specifier p = take_specifier(&format);
-        int r = put_specifier(out, &p, &m);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-/* ---- reading ---- */
 enum field {
     YEAR,
     CENTURY,
@@ -435,7 +174,7 @@ MUST_USE static int parse_specifier(struct parsing *p, const struct specifier *h
         {'V', ISO_WEEK, 2}, {'j', DAY_OF_YEAR, 3},     {'H', HOUR, 2},    {'k', HOUR, 2},    {'I', HOUR_12, 2},
         {'l', HOUR_12, 2},  {'M', MINUTE, 2},          {'S', SECOND, 2},
     };
-    const char *more = compound(how->letter);
+    const char *more = date_compound(how->letter);
     int64_t v;
     int r;
     if (how->letter == '+')
@@ -465,11 +204,11 @@ MUST_USE static int parse_specifier(struct parsing *p, const struct specifier *h
         return r < 0 ? r : v < 1 || v > 7 ? -EINVAL : set(p, WEEKDAY, v % 7);
     case 'B':
     case 'b':
-        r = take_name(&p->rest, MONTHS, ARRAY_LEN(MONTHS), how->letter == 'B', &v);
+        r = take_name(&p->rest, date_months, ARRAY_LEN(date_months), how->letter == 'B', &v);
         return r < 0 ? r : set(p, MONTH, v + 1);
     case 'A':
     case 'a':
-        r = take_name(&p->rest, DAYS, ARRAY_LEN(DAYS), how->letter == 'A', &v);
+        r = take_name(&p->rest, date_days, ARRAY_LEN(date_days), how->letter == 'A', &v);
         return r < 0 ? r : set(p, WEEKDAY, v);
     case 'p':
     case 'P':
@@ -506,7 +245,7 @@ static int parse_format(struct parsing *p, struct span format)
         char c = format.ptr[0];
         format = span_from(format, 1);
         if (c == '%') {
-            struct specifier how = take_specifier(&format);
+            struct specifier how = date_take_specifier(&format);
             int r = parse_specifier(p, &how);
             if (r < 0)
                 return r;
@@ -547,8 +286,7 @@ MUST_USE static int days_of(const struct parsing *p, int64_t *ret)
         if (year < -YEAR_MAX || year > YEAR_MAX)
             return -EINVAL;
         int64_t week = p->value[ISO_WEEK], fourth = civil_days(year, 1, 4); /* always in week 1 */
-        struct moment m = moment_of(fourth * DAY_S * US_PER_S);
-        days = fourth - (m.weekday + 6) % 7 + (week - 1) * 7 + (p->value[WEEKDAY] + 6) % 7;
+        days = fourth - (date_weekday(fourth) + 6) % 7 + (week - 1) * 7 + (p->value[WEEKDAY] + 6) % 7;
         if (week < 1 || week > 53)
             return -EINVAL;
     } else if (year_of(p, &year) < 0) {
