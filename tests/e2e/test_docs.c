@@ -287,6 +287,44 @@ static void the_load_generators_commands_run(void **state)
     e2e_stop(shop);
 }
 
+static void imports_run_as_the_page_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *sample;
+    } FILES[] = {{"shop.har", "tests/unit/loadgen/import/samples/shop.har"},
+                 {"shop.postman_collection.json", "tests/unit/loadgen/import/samples/shop.postman.json"},
+                 {"staging.json", "tests/unit/loadgen/import/samples/shop.environment.json"}};
+    static const char *const COMMANDS[] = {"crest-loadgen import curl \"", "crest-loadgen import log access.log",
+                                           "crest-loadgen import har shop.har", "crest-loadgen import postman shop",
+                                           "crest-loadgen run from-the-log/plan.yml"};
+    AUTO_FREE char *text = NULL;
+    char command[1024], base[64];
+    struct e2e_program *shop = e2e_start("crest-shop", NULL);
+    snprintf(base, sizeof base, "127.0.0.1:%u", (unsigned)e2e_port(shop));
+    for (size_t i = 0; i < ARRAY_LEN(FILES); i++) {
+        AUTO_FREE char *file = NULL;
+        read_page(FILES[i].sample, &file);
+        e2e_write(FILES[i].name, file);
+    }
+    e2e_write("access.log",
+              "10.0.0.1 - - [22/Nov/2026:13:44:01 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"Mozilla/5.0\"\n"
+              "10.0.0.1 - - [22/Nov/2026:13:44:01 +0000] \"GET /cart HTTP/1.1\" 200 1 \"-\" \"Mozilla/5.0\"\n");
+    read_page("docs/loadgen-import.md", &text);
+    for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++) {
+        const char *at = strstr(text, COMMANDS[i]);
+        if (!at)
+            check_failed("docs/loadgen-import.md has no '%s'", COMMANDS[i]);
+        snprintf(command, sizeof command, "%.*s%s", (int)strcspn(at, "\n"), at,
+                 strstr(COMMANDS[i], " run ") ? " --quiet --max-lag 10s" : "");
+        if (strstr(command, "127.0.0.1:9483"))
+            replace(command, sizeof command, "127.0.0.1:9483", base);
+        expect_script(command, NULL);
+    }
+    expect_script("crest-loadgen test home.hurl && crest-loadgen check shop.hurl", NULL);
+    e2e_stop(shop);
+}
+
 /* [words](target): every file that a page links to is there. */
 static void check_links(const char *page)
 {
@@ -332,6 +370,7 @@ int main(void)
         cmocka_unit_test_teardown(debians_promtool_takes_the_shipped_rules, e2e_teardown),
         cmocka_unit_test_teardown(the_web_config_of_the_docs_lets_its_user_in, e2e_teardown),
         cmocka_unit_test_teardown(the_load_generators_commands_run, e2e_teardown),
+        cmocka_unit_test_teardown(imports_run_as_the_page_says, e2e_teardown),
         cmocka_unit_test_teardown(links_of_the_documents_lead_somewhere, e2e_teardown),
     };
     return cmocka_run_group_tests_name("docs", tests, NULL, NULL);

@@ -81,20 +81,18 @@ static char *har_of(const char *entries)
 
 static void a_renewed_token_is_taken_from_where_it_was_renewed(void **state UNUSED)
 {
-    char *text = har_of(ENTRY("01", "GET", "http://h/a", "200", "", "text/html",
-                              "<input type=hidden name=t value=abcdef0123456789>") "," ENTRY("02", "GET", "http://h/b",
-                                                                                             "200", "",
-                                                                                             "application/json",
-                                                                                             "{\\\"n\\\":{\\\"next\\\":"
-                                                                                             "\\\"abcdef0123456789\\\"}"
-                                                                                             "}") "," ENTRY("03", "GET",
-                                                                                                            "http://h/"
-                                                                                                            "c?t="
-                                                                                                            "abcdef0123"
-                                                                                                            "456789",
-                                                                                                            "200", "",
-                                                                                                            "text/html",
-                                                                                                            ""));
+    char *text = har_of(ENTRY(
+        "01", "GET", "http://h/a", "200", "", "text/html",
+        "<input type=hidden name=t value=abcdef0123456789>") "," ENTRY("02", "GET", "http://h/b", "200", "",
+                                                                       "application/json",
+                                                                       "{\\\"n\\\":{\\\"next\\\":"
+                                                                       "\\\"abcdef0123456789\\\"}"
+                                                                       "}") "," ENTRY("03", "GET",
+                                                                                      "http://h/"
+                                                                                      "c?t="
+                                                                                      "abcdef0123"
+                                                                                      "456789",
+                                                                                      "200", "", "text/html", ""));
     char *journey = imported(span_str(text), &(struct har_options){0}, NULL);
     check_contains(journey, "next: jsonpath \"$.n.next\"");
     check_contains(journey, "GET http://h/c?t={{next}}\n");
