@@ -1,5 +1,6 @@
 /* crest-loadgen run: options to a configuration, the run, its reports. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h> /* SIGTERM */
 
@@ -8,10 +9,13 @@
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
+#include "lib/term/term.h"
 #include "loadgen/commands.h"
 #include "loadgen/engine/plan_file.h"
 #include "loadgen/engine/plan_shape.h"
+#include "loadgen/guard.h"
 #include "loadgen/hdr_log.h"
+#include "loadgen/live.h"
 #include "loadgen/load_options.h"
 #include "loadgen/outputs.h"
 #include "loadgen/push.h"
@@ -28,9 +32,11 @@ struct running {
     struct plan_phase phases[2]; /* --warmup */
     struct plan_file *file;      /* NULL: the options say it all */
     struct load_options shared;
+    struct live *screen; /* NULL: lines on stderr */
     struct hdr_log *log;
     struct saved_run *before; /* --compare */
-    int log_error;            /* the first */
+    struct guard *guard;
+    int log_error; /* the first */
     struct push *push;
     struct remote_part part; /* of a run on several machines */
     bool live, terminal;
@@ -149,13 +155,35 @@ static int read_before(const struct options *o, struct running *run)
     return EXIT_OK;
 }
 
+/* A guard that sees nothing, or trouble before the first session, is no start. */
+static int read_guard(const struct options *o, struct running *run)
+{
+    const char *url = options_text(o, "guard");
+    if (!url)
+        return EXIT_OK;
+    int r = guard_new(url, options_text(o, "auth-file"), &run->guard);
+    if (r == 0)
+        r = guard_look(run->guard);
+    if (r < 0) {
+        fprintf(stderr, "crest-loadgen: --guard: %s\n", run->guard ? guard_error(run->guard) : strerror(-r));
+        return EXIT_FAILED;
+    }
+    if (guard_reason(run->guard)) {
+        fprintf(stderr, "crest-loadgen: no load is sent: %s\n", guard_reason(run->guard));
+        return EXIT_THRESHOLD;
+    }
+    return EXIT_OK;
+}
+
 /* ---- while it runs ---- */
 
 static void on_tick(void *ctx, const struct run_tick *tick)
 {
     struct running *run = ctx;
     remote_part_tick(&run->part, tick);
-    if (run->live)
+    if (run->screen)
+        live_tick(run->screen, tick);
+    else if (run->live)
         report_live(stderr, tick, run->terminal);
     if (run->push && push_tick(run->push, tick, unix_ms()) < 0)
         fprintf(stderr, "crest-loadgen: results of this second could not be encoded\n");
@@ -167,13 +195,15 @@ static void on_tick(void *ctx, const struct run_tick *tick)
 static enum run_wish on_wish(void *ctx)
 {
     struct running *run = ctx;
+    bool guarded = run->guard && guard_reason(run->guard);
     if (!daemon_stopping())
-        return RUN_GO_ON;
+        return guarded ? RUN_STOP : RUN_GO_ON;
     int64_t now_us = mono_us();
     if (run->stopped_us == 0) {
         run->stopped_us = now_us;
-        fprintf(stderr, "%screst-loadgen: no more sessions are started; running ones finish (again: at once)\n",
-                run->live && run->terminal ? "\n" : "");
+        if (!run->screen)
+            fprintf(stderr, "%screst-loadgen: no more sessions are started; running ones finish (again: at once)\n",
+                    run->live && run->terminal ? "\n" : "");
     }
     bool drained = daemon_stop_signal() == SIGTERM && now_us - run->stopped_us > DRAIN_MS * 1000;
     return daemon_stop_count() >= 2 || drained ? RUN_ABORT : RUN_STOP;
@@ -182,10 +212,20 @@ static enum run_wish on_wish(void *ctx)
 static void on_wait(void *ctx, int64_t timeout_ms)
 {
     struct running *run = ctx;
+    if (run->guard)
+        guard_step(run->guard);
+    if (run->screen && live_poll(run->screen, daemon_stop_count()))
+        raise(SIGINT);
     if (run->push)
         push_wait(run->push, timeout_ms);
     else
         sleep_us(timeout_ms * 1000);
+}
+
+static const char *on_reason(void *ctx)
+{
+    const struct running *run = ctx;
+    return run->guard ? guard_reason(run->guard) : NULL;
 }
 
 /* ---- afterwards ---- */
@@ -225,9 +265,20 @@ static void finish_push(struct running *run)
                 push_error(run->push));
 }
 
+/* A terminal that cannot gets the lines. */
+static void open_screen(struct running *run)
+{
+    const struct run_config *c = &run->config;
+    double planned_s = c->plan ? c->plan->seconds : (double)c->duration_ms / 1000;
+    if (run->file)
+        planned_s = plan_file_seconds(run->file);
+    if (live_open(c, planned_s, &run->screen) == 0)
+        daemon_allow_stops(UINT_MAX); /* the second one ends the run; a third must not leave the screen as it is */
+}
+
 static int execute(const struct options *o, struct running *run)
 {
-    struct run_hooks hooks = {.ctx = run, .tick = on_tick, .wish = on_wish, .wait = on_wait};
+    struct run_hooks hooks = {.ctx = run, .tick = on_tick, .wish = on_wish, .wait = on_wait, .reason = on_reason};
     const char *remote = options_text(o, "remote-write"), *log = options_text(o, "hdr-log");
     int r = log ? hdr_log_open(log, unix_ms(), &run->log) : 0;
     if (r < 0) {
@@ -240,10 +291,14 @@ static int execute(const struct options *o, struct running *run)
             r = push_tick(run->push, NULL, unix_ms() - 1); /* the zeros that the first second counts from */
     }
     struct run_result result = {0};
+    if (r == 0 && run->live && !options_flag(o, "plain") && term_capable(NULL) && !outputs_to_stdout(o))
+        open_screen(run);
     remote_part_begin(&run->part);
     if (r == 0)
         r = remote_wanted(o) ? remote_run(o, &run->config, &hooks, &result)
                              : run_execute(&run->config, &hooks, &result);
+    live_close(run->screen);
+    run->screen = NULL;
     if (r < 0) {
         fprintf(stderr, "crest-loadgen: the run could not be made: %s\n", strerror(-r));
         return EXIT_FAILED;
@@ -274,6 +329,8 @@ int command_run(const struct options *o)
     code = code == EXIT_OK ? part_code : code;
     if (code == EXIT_OK)
         code = read_before(o, &run);
+    if (code == EXIT_OK)
+        code = read_guard(o, &run);
     if (code == EXIT_OK) {
         daemon_init("crest-loadgen");
         daemon_allow_stops(2); /* once: let running sessions finish; twice: cut them and report; three times: gone */
@@ -286,6 +343,7 @@ int command_run(const struct options *o)
     load_options_done(&run.shared);
     hdr_log_close(run.log);
     saved_run_free(run.before);
+    guard_free(run.guard);
     if (run.file)
         plan_file_free(run.file);
     else

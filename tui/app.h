@@ -13,7 +13,7 @@
 #include "lib/base/arena.h"
 #include "lib/term/cells.h"
 #include "tui/filter.h"
-#include "tui/graph.h"
+#include "lib/term/graph.h"
 #include "tui/history.h"
 #include "tui/sse.h"
 #include "tui/story.h"

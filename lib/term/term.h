@@ -12,7 +12,7 @@
  *   term_close(t);
  *
  * From term_open to term_close the terminal is restored on every way out: SIGTERM, SIGHUP, SIGINT and SIGQUIT are only noted
- * (term_stop_signal), crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) restore it and then end the process as they would
+ * (term_stop_signal; a handler that was there before is called, too), crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) restore it and then end the process as they would
  * have. One terminal per process, one thread. */
 #pragma once
 

@@ -22,9 +22,15 @@ static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 static const int REQUESTS[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 static struct sigaction crash_before[ARRAY_LEN(CRASHES)], request_before[ARRAY_LEN(REQUESTS)];
 
+/* Whoever listened before still hears it. */
 static void on_request(int signal_number)
 {
     stop_signal = signal_number;
+    for (size_t i = 0; i < ARRAY_LEN(REQUESTS); i++) {
+        void (*before)(int) = request_before[i].sa_handler;
+        if (REQUESTS[i] == signal_number && before != SIG_DFL && before != SIG_IGN)
+            before(signal_number);
+    }
 }
 
 static void on_crash(int signal_number)

@@ -291,7 +291,10 @@ static void judge(struct run *run)
 {
     struct run_result *r = run->result;
     const struct run_config *c = run->config;
-    if (run->wish != RUN_GO_ON)
+    const char *reason = run->wish != RUN_GO_ON && run->hooks->reason ? run->hooks->reason(run->hooks->ctx) : NULL;
+    if (reason)
+        blame(r, RUN_THRESHOLD, "%s", reason);
+    else if (run->wish != RUN_GO_ON)
         blame(r, RUN_INTERRUPTED, "%s",
               run->wish == RUN_ABORT ? "stopped at once: running sessions were cut" : "stopped early");
     bool mostly_busy = r->cpu_ratio > RUN_BUSY_RATIO && r->seconds > 0;

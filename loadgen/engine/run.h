@@ -36,6 +36,8 @@ struct run_hooks {
     void (*tick)(void *ctx, const struct run_tick *tick); /* once a second and at the end; may be NULL */
     enum run_wish (*wish)(void *ctx);                     /* asked every 50 ms; may be NULL */
     void (*wait)(void *ctx, int64_t timeout_ms);          /* instead of sleeping; may be NULL */
+    /* Why the wish was to stop: then the verdict is `threshold` with this sentence, else `interrupted`. May be NULL, and give it. */
+    const char *(*reason)(void *ctx);
 };
 struct run_threshold {
     const struct journey_step *step; /* NULL: of more than one */

@@ -207,10 +207,63 @@ static void a_gateway_that_fails_pages_once_and_resolves_over_a_kill(void **stat
     close_stage(&s);
 }
 
+/* ---- a rehearsal beside customers ---- */
+
+/* A thread ends it: e2e_run waits for its end. */
+struct fault {
+    struct stage *stage;
+    int64_t at_us;
+};
+static void fault_main(void *arg)
+{
+    struct fault *f = arg;
+    sleep_us(3000000);
+    f->at_us = mono_us();
+    set_errors(f->stage, "1");
+}
+
+static void a_rehearsal_ends_when_customers_are_paged_about(void **state UNUSED)
+{
+    struct stage s = {0};
+    struct customers customers;
+    char host[256], journey[1024];
+    open_stage(&s);
+    customers_come(&customers, e2e_url(s.shop));
+    query_wait(s.collector, "sum(increase(commerce_payments_total{outcome='approved',source=''}[10s])) > 3", 10000);
+    snprintf(host, sizeof host, "host=%s", e2e_url(s.shop));
+    assert_non_null(realpath("shop/demo/journeys/checkout-de.hurl", journey));
+    const char *const *args =
+        E2E_ARGS("run", journey, "--variable", host, "--rate", "5", "--duration", "2m", "--think-scale", "0.1",
+                 "--max-lag", "10s", "--guard", e2e_url(s.collector), "--quiet");
+    struct fault fault = {.stage = &s};
+    struct thread *thread;
+    check_ok(thread_start("fault", fault_main, &fault, &thread));
+    char *text = e2e_run("crest-loadgen", args, 4);
+    int64_t over_us = mono_us();
+    thread_join(thread);
+    print_message("cause to the end of the run: %lld ms\n", (long long)(over_us - fault.at_us) / 1000);
+    check_contains(text, "the guard ended it: " ALERT " fires for shop with severity=\"page\"");
+    free(text);
+
+    /* It is the load's business alone: customers' signals and the page know nothing of it. */
+    assert_true(query_value(s.collector, "sum(commerce_orders_total{source='load'})") > 0);
+    assert_true(query_value(s.collector, "count(ALERTS{source='load'}) or vector(0)") == 0);
+    char orders[128];
+    snprintf(orders, sizeof orders, "sum(commerce_orders_total{source=''}) <= bool %u",
+             atomic_load(&customers.payments));
+    assert_true(query_value(s.collector, orders) == 1);
+
+    /* And with trouble already there none is sent. */
+    free(e2e_run("crest-loadgen", args, 4));
+    customers_go(&customers);
+    close_stage(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_gateway_that_fails_pages_once_and_resolves_over_a_kill, e2e_teardown),
+        cmocka_unit_test_teardown(a_rehearsal_ends_when_customers_are_paged_about, e2e_teardown),
     };
     return cmocka_run_group_tests_name("alert", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "tui/graph.h"
+#include "lib/term/graph.h"
 
 #include <math.h>
 
