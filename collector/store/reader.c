@@ -125,23 +125,6 @@ int64_t reader_cutoff_of(const struct store_reader *rd, uint32_t id)
     return own ? retention_cutoff_ms(rd->now_ms, keep_ms) : INT64_MIN;
 }
 
-#define ONE_IS_ENOUGH (-EALREADY)
-static int stop_at_run(void *ctx UNUSED, const struct head_run *run)
-{
-    return run->n ? ONE_IS_ENOUGH : 0;
-}
-
-static int stop_at_item(void *ctx UNUSED, const struct histogram_item *item UNUSED)
-{
-    return ONE_IS_ENOUGH;
-}
-
-static bool head_has_in(const struct head *h, uint32_t id, uint32_t seq, int64_t min_ms, int64_t max_ms)
-{
-    return head_read(h, id, seq, min_ms, max_ms, stop_at_run, NULL) < 0 ||
-           head_read_histograms(h, id, seq, min_ms, max_ms, stop_at_item, NULL) < 0;
-}
-
 bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, bool narrow)
 {
     int64_t cutoff_ms = rd->gone ? INT64_MIN : reader_cutoff_of(rd, id);
@@ -151,7 +134,8 @@ bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_
         return false;
     const struct head *const heads[] = {rd->view.active, rd->view.frozen};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
-        if (heads[i] && head_has(heads[i], id) && (!narrow || head_has_in(heads[i], id, rd->view.seq, min_ms, max_ms)))
+        if (heads[i] && head_has(heads[i], id) &&
+            (!narrow || reader_head_has(heads[i], id, rd->view.seq, min_ms, max_ms)))
             return true;
     struct reader_overlap *o = &rd->overlap; /* ids come in order: neighbours ask the same */
     uint32_t group = id / EXTENT_SERIES_MAX;
@@ -159,8 +143,10 @@ bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_
         *o = (struct reader_overlap){
             group, extent_dir_overlaps(&rd->store->extents, group, rd->view.last_extent, min_ms, max_ms, rd->gone),
             min_ms, max_ms};
-    if (!o->overlaps || !rd->view.dead)
-        return o->overlaps;
+    if (!o->overlaps || (narrow && !reader_sealed_has(rd, id, min_ms, max_ms)))
+        return false;
+    if (!rd->view.dead)
+        return true;
     unsigned ord = id % EXTENT_SERIES_MAX;
     return has_undeleted(rd, &rd->floats, group, ord, min_ms, max_ms) ||
            has_undeleted(rd, &rd->histograms, group | EXTENT_HISTOGRAMS, ord, min_ms, max_ms) ||

@@ -30,5 +30,9 @@ void reader_leave_group(struct store_reader *rd, struct read_group *g);
 MUST_USE int reader_load(struct store_reader *rd, struct read_group *g, size_t i);
 /* Of the series' floats, sealed or not, all that `in` asks for, behind what the columns have. */
 MUST_USE int reader_read_floats(struct store_reader *rd, uint32_t id, struct reading *in);
+/* narrow.c: has the series a sample in the times that is not sealed, one that is? true as well where it cannot be told, or only with
+ * much work. */
+bool reader_head_has(const struct head *h, uint32_t id, uint32_t seq, int64_t min_ms, int64_t max_ms);
+bool reader_sealed_has(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms);
 /* Samples before it are over by the series' own retention; INT64_MIN: none are. */
 int64_t reader_cutoff_of(const struct store_reader *rd, uint32_t id);

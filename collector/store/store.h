@@ -160,7 +160,7 @@ struct store_selection {
     int64_t min_ms, max_ms; /* inclusive; series without a sample there may still be given */
     size_t limit;           /* 0: none; more are cut, *ret_n == limit + 1 tells */
     bool
-        narrow; /* look closer for who has no sample there: sure for what is not sealed, else by extents of neighbours */
+        narrow; /* look closer for who has no sample there; with many extents in the times those near it are given, too */
 };
 struct store_series {
     uint32_t id; /* dense, never reused while the process lives */

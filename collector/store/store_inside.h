@@ -423,5 +423,5 @@ struct store_reader {
     int64_t now_ms; /* what the retentions of series go by */
     struct reader_overlap overlap;
 };
-/* May the series have samples in the range? false is sure. narrow: looks at the times of what is not sealed, too. */
+/* May the series have samples in the range? false is sure. narrow: looks at the times of samples, too. */
 bool store_may_have(struct store_reader *rd, uint32_t id, int64_t min_ms, int64_t max_ms, bool narrow);

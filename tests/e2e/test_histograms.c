@@ -228,6 +228,13 @@ static void check_answers(void)
     series = json_array_get(json_object_get(root, "data"), 0);
     assert_int_equal(json_array_size(json_object_get(series, "exemplars")), 1);
     json_decref(root);
+    for (int ago_s = 0; ago_s <= 3600; ago_s += 3600) { /* lists know when a histogram was there */
+        snprintf(path, sizeof path, "/api/v1/series?match%%5B%%5D=rpc_seconds&start=%lld&end=%lld",
+                 (long long)now_ms / 1000 - 600 - ago_s, (long long)now_ms / 1000 - ago_s);
+        root = get_json(collector, path, 200);
+        assert_int_equal(json_array_size(json_object_get(root, "data")), ago_s == 0);
+        json_decref(root);
+    }
     root = get_json(collector, "/api/v1/metadata?metric=rpc_seconds", 200);
     const json_t *m = json_array_get(json_object_get(json_object_get(root, "data"), "rpc_seconds"), 0);
     assert_string_equal(json_string_value(json_object_get(m, "type")), "histogram");
