@@ -37,6 +37,8 @@ static const struct option_def OPTIONS[] = {
     {.name = "label", .type = OPT_LIST, .arg = "NAME=VALUE", .help = "extra label"},
     {.name = "verbose", .type = OPT_FLAG, .env = "CREST_TEST_VERBOSE", .help = "say more"},
     {.name = "data", .type = OPT_TEXT, .help = "where to serve from", .commands = ""},
+    {.name = "json", .letter = 'j', .type = OPT_TEXT, .arg = "FILE", .help = "write JSON there", .commands = "run"},
+    {.name = "json", .letter = 'j', .type = OPT_FLAG, .help = "write JSON", .commands = "check"},
     {0}};
 static const struct command_def COMMANDS[] = {
     {.name = "", .help = "serve"},
@@ -124,6 +126,25 @@ static void options_take_flags_before_and_behind_operands(void **state)
     assert_string_equal(options_list(r.o, "label", 0), "a=1");
     assert_string_equal(options_list(r.o, "label", 1), "b=2");
     done(&r);
+}
+
+static void commands_may_have_options_of_one_name_that_differ(void **state)
+{
+    (void)state;
+    static const char *const LINES[][2] = {{"run a.hurl --json out", "check --json a.hurl"},
+                                           {"run -j out a.hurl", "check a.hurl -j"}};
+    for (size_t i = 0; i < ARRAY_LEN(LINES); i++) {
+        struct outcome run = parse(LINES[i][0]);
+        assert_int_equal(run.code, OPTIONS_RUN);
+        assert_string_equal(options_text(run.o, "json"), "out");
+        assert_int_equal(options_operand_count(run.o), 1);
+        done(&run);
+        struct outcome check = parse(LINES[i][1]);
+        assert_int_equal(check.code, OPTIONS_RUN);
+        assert_true(options_flag(check.o, "json"));
+        assert_string_equal(options_operand(check.o, 0), "a.hurl");
+        done(&check);
+    }
 }
 
 static void flags_win_over_environment_and_that_over_defaults(void **state)
@@ -222,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_give_defaults_when_nothing_is_given),
         cmocka_unit_test(options_take_flags_before_and_behind_operands),
+        cmocka_unit_test(commands_may_have_options_of_one_name_that_differ),
         cmocka_unit_test(flags_win_over_environment_and_that_over_defaults),
         cmocka_unit_test(wrong_usage_is_refused_with_its_reason),
         cmocka_unit_test(help_opens_with_examples_and_names_everything_in_the_table),
