@@ -216,7 +216,10 @@ static void help_opens_with_examples_and_names_everything_in_the_table(void **st
     assert_true(strstr(r.out, "Commands:") < strstr(r.out, "Options:"));
     for (const struct option_def *d = OPTIONS; d->name; d++) {
         char flag[64];
-        snprintf(flag, sizeof flag, "  --%s", d->name);
+        char letter[8] = "";
+        if (d->letter)
+            snprintf(letter, sizeof letter, "-%c, ", d->letter);
+        snprintf(flag, sizeof flag, "  %s--%s", letter, d->name);
         check_contains(r.out, flag);
         check_contains(r.out, d->help);
     }
