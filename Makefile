@@ -245,7 +245,7 @@ bench-%: $(OUT)/tests/bench/% $(BINARIES)
 	@$(if $(filter release,$(MODE)),,echo "A bench of MODE=$(MODE) says nothing" >&2; exit 2;) CREST_BIN=$(OUT) $<
 
 # All of them, also when one misses a must; each is also a bench of its own: make bench-store_peers.
-STORE_BENCHES := store_peers store_pace store_million store_core
+STORE_BENCHES := store_peers store_pace store_million store_core store_rollup
 .PHONY: bench-store
 bench-store: $(STORE_BENCHES:%=$(OUT)/tests/bench/%) $(BINARIES) ## the store beside other stores, at half speed, with a million series, by itself
 	@missed=0; for b in $(STORE_BENCHES); do $(MAKE) --no-print-directory bench-$$b || missed=1; done; exit $$missed

@@ -45,6 +45,20 @@ uint64_t store_parts_bytes(const struct store *s)
     return bytes;
 }
 
+static bool has_lost_much(const struct part *part)
+{
+    return atomic_load_explicit(&part->retired_bytes, memory_order_relaxed) > part->bytes / PART_RETIRED_SHARE;
+}
+
+uint64_t store_parts_leaving_bytes(const struct store *s)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->n_parts; i++)
+        if (has_lost_much(&s->parts[i]))
+            bytes += atomic_load_explicit(&s->parts[i].retired_bytes, memory_order_relaxed);
+    return bytes;
+}
+
 int part_add(struct store *s, uint32_t id, int64_t from_ms, unsigned days, char *name)
 {
     pthread_mutex_lock(&s->parts_lock);
@@ -211,8 +225,7 @@ bool part_has_lost_much(struct store *s, uint32_t id)
 {
     pthread_mutex_lock(&s->parts_lock);
     const struct part *part = id ? part_find(s, id) : NULL;
-    bool much =
-        part && atomic_load_explicit(&part->retired_bytes, memory_order_relaxed) > part->bytes / PART_RETIRED_SHARE;
+    bool much = part && has_lost_much(part);
     pthread_mutex_unlock(&s->parts_lock);
     return much;
 }

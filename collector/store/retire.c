@@ -174,13 +174,15 @@ static int64_t number_of(struct store *s, int statement)
     return n;
 }
 
-/* Pages that head.db uses and the days' files; free pages are used again before the file grows. */
+/* Pages that head.db uses and the days' files; free pages are used again before the file grows, and what a file that is written
+ * anew within the hour leaves out must not cost another day. */
 static uint64_t bytes_used(struct store *s)
 {
     if (!s->db)
         return extent_dir_totals(&s->extents).bytes;
     int64_t pages = number_of(s, SQL_PAGES) - number_of(s, SQL_FREE_PAGES);
-    return (uint64_t)(pages > 0 ? pages : 0) * STORE_PAGE_BYTES + store_parts_bytes(s);
+    uint64_t parts = store_parts_bytes(s), leaving = store_parts_leaving_bytes(s);
+    return (uint64_t)(pages > 0 ? pages : 0) * STORE_PAGE_BYTES + parts - (leaving < parts ? leaving : parts);
 }
 
 /* What goes next: the oldest day; of the newest day the extents that end first, ten minutes at a time. */

@@ -369,6 +369,8 @@ void store_parts_free(struct store *s);
 MUST_USE int store_move_days(struct store *s);
 /* Of all files; the writer's. */
 uint64_t store_parts_bytes(const struct store *s);
+/* Of it, what the next compaction frees: files that lost much are written anew. */
+uint64_t store_parts_leaving_bytes(const struct store *s);
 /* The writer's: these extents are gone from the directory; files without any go too. */
 void store_part_extents_gone(struct store *s, const struct extent_ref *refs, size_t n);
 /* Its file. -ENOENT: there is no such part any more. */

@@ -410,8 +410,8 @@ static int64_t keep_house(struct store *s)
 }
 
 /* Several senders, each with its next request soon after its answer: a moment's wait makes one commit, one fsync and one page's remainder
- * of what would be two of each. As many are waited for as there were about the last commit, half as long as that took at most; one sender
- * alone is never. */
+ * of what would be two of each. As many are waited for as there were about the last commit, twice as long as that took at most, in
+ * which their next requests are decoded; one sender alone is never. */
 static size_t wait_for_siblings(struct store *s, void **items, size_t n)
 {
     if (!s->db || s->config.durability == STORE_NORMAL || n == 0)
@@ -430,7 +430,7 @@ static size_t wait_for_siblings(struct store *s, void **items, size_t n)
 static void count_siblings(struct store *s, size_t n, int64_t took_us)
 {
     s->siblings = n + queue_depth(s->queue);
-    s->patience_us = took_us / 2 < PATIENCE_US_MAX ? took_us / 2 : PATIENCE_US_MAX;
+    s->patience_us = took_us * 2 < PATIENCE_US_MAX ? took_us * 2 : PATIENCE_US_MAX;
 }
 
 void store_writer_main(void *arg)
