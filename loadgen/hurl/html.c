@@ -66,29 +66,29 @@ static int digit_of(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 16;
 }
 
-/* What stands between & and ; — false: no number. */
-static bool number_of(struct span name, uint32_t *ret)
+static bool digit_or_letter(char c)
 {
-    bool hex = name.len > 1 && (name.ptr[1] | 0x20) == 'x';
-    struct span digits = span_from(name, hex ? 2 : 1);
-    uint32_t v = 0;
-    for (size_t i = 0; i < digits.len; i++) {
-        int d = digit_of(digits.ptr[i]);
-        if (d >= (hex ? 16 : 10))
-            return false;
-        v = v > 0x10ffff ? v : v * (hex ? 16 : 10) + (uint32_t)d;
-    }
-    *ret = v;
-    return digits.len > 0;
+    char lower = (char)(c | 0x20);
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z');
 }
 
-static bool entity_of(struct span name, uint32_t *ret)
+/* A number behind &#: how many characters it takes, 0 when there is none. */
+static size_t number_at(struct span text, uint32_t *ret)
+{
+    bool hex = text.len > 1 && (text.ptr[1] | 0x20) == 'x';
+    size_t start = hex ? 2 : 1, n = start;
+    uint32_t v = 0;
+    for (; n < text.len && digit_of(text.ptr[n]) < (hex ? 16 : 10); n++)
+        v = v > 0x10ffff ? v : v * (hex ? 16 : 10) + (uint32_t)digit_of(text.ptr[n]);
+    *ret = v;
+    return n > start ? n : 0;
+}
+
+static bool name_of(struct span name, uint32_t *ret)
 {
     char text[ENTITY_BYTES_MAX];
     if (name.len == 0 || name.len >= sizeof text)
         return false;
-    if (name.ptr[0] == '#')
-        return number_of(name, ret);
     memcpy(text, name.ptr, name.len);
     text[name.len] = '\0';
     const htmlEntityDesc *known = htmlEntityLookup((const xmlChar *)text);
@@ -99,6 +99,20 @@ static bool entity_of(struct span name, uint32_t *ret)
     return known || strcmp(text, "apos") == 0;
 }
 
+/* A name behind &: with its semicolon any, without it the longest of those that HTML has had from the start (up to U+00FF). */
+static size_t name_at(struct span text, uint32_t *ret)
+{
+    size_t n = 0;
+    while (n < text.len && n < ENTITY_BYTES_MAX && digit_or_letter(text.ptr[n]))
+        n++;
+    if (n < text.len && text.ptr[n] == ';' && name_of(span_of(text.ptr, n), ret))
+        return n;
+    for (; n > 1; n--)
+        if (name_of(span_of(text.ptr, n), ret) && *ret <= 0xff && *ret != '\'')
+            return n;
+    return 0;
+}
+
 void html_unescape(struct buf *out, struct span text)
 {
     while (text.len) {
@@ -107,15 +121,16 @@ void html_unescape(struct buf *out, struct span text)
         text = span_from(text, n);
         if (text.len == 0)
             break;
-        struct span name = span_from(text, 1);
-        name.len = span_find(name, ';');
+        text = span_from(text, 1);
         uint32_t c;
-        if (name.len + 1 < text.len && entity_of(name, &c)) {
-            put_character(out, c);
-            text = span_from(text, name.len + 2);
-        } else {
+        n = text.len && text.ptr[0] == '#' ? number_at(text, &c) : name_at(text, &c);
+        if (n == 0) {
             buf_char(out, '&');
-            text = span_from(text, 1);
+            continue;
         }
+        put_character(out, c);
+        text = span_from(text, n);
+        if (text.len && text.ptr[0] == ';')
+            text = span_from(text, 1);
     }
 }

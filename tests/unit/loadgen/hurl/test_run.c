@@ -60,6 +60,7 @@ static const char JSON[] =
     "\"list\": [3, \"b\", {\"k\": 1}], \"empty\": [], \"obj\": {\"a\": 1},"
     "\"uuid\": \"3fa85f64-5717-4562-b3fc-2c963f66afa6\", \"ip\": \"127.0.0.1\", \"ip6\": \"::1\","
     "\"when\": \"2026-11-27T00:00:00Z\", \"big\": 123456789012345678901234567890,"
+    "\"entities\": \"&#65 &#x42; &#x1D306; caf&eacute &lt; &nosuch; &alpha a&b &\","
     "\"url\": \"http://x/?q=a%20b&r=2#f\", \"b64\": \"aGVsbG8=\", \"inner\": \"{\\\"z\\\":[7]}\"}";
 static const char HTML[] =
     "<!doctype html><html><body><form action=/pay><input type=hidden name=csrf value='t0k&amp;n'>"
@@ -229,6 +230,8 @@ static void asserts_hold_and_fail_as_hurls_do(void **state)
         {"jsonpath \"$.b64\" base64Decode charsetDecode \"no-such\" == \"\"", false, false, HURL_FAILED_PROTOCOL},
         {"jsonpath \"$.b64\" decode \"utf-8\" == \"\"", false, false, HURL_FAILED_PROTOCOL},
         {"regex /value='([^']+)'/ htmlUnescape == \"t0k&n\"", true, true, 0},
+        {"jsonpath \"$.entities\" htmlUnescape == \"A B \\u{1d306} caf\\u{e9} < &nosuch; &alpha a&b &\"", true, false,
+         0},
         {"xpath \"//li\" count == 2", true, true, 0},
         {"xpath \"//li\" nth 1 == \"two\"", true, true, 0},
         {"xpath \"count(//li)\" == 2", true, true, 0},
