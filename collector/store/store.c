@@ -267,6 +267,7 @@ void store_close(struct store *s)
     if (!s)
         return;
     store_compactor_stop(s);
+    atomic_store_explicit(&s->closing, true, memory_order_relaxed);
     store_compact_last(s);
     queue_close(s->queue);
     thread_join(s->writer); /* after this we are the writer */

@@ -237,7 +237,7 @@ struct store {
     size_t wal_bytes;         /* written since the last complete checkpoint, roughly */
 
     _Atomic int64_t newest_ms, oldest_ms;
-    atomic_bool read_only;
+    atomic_bool read_only, closing;
     atomic_uint_fast64_t live_series, head_samples, head_bytes, wal_file_bytes, tombstones, over_bytes;
     atomic_uint_fast64_t counters[STORE_COUNTERS];
     atomic_uint_fast64_t refused[STORE_REFUSED_REASONS];

@@ -287,6 +287,8 @@ static void checkpoint(struct store *s)
 {
     /* Right after the rules have recorded nobody waits for them: a good moment to be early. */
     size_t due = s->after_derived ? STORE_WAL_BYTES / 4 * 3 : STORE_WAL_BYTES;
+    if (atomic_load_explicit(&s->closing, memory_order_relaxed)) /* which copies all of it, once */
+        due = STORE_WAL_BYTES_MAX;
     if (!s->db || s->wal_bytes < due)
         return;
     int r = db_checkpoint(s->db, false);

@@ -82,7 +82,7 @@
 #define STORE_HEAD_OVERFLOW 4u              /* times the above when sealing fails: then ingest is refused (503) */
 #define STORE_RECORD_BYTES (16u << 20)      /* a commit stops taking requests here; SQLite's rows end at 1 GB */
 #define STORE_RECORD_BYTES_MAX (256u << 20) /* of one record: the above and one request as large as the queue takes */
-#define STORE_WAL_BYTES (16u << 20)         /* checkpoint from here on: a 20 MB one takes 60-95 ms */
+#define STORE_WAL_BYTES (24u << 20)         /* checkpoint from here on: a 20 MB one takes 60-95 ms */
 #define STORE_WAL_BYTES_MAX (64u << 20)     /* readers wait for a full checkpoint when the WAL is larger */
 #define STORE_TOMBSTONES_MAX                                                                                           \
     1000000u /* deletions not cleaned up yet, by group of 128 series: 56 B each; further ones are refused */
@@ -177,28 +177,29 @@
 #define XPATH_NODES_MAX 100000           /* a page has some thousand */
 #define COOKIE_BYTES_MAX 4096u           /* name and value, rfc6265bis 5.7 */
 #define COOKIES_MAX 180u                 /* per user; browsers keep that many per site */
-#define RECORD_BYTES_MAX (1u << 30)      /* log and JSON of one tested file: a body of BODY_BYTES_MAX may be in it several times */
-#define JOURNEYS_MAX 1000u               /* files of one run */
-#define JOURNEY_STEPS_MAX 2000u          /* of all journeys: each has 7 histograms of 0.2 MB in every worker */
-#define SESSION_STEPS_MAX 10000u         /* a @goto loop must end */
-#define SESSION_BYTES_MAX (64u << 20)    /* captures of one session */
-#define STEP_BYTES_MAX (256u << 20)      /* while one response is looked at */
-#define WAITING_ARRIVALS_MAX 1000000u    /* arrivals waiting for one of --users: beyond they are dropped */
-#define PLAN_STAGES_MAX 1000u            /* of a ramp or stairs */
-#define PLAN_RATE_MAX 1e7                /* sessions per second */
-#define FEED_BYTES_MAX (256u << 20)      /* a file of variables, a row per session */
-#define FEED_COLUMNS_MAX 64u             /* variables it sets */
-#define FEED_ROWS_MAX 20000000u          /* offsets of 8 bytes each: 160 MB */
-#define ALLOW_HOSTS_MAX 10000u           /* hosts that load may go to */
-#define RESULT_BYTES_MAX (256u << 20)     /* a run as JSON: an hour of seconds of some hundred steps */
-#define IDLE_TRANSFERS_MAX 1024u         /* easy handles kept for reuse: about 10 KB each */
-#define PUSH_QUEUE_MAX 900               /* 15 minutes of a collector that is away */
-#define PUSH_BYTES_MAX (64u << 20)       /* one message of results: every step's buckets */
-#define LIMIT_PROBES_MAX 64u             /* of one search for the limit: an evening at a minute each */
+#define RECORD_BYTES_MAX                                                                                               \
+    (1u << 30)             /* log and JSON of one tested file: a body of BODY_BYTES_MAX may be in it several times */
+#define JOURNEYS_MAX 1000u /* files of one run */
+#define JOURNEY_STEPS_MAX 2000u       /* of all journeys: each has 7 histograms of 0.2 MB in every worker */
+#define SESSION_STEPS_MAX 10000u      /* a @goto loop must end */
+#define SESSION_BYTES_MAX (64u << 20) /* captures of one session */
+#define STEP_BYTES_MAX (256u << 20)   /* while one response is looked at */
+#define WAITING_ARRIVALS_MAX 1000000u /* arrivals waiting for one of --users: beyond they are dropped */
+#define PLAN_STAGES_MAX 1000u         /* of a ramp or stairs */
+#define PLAN_RATE_MAX 1e7             /* sessions per second */
+#define FEED_BYTES_MAX (256u << 20)   /* a file of variables, a row per session */
+#define FEED_COLUMNS_MAX 64u          /* variables it sets */
+#define FEED_ROWS_MAX 20000000u       /* offsets of 8 bytes each: 160 MB */
+#define ALLOW_HOSTS_MAX 10000u        /* hosts that load may go to */
+#define RESULT_BYTES_MAX (256u << 20) /* a run as JSON: an hour of seconds of some hundred steps */
+#define IDLE_TRANSFERS_MAX 1024u      /* easy handles kept for reuse: about 10 KB each */
+#define PUSH_QUEUE_MAX 900            /* 15 minutes of a collector that is away */
+#define PUSH_BYTES_MAX (64u << 20)    /* one message of results: every step's buckets */
+#define LIMIT_PROBES_MAX 64u          /* of one search for the limit: an evening at a minute each */
 /* ---- several machines ---- */
-#define WORKERS_MAX 64u                  /* of one run */
-#define ORDER_BYTES_MAX (256u << 20)     /* journeys and feeds for a worker, in base64 */
-#define ORDER_ARGS_MAX 2000u             /* options and files of a run */
+#define WORKERS_MAX 64u                   /* of one run */
+#define ORDER_BYTES_MAX (256u << 20)      /* journeys and feeds for a worker, in base64 */
+#define ORDER_ARGS_MAX 2000u              /* options and files of a run */
 #define RESULT_LINE_BYTES_MAX (64u << 20) /* a worker's counters of a second: 200 steps of full histograms */
 /* ---- synthetic journeys ---- */
 #define SYNTHETIC_JOURNEYS_MAX 256u     /* a thread each */
@@ -214,19 +215,19 @@
 #define HAR_ENTRIES_MAX 100000u              /* exchanges of a recording; later ones are left out and counted */
 #define HAR_SOURCES_MAX 1000000u             /* values of responses that are remembered */
 #define HAR_BODY_BYTES_MAX (8u << 20)        /* a response's body beyond is not looked into */
-#define HAR_SEARCH_BODIES 16u /* latest texts in which a value without a place of its own is looked for */
-#define LOG_LINE_BYTES_MAX 65536u      /* a line of an access log; longer ones are bad lines */
-#define LOG_ZSTD_WINDOW_LOG_MAX 27     /* 128 MB while a log is unpacked: what zstd itself takes without being asked */
-#define LOG_CLIENTS_MAX 1000000u       /* visitors within 30 minutes; above, new ones are not told apart and counted */
-#define LOG_ARRIVALS_MAX 10000000u     /* requests whose times are kept (8 bytes each); sessions likewise */
-#define LOG_SECOND_MAX 200000u         /* lines of one second that are spread together */
-#define LOG_NODES_MAX 20000u           /* pieces of paths that are told apart */
-#define LOG_ROUTES_MAX 500u            /* routes whose order is counted: a table of 500 x 500 */
-#define LOG_STEPS_MAX 60u              /* steps of a journey made of a log: the most frequent routes */
-#define LOG_SAMPLES_MAX 1000u          /* different requests remembered of a route */
-#define LOG_THINKS_KEPT 200u           /* pauses remembered of a route, a fair sample */
-#define LOG_FEED_ROWS 2000u            /* of the data file beside the journey */
-#define LOG_BAD_LINES_SHOWN 5u         /* with their place; the others are counted */
+#define HAR_SEARCH_BODIES 16u      /* latest texts in which a value without a place of its own is looked for */
+#define LOG_LINE_BYTES_MAX 65536u  /* a line of an access log; longer ones are bad lines */
+#define LOG_ZSTD_WINDOW_LOG_MAX 27 /* 128 MB while a log is unpacked: what zstd itself takes without being asked */
+#define LOG_CLIENTS_MAX 1000000u   /* visitors within 30 minutes; above, new ones are not told apart and counted */
+#define LOG_ARRIVALS_MAX 10000000u /* requests whose times are kept (8 bytes each); sessions likewise */
+#define LOG_SECOND_MAX 200000u     /* lines of one second that are spread together */
+#define LOG_NODES_MAX 20000u       /* pieces of paths that are told apart */
+#define LOG_ROUTES_MAX 500u        /* routes whose order is counted: a table of 500 x 500 */
+#define LOG_STEPS_MAX 60u          /* steps of a journey made of a log: the most frequent routes */
+#define LOG_SAMPLES_MAX 1000u      /* different requests remembered of a route */
+#define LOG_THINKS_KEPT 200u       /* pauses remembered of a route, a fair sample */
+#define LOG_FEED_ROWS 2000u        /* of the data file beside the journey */
+#define LOG_BAD_LINES_SHOWN 5u     /* with their place; the others are counted */
 /* ---- plans of a run ---- */
 #define PLAN_PHASES_MAX 32u               /* with figures of their own: histograms of every step for each */
 #define PLAN_TRACE_MAX 20000000u          /* recorded arrivals of a phase: 160 MB */
