@@ -80,9 +80,6 @@ static bool is_ours(const struct import *im, struct span host)
 static bool is_asset(const struct har_exchange *x)
 {
     static const char *const TYPES[] = {"image/", "font/", "audio/", "video/", "text/css"};
-    static const char *const ENDS[] = {".css", ".js",   ".mjs",  ".png",  ".jpg",        ".jpeg",  ".gif",
-                                       ".svg", ".webp", ".avif", ".ico",  ".woff",       ".woff2", ".ttf",
-                                       ".otf", ".map",  ".mp4",  ".webm", ".webmanifest"};
     struct span type = media_type(x->type), path = span_of(x->url.ptr, span_find(x->url, '?'));
     if (!span_equal(x->method, SPAN("GET")))
         return false;
@@ -91,11 +88,7 @@ static bool is_asset(const struct har_exchange *x)
             return true;
     if (span_search(type, SPAN("javascript")) < type.len)
         return true;
-    for (size_t i = 0; i < ARRAY_LEN(ENDS) && !is_page(x) && !is_json_type(x->type); i++)
-        if (path.len > strlen(ENDS[i]) &&
-            span_equal_nocase(span_from(path, path.len - strlen(ENDS[i])), span_str(ENDS[i])))
-            return true;
-    return false;
+    return !is_page(x) && !is_json_type(x->type) && is_asset_path(path);
 }
 
 static bool is_method(struct span s)

@@ -6,6 +6,7 @@
 #include "loadgen/import/line_reader.h"
 #include "loadgen/import/log_report.h"
 #include "loadgen/import/log_write.h"
+#include "loadgen/import/names.h"
 
 struct pending { /* requests of one second whose stamps have no fraction */
     int64_t second_us, duration_us;
@@ -44,19 +45,6 @@ static bool is_bot(struct span agent)
     return false;
 }
 
-static bool is_asset(struct span uri)
-{
-    static const char *const ENDS[] = {".css",   ".js",  ".mjs",  ".png",  ".jpg",        ".jpeg",
-                                       ".gif",   ".svg", ".webp", ".avif", ".ico",        ".woff",
-                                       ".woff2", ".ttf", ".map",  ".mp4",  ".webmanifest"};
-    struct span path = span_of(uri.ptr, span_find(uri, '?'));
-    for (size_t i = 0; i < ARRAY_LEN(ENDS); i++)
-        if (path.len > strlen(ENDS[i]) &&
-            span_equal_nocase(span_from(path, path.len - strlen(ENDS[i])), span_str(ENDS[i])))
-            return true;
-    return false;
-}
-
 /* Counts what is left out. 429 and 499 were load as it was meant; what a scanner asked for in vain was not. */
 static bool is_left_out(struct import *im, const struct log_line *l)
 {
@@ -65,7 +53,7 @@ static bool is_left_out(struct import *im, const struct log_line *l)
         im->report.refused++;
     else if (span_equal(l->method, SPAN("OPTIONS")) || (body && !im->o->posts))
         im->report.bodies++;
-    else if (!im->o->assets && is_asset(l->uri))
+    else if (!im->o->assets && is_asset_path(span_of(l->uri.ptr, span_find(l->uri, '?'))))
         im->report.assets++;
     else
         return false;

@@ -172,6 +172,19 @@ bool is_distinctive(struct span value)
            (l.letters == 0 && l.digits >= 5 && l.other == 0);
 }
 
+bool is_asset_path(struct span path)
+{
+    static const char *const ENDS[] = {".css", ".js",   ".mjs",  ".png",  ".jpg",        ".jpeg",  ".gif",
+                                       ".svg", ".webp", ".avif", ".ico",  ".woff",       ".woff2", ".ttf",
+                                       ".otf", ".map",  ".mp4",  ".webm", ".webmanifest"};
+    for (size_t i = 0; i < ARRAY_LEN(ENDS); i++) {
+        struct span end = span_str(ENDS[i]);
+        if (path.len > end.len && span_equal_nocase(span_from(path, path.len - end.len), end))
+            return true;
+    }
+    return false;
+}
+
 void variable_names_init(struct variable_names *names)
 {
     strmap_init(&names->taken, HURL_VARIABLES_MAX);

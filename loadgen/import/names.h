@@ -25,6 +25,8 @@ bool is_card_name(struct span name);
 bool looks_like_id(struct span piece);
 /* A field that names one thing of many or proves something: id, orderId, csrf_token, sku, nonce, … */
 bool is_id_name(struct span name);
+/* Does the path (without a query) end as style sheets, scripts, fonts and pictures do? */
+bool is_asset_path(struct span path);
 /* Would it be a wonder if the same text stood elsewhere by chance? Tokens and ids of some length. */
 bool is_distinctive(struct span value);
 
