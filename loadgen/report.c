@@ -35,8 +35,8 @@ void report_live(FILE *to, const struct run_tick *t, bool terminal)
     hdr_free(h);
     uint64_t steps = stats_outcomes(t->interval, OUTCOMES), good = stats_outcomes(t->interval, OUTCOME_OK);
     double wall = t->interval_s > 0 ? t->interval_s : 1;
-    fprintf(to, "%s%5.0fs  sessions %.1f/s", terminal ? "\r\x1b[K" : "", t->second,
-            (double)t->interval->sessions.started / wall);
+    fprintf(to, "%s%5.0fs%s%s  sessions %.1f/s", terminal ? "\r\x1b[K" : "", t->second, t->phase ? "  " : "",
+            t->phase ? t->phase->name : "", (double)t->interval->sessions.started / wall);
     if (t->planned_rate > 0)
         fprintf(to, " of %.1f", t->planned_rate);
     fprintf(to, "  open %u  requests %.0f/s  response p50 %s p95 %s p99 %s", t->open,

@@ -9,6 +9,7 @@
 #include "loadgen/engine/curl_setup.h"
 
 #define CONNECTIONS_MAX 1000000L /* never the reason for closing one */
+#define IDLE_ATTEMPTS_MAX 64u    /* handles kept for the next connections: some 6 KB each */
 #define RECEIVE_BYTES 1024L      /* libcurl's own buffer, which nothing is read into */
 
 struct attempt {
@@ -173,7 +174,7 @@ void attempt_free(struct attempt *a)
     if (a->running)
         curl_multi_remove_handle(k->multi, a->easy); /* closes the connection, unless it was taken */
     a->running = false;
-    if (a->share || k->n_idle >= IDLE_TRANSFERS_MAX) {
+    if (a->share || k->n_idle >= IDLE_ATTEMPTS_MAX) {
         attempt_destroy(a);
         return;
     }

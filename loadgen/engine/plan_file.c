@@ -5,8 +5,8 @@
 
 #include "lib/base/file.h"
 #include "lib/wire/yaml.h"
+#include "loadgen/engine/plan_bounds.h"
 #include "loadgen/engine/plan_shape.h"
-#include "loadgen/hurl/slo.h"
 #include "loadgen/hurl/zipf.h"
 
 #define NAME_BYTES_MAX 64u /* of a class or phase: a label value and a column of reports */
@@ -57,9 +57,7 @@ struct plan_file {
     size_t n_phases;
     struct trace *traces;
     size_t n_traces;
-    struct threshold *thresholds;
-    const struct yaml_node **threshold_nodes;
-    size_t n_thresholds;
+    struct plan_bounds bounds;
     double seconds; /* of the timeline */
 };
 
@@ -337,117 +335,6 @@ MUST_USE static int read_classes(struct plan_file *pf)
     return result;
 }
 
-/* ---- thresholds ---- */
-
-struct threshold_keys {
-    const char *slo, *traffic, *journey, *step, *phase;
-};
-
-MUST_USE static int read_threshold(struct plan_file *pf, const struct yaml_node *node)
-{
-    static const struct yaml_field FIELDS[] = {
-        {"slo", YAML_FIELD_TEXT, offsetof(struct threshold_keys, slo), .required = true},
-        {"traffic", YAML_FIELD_TEXT, offsetof(struct threshold_keys, traffic)},
-        {"journey", YAML_FIELD_TEXT, offsetof(struct threshold_keys, journey)},
-        {"step", YAML_FIELD_TEXT, offsetof(struct threshold_keys, step)},
-        {"phase", YAML_FIELD_TEXT, offsetof(struct threshold_keys, phase)},
-        {0}};
-    struct threshold_keys k = {0};
-    const struct yaml_node *at = node;
-    if (node->kind == YAML_SCALAR)
-        k.slo = node->text.ptr;
-    else if (yaml_read(pf->doc, node, FIELDS, &k, pf->problems) < 0)
-        return -EINVAL;
-    else
-        at = yaml_get(node, "slo");
-    struct span rest = span_trim(span_str(k.slo)), word;
-    if (rest.len == 0)
-        return refuse(pf, at, "a threshold is as " HURL_SLO_SYNTAX);
-    while (span_cut(&rest, ' ', &word)) {
-        struct threshold t = {.traffic = k.traffic, .journey = k.journey, .step = k.step, .phase = k.phase};
-        if (word.len == 0)
-            continue;
-        if (hurl_slo_parse(word, &t.slo) < 0)
-            return refuse(pf, at, "a threshold is as " HURL_SLO_SYNTAX);
-        if (pf->n_thresholds == THRESHOLDS_MAX)
-            return refuse(pf, at, "more thresholds than a plan may have (1000)");
-        t.slo.at = (struct hurl_place){at->line, at->column};
-        pf->threshold_nodes[pf->n_thresholds] = node;
-        pf->thresholds[pf->n_thresholds++] = t;
-    }
-    return 0;
-}
-
-MUST_USE static int read_thresholds(struct plan_file *pf)
-{
-    const struct yaml_node *list = pf->top.thresholds;
-    if (!list)
-        return 0;
-    pf->thresholds = arena_array(&pf->arena, THRESHOLDS_MAX, sizeof *pf->thresholds);
-    pf->threshold_nodes = arena_array(&pf->arena, THRESHOLDS_MAX, sizeof *pf->threshold_nodes);
-    if (!pf->thresholds || !pf->threshold_nodes)
-        return -ENOMEM;
-    if (list->kind == YAML_SCALAR)
-        return read_threshold(pf, list);
-    if (list->kind != YAML_LIST)
-        return refuse(pf, list, "'thresholds' is a list, as [{step: pay, slo: \"p95<800ms err<1%\"}]");
-    int result = 0;
-    YAML_EACH(list, node)
-    {
-        int r = read_threshold(pf, node);
-        if (r < 0)
-            result = r;
-    }
-    return result;
-}
-
-/* Is the word one of the names? Else the problem, with the nearest. */
-static bool is_named(struct plan_file *pf, const struct yaml_node *node, const char *key, const char *word,
-                     const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], word) == 0)
-            return true;
-    const char *near = suggest(word, names, n);
-    yaml_problem(pf->doc, yaml_get(node, key), pf->problems, "no %s is called '%s'%s%s%s", key, word,
-                 near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
-    return false;
-}
-
-/* What thresholds name must be there: a misspelt one would never be broken. */
-MUST_USE static int check_names(struct plan_file *pf)
-{
-    const struct journeys *js = pf->journeys;
-    size_t most = js->n_steps + js->n + pf->n_classes + pf->n_phases;
-    AUTO_FREE const char **names = calloc(most, sizeof *names);
-    if (!names)
-        return -ENOMEM;
-    bool good = true;
-    for (size_t i = 0; i < pf->n_thresholds; i++) {
-        const struct threshold *t = &pf->thresholds[i];
-        const struct yaml_node *node = pf->threshold_nodes[i];
-        if (i > 0 && node == pf->threshold_nodes[i - 1])
-            continue; /* further bounds of one entry */
-        for (size_t k = 0; k < js->n_steps; k++)
-            names[k] = js->steps[k].name.ptr;
-        if (t->step)
-            good &= is_named(pf, node, "step", t->step, names, js->n_steps);
-        for (size_t k = 0; k < js->n; k++)
-            names[k] = js->list[k].name;
-        if (t->journey)
-            good &= is_named(pf, node, "journey", t->journey, names, js->n);
-        for (size_t k = 0; k < pf->n_classes; k++)
-            names[k] = pf->classes[k].name;
-        if (t->traffic)
-            good &= is_named(pf, node, "traffic", t->traffic, names, pf->n_classes);
-        for (size_t k = 0; k < pf->n_phases; k++)
-            names[k] = pf->phases[k].name;
-        if (t->phase)
-            good &= is_named(pf, node, "phase", t->phase, names, pf->n_phases);
-    }
-    return good ? 0 : -EINVAL;
-}
-
 /* ---- the rest ---- */
 
 MUST_USE static int read_caps(struct plan_file *pf)
@@ -492,6 +379,17 @@ MUST_USE static int check_weights(struct plan_file *pf)
     return 0;
 }
 
+MUST_USE static int read_thresholds(struct plan_file *pf)
+{
+    return plan_bounds_read(pf->doc, pf->top.thresholds, &pf->arena, &pf->bounds, pf->problems);
+}
+
+MUST_USE static int check_thresholds(struct plan_file *pf)
+{
+    const struct plan_names names = {pf->journeys, pf->classes, pf->n_classes, pf->phases, pf->n_phases};
+    return plan_bounds_check(pf->doc, &pf->bounds, &names, pf->problems);
+}
+
 MUST_USE static int read_top(struct plan_file *pf)
 {
     static const struct yaml_field FIELDS[] = {
@@ -534,7 +432,7 @@ MUST_USE static int load_journeys(struct plan_file *pf)
         r = check_weights(pf);
     if (r == 0)
         r = set_variables(pf);
-    return r < 0 ? r : check_names(pf);
+    return r < 0 ? r : check_thresholds(pf);
 }
 
 MUST_USE static int name_plan(struct plan_file *pf, const char *path)
@@ -635,8 +533,8 @@ void plan_file_apply(const struct plan_file *pf, struct run_config *c)
     c->n_traffic = pf->n_classes;
     c->phases = pf->n_phases ? pf->phases : NULL;
     c->n_phases = pf->n_phases;
-    c->thresholds = pf->thresholds;
-    c->n_thresholds = pf->n_thresholds;
+    c->thresholds = pf->bounds.list;
+    c->n_thresholds = pf->bounds.n;
     c->duration_ms = (int64_t)(pf->seconds * 1000);
     if (k->seed)
         c->seed = k->seed;

@@ -17,7 +17,6 @@ int user_new(struct worker *w, struct worker_traffic *traffic, struct user **ret
     u->worker = w;
     u->traffic = traffic;
     arena_init(&u->keep, SESSION_BYTES_MAX);
-    arena_init(&u->scratch, STEP_BYTES_MAX);
     cookie_jar_init(&u->jar);
     request_init(&u->request);
     u->request.user_agent = traffic->of->user_agent;
@@ -35,7 +34,6 @@ void user_free(struct user *u)
     request_done(&u->request);
     buf_done(&u->redirects);
     arena_done(&u->keep);
-    arena_done(&u->scratch);
     free(u->scope.values);
     free(u);
 }
@@ -235,7 +233,7 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
     bool again = good && (repeat < 0 || u->repeats + 1 < (uint64_t)repeat);
     u->repeats = again ? u->repeats + 1 : 0;
     u->entry = again ? u->entry : next;
-    arena_reset(&u->scratch);
+    arena_reset(&u->worker->scratch);
     run_from(u, done_us);
 }
 
@@ -387,10 +385,10 @@ int user_start(struct user *u, const struct journey *j, int64_t intended_us, int
     u->journey = j;
     u->scope.file = j->file;
     u->scope.keep = &u->keep;
-    u->scope.scratch = &u->scratch;
+    u->scope.scratch = &u->worker->scratch;
     u->scope.rng = &u->worker->rng;
     arena_reset(&u->keep);
-    arena_reset(&u->scratch);
+    arena_reset(&u->worker->scratch);
     cookie_jar_clear(&u->jar);
     u->entry = 0;
     u->steps = u->repeats = 0;
@@ -437,7 +435,7 @@ static bool retry(struct user *u, int64_t now_us)
     u->tries++;
     u->retrying = true;
     u->state = USER_WAITING;
-    arena_reset(&u->scratch);
+    arena_reset(&u->worker->scratch);
     if (worker_schedule(u->worker, u, now_us + u->request.options.retry_interval_ms * 1000) < 0)
         worker_session_over(u->worker, u, SESSION_UNFINISHED);
     return true;

@@ -30,7 +30,7 @@ struct user {
     const struct journey *journey;
     struct hurl_scope scope;
     size_t values_cap;
-    struct arena keep, scratch;
+    struct arena keep;
     struct cookie_jar jar;
     struct request request;
     struct buf redirects; /* of the step: the list of URLs that they led to, not yet closed */

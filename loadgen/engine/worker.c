@@ -71,6 +71,7 @@ int worker_new(const struct run_config *config, unsigned index, int64_t start_us
     w->config = config;
     w->index = index;
     w->start_us = start_us;
+    arena_init(&w->scratch, STEP_BYTES_MAX);
     rng_seed(&w->rng, config->seed * 1000003 + index + (uint64_t)config->segment * 1009);
     struct conn_config conn = {.on_response = on_response, .user_agent = "crest-loadgen", .ca_file = config->ca_file};
     int r = make_traffic(w);
@@ -104,6 +105,7 @@ void worker_free(struct worker *w)
     for (size_t i = 0; i < w->n_traffic; i++)
         free(w->traffic[i].waiting);
     free(w->traffic);
+    arena_done(&w->scratch);
     free(w);
 }
 

@@ -44,6 +44,8 @@ struct worker {
     int64_t start_us; /* mono_us of second 0 of the plan */
     struct conn_engine *engine;
     struct rng rng;
+    struct arena
+        scratch; /* while a step is written, or its answer looked at: nothing in it outlives a call into user.c */
     struct stats_set *stats;             /* the worker's */
     _Atomic(struct stats_set *) offered; /* empty ones from the outside */
     _Atomic(struct stats_set *) handed;  /* full ones for the outside */

@@ -94,13 +94,12 @@ int eval_body_json(struct hurl_scope *s, struct hurl_exchange *x, struct hurl_pl
 int eval_body_xpath(struct hurl_scope *s, const struct hurl_query *q, struct hurl_exchange *x, struct hurl_value *ret,
                     struct hurl_failure *why)
 {
-    struct span expression, text, type = {0};
-    EVAL_TRY(eval_text(s, &q->arg.text, &expression, why));
+    struct span text, type = {0};
     EVAL_TRY(eval_body_text(s, x, q->at, &text, why));
     bool typed = hurl_header(x->headers, SPAN("content-type"), 0, &type);
     static const struct span HTML = SPAN_INIT("text/html");
     bool html = type.len >= HTML.len && span_equal_nocase(span_of(type.ptr, HTML.len), HTML);
     if (!x->document && !typed)
         html = !(x->document = xpath_document_new(text, false));
-    return eval_xpath(s, expression, q->arg.at, text, html, &x->document, ret, why);
+    return eval_xpath(s, &q->arg, text, html, &x->document, ret, why);
 }

@@ -69,12 +69,22 @@ static void compile_jsonpath(struct checking *c, struct hurl_operand *o)
         report(c, o->at, "JSONPath: %s", why);
 }
 
-static void compile_xpath(struct checking *c, const struct hurl_operand *o)
+static void compile_xpath(struct checking *c, struct hurl_operand *o)
 {
     struct span text;
-    char why[96];
-    if (!c->as_hurl && hurl_template_static(&o->text, &text) && xpath_check(text, why, sizeof why) < 0)
-        report(c, o->at, "%s", why);
+    if (!hurl_template_static(&o->text, &text))
+        return;
+    int r = xpath_slot_new(&c->file->arena, text, &o->xpath);
+    struct xpath_slot **kept =
+        r == 0 ? list_push(&c->file->arena, &c->file->xpaths, &c->file->n_xpaths, sizeof *kept) : NULL;
+    if (kept)
+        *kept = o->xpath;
+    else if (r == 0)
+        xpath_slot_done(o->xpath);
+    if (r == -ENOMEM || (r == 0 && !kept))
+        c->out_of_memory = true;
+    else if (r < 0 && !c->as_hurl)
+        report(c, o->at, "this is no XPath expression");
 }
 
 /* ---- walking the tree ---- */

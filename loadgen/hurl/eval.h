@@ -1,6 +1,8 @@
 /* eval.h - what the files that run the language share. Private to this room. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "loadgen/hurl/run.h"
 
 #define EVAL_TRY(call)                                                                                                 \
@@ -47,15 +49,20 @@ MUST_USE int eval_body_json(struct hurl_scope *s, struct hurl_exchange *x, struc
 MUST_USE int eval_body_xpath(struct hurl_scope *s, const struct hurl_query *q, struct hurl_exchange *x,
                              struct hurl_value *ret, struct hurl_failure *why);
 /* xpath.c: over HTML or XML text; *document is made at first and freed by xpath_document_free. */
-MUST_USE int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text, bool html,
+MUST_USE int eval_xpath(struct hurl_scope *s, const struct hurl_operand *expression, struct span text, bool html,
                         void **document, struct hurl_value *ret, struct hurl_failure *why);
 /* NULL: the text is not that. */
 void *xpath_document_new(struct span text, bool html);
 void xpath_document_free(void *document);
 /* libxml2's own globals, before threads use them. */
 void xpath_init(void);
-/* Is the expression well formed? -EINVAL with why. */
-MUST_USE int xpath_check(struct span expression, char *why, size_t why_bytes);
+/* An expression compiled once, for all threads. */
+struct xpath_slot {
+    _Atomic(void *) idle; /* xmlXPathCompExpr; NULL while somebody has it */
+};
+/* -EINVAL: it is none; -ENOMEM. */
+MUST_USE int xpath_slot_new(struct arena *a, struct span expression, struct xpath_slot **ret);
+void xpath_slot_done(struct xpath_slot *slot);
 /* The regular expression of a pattern as Hurl means it: a dot does not match a newline. Flags are lib/match's. */
 struct parse_error;
 MUST_USE int hurl_regex_compile(struct span pattern, int flags, struct regex **ret, struct parse_error *error);

@@ -398,10 +398,8 @@ MUST_USE static int filter_xpath(struct filtering *x)
 {
     if (x->v->kind != HURL_VALUE_TEXT)
         return wrong_kind(x, "a text");
-    struct span expression;
-    EVAL_TRY(eval_text(x->s, &x->f->args[0].text, &expression, x->why));
     void *document = NULL;
-    int r = eval_xpath(x->s, expression, x->f->args[0].at, x->v->text, true, &document, x->v, x->why);
+    int r = eval_xpath(x->s, &x->f->args[0], x->v->text, true, &document, x->v, x->why);
     xpath_document_free(document);
     return r;
 }

@@ -4,6 +4,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/match/regex.h"
+#include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/parser.h"
 
 /* ---- lines ---- */
@@ -514,6 +515,8 @@ void hurl_file_free(struct hurl_file *f)
         return;
     for (size_t i = 0; i < f->n_regexes; i++)
         regex_free(f->regexes[i]);
+    for (size_t i = 0; i < f->n_xpaths; i++)
+        xpath_slot_done(f->xpaths[i]);
     arena_done(&f->arena);
     free(f);
 }

@@ -17,6 +17,7 @@
 
 struct regex;
 struct jsonpath;
+struct xpath_slot;
 
 struct hurl_place {
     uint32_t line, column; /* from 1, bytes */
@@ -91,6 +92,7 @@ struct hurl_operand {
     /* compiled by check.h where the text has no expressions */
     struct regex *regex;
     const struct jsonpath *path;
+    struct xpath_slot *xpath;
 };
 
 struct hurl_filter {
@@ -271,6 +273,8 @@ struct hurl_file {
     struct hurl_place weight_at;
     struct regex **regexes; /* compiled by check.h, freed with the file */
     size_t n_regexes;
+    struct xpath_slot **xpaths; /* likewise */
+    size_t n_xpaths;
 };
 
 /* The text when a template has no expressions; false when it has some. */

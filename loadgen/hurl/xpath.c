@@ -93,26 +93,68 @@ static void register_namespaces(xmlXPathContext *context, const xmlNode *node)
     }
 }
 
-int eval_xpath(struct hurl_scope *s, struct span expression, struct hurl_place at, struct span text, bool html,
-               void **document, struct hurl_value *ret, struct hurl_failure *why)
+/* ---- compiled once ----
+ * libxml2 writes into a compiled expression while it evaluates it, so only one thread may have it: whoever comes takes it out of its slot and puts it
+ * back; whoever finds the slot empty meanwhile makes one, which stays if nobody else's is there again. */
+
+MUST_USE static int compile(struct span expression, xmlXPathCompExpr **ret)
 {
-    if (!*document)
-        *document = xpath_document_new(text, html);
-    if (!*document)
-        return eval_fail(why, HURL_FAILED_QUERY, at, "the text is not %s", html ? "HTML" : "XML");
-    xmlXPathContext *context = xmlXPathNewContext(*document);
+    char *words = span_dup(expression);
+    xmlXPathContext *context = xmlXPathNewContext(NULL);
+    int r = -ENOMEM;
+    if (words && context) {
+        context->error = silent;
+        *ret = xmlXPathCtxtCompile(context, (const xmlChar *)words);
+        r = *ret ? 0 : -EINVAL;
+    }
+    xmlXPathFreeContext(context);
+    free(words);
+    return r;
+}
+
+static void give_back(struct xpath_slot *slot, xmlXPathCompExpr *compiled)
+{
+    void *empty = NULL;
+    if (!slot || !atomic_compare_exchange_strong(&slot->idle, &empty, compiled))
+        xmlXPathFreeCompExpr(compiled);
+}
+
+MUST_USE static int evaluate(struct hurl_scope *s, xmlXPathCompExpr *compiled, xmlDoc *document, struct hurl_value *ret)
+{
+    xmlXPathContext *context = xmlXPathNewContext(document);
     if (!context)
         return -ENOMEM;
     context->error = silent;
-    register_namespaces(context, xmlDocGetRootElement(*document));
-    char *words = arena_dup(s->scratch, expression);
-    xmlXPathObject *object = words ? xmlXPathEvalExpression((const xmlChar *)words, context) : NULL;
-    int r = object  ? object_value(s, object, ret)
-            : words ? eval_fail(why, HURL_FAILED_QUERY, at, "this XPath expression cannot be evaluated")
-                    : -ENOMEM;
+    register_namespaces(context, xmlDocGetRootElement(document));
+    xmlXPathObject *object = xmlXPathCompiledEval(compiled, context);
+    int r = object ? object_value(s, object, ret) : -EINVAL;
     xmlXPathFreeObject(object);
     xmlXPathFreeContext(context);
     return r;
+}
+
+int eval_xpath(struct hurl_scope *s, const struct hurl_operand *expression, struct span text, bool html,
+               void **document, struct hurl_value *ret, struct hurl_failure *why)
+{
+    struct xpath_slot *slot = expression->xpath;
+    xmlXPathCompExpr *compiled = slot ? atomic_exchange(&slot->idle, NULL) : NULL;
+    int r = 0;
+    if (!compiled) {
+        struct span words;
+        EVAL_TRY(eval_text(s, &expression->text, &words, why));
+        r = compile(words, &compiled);
+    }
+    if (r == 0 && !*document)
+        *document = xpath_document_new(text, html);
+    bool parsed = *document;
+    if (r == 0 && parsed)
+        r = evaluate(s, compiled, *document, ret);
+    if (compiled)
+        give_back(slot, compiled);
+    if (r == 0 && !parsed)
+        return eval_fail(why, HURL_FAILED_QUERY, expression->at, "the text is not %s", html ? "HTML" : "XML");
+    return r == -EINVAL ? eval_fail(why, HURL_FAILED_QUERY, expression->at, "this XPath expression cannot be evaluated")
+                        : r;
 }
 
 void xpath_init(void)
@@ -120,20 +162,19 @@ void xpath_init(void)
     xmlInitParser();
 }
 
-int xpath_check(struct span expression, char *why, size_t why_bytes)
+int xpath_slot_new(struct arena *a, struct span expression, struct xpath_slot **ret)
 {
-    char *words = span_dup(expression);
-    xmlXPathContext *context = xmlXPathNewContext(NULL);
-    int r = -ENOMEM;
-    if (words && context) {
-        context->error = silent;
-        xmlXPathCompExpr *compiled = xmlXPathCtxtCompile(context, (const xmlChar *)words);
-        r = compiled ? 0 : -EINVAL;
-        xmlXPathFreeCompExpr(compiled);
-    }
-    if (r == -EINVAL)
-        snprintf(why, why_bytes, "this is no XPath expression");
-    xmlXPathFreeContext(context);
-    free(words);
-    return r;
+    xmlXPathCompExpr *compiled = NULL;
+    struct xpath_slot *slot = arena_alloc(a, sizeof *slot);
+    int r = slot ? compile(expression, &compiled) : -ENOMEM;
+    if (r < 0)
+        return r;
+    atomic_init(&slot->idle, compiled);
+    *ret = slot;
+    return 0;
+}
+
+void xpath_slot_done(struct xpath_slot *slot)
+{
+    xmlXPathFreeCompExpr(atomic_load(&slot->idle));
 }

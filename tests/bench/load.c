@@ -429,7 +429,7 @@ static void bench_memory(struct bench *b)
     snprintf(plain, sizeof plain, "%s", write_with_url("idle.hurl", PARKED, http_url));
     snprintf(tls, sizeof tls, "%s", write_with_url("idle-tls.hurl", PARKED, https_url));
     for (unsigned round = 0; round < (fast ? 1 : 3); round++) {
-        bench_add(b, "an idle user, plain", "KB", idle_bytes(plain, 100, 5000) / 1024);
+        bench_add(b, "an idle user, plain", "KB", idle_bytes(plain, 2000, 7000) / 1024);
         bench_add(b, "an idle user, TLS", "KB", idle_bytes(tls, 100, fast ? 400 : 1000) / 1024);
     }
 }

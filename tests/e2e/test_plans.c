@@ -2,11 +2,14 @@
 #include "tests/support/check.h"
 
 #include <jansson.h>
+#include <signal.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/number.h"
+#include "lib/base/process.h"
 #include "tests/support/e2e.h"
 
 static struct e2e_program *gateway, *shop;
@@ -221,6 +224,50 @@ static void a_plans_run_is_written_as_json_csv_and_histogram_log(void **state)
     assert_int_equal(values_with_tag(log, "Tag=response:j-2/home"), 30);
 }
 
+static bool load_has_come(void *ctx)
+{
+    (void)ctx;
+    char *text = e2e_get(shop, "/metrics", 200);
+    bool come = strstr(text, "source=\"load\"") != NULL;
+    free(text);
+    return come;
+}
+
+/* Stopped for a while by somebody else, as a machine without a free core would be: not the target's doing, and the run says so. */
+static void a_generator_that_stood_still_makes_its_run_void(void **state)
+{
+    (void)state;
+    char program[512], json[400];
+    snprintf(program, sizeof program, "%s/crest-loadgen", getenv("CREST_BIN") ? getenv("CREST_BIN") : "build/release");
+    snprintf(json, sizeof json, "%s", e2e_path("out.json"));
+    const char *file = e2e_write("j.hurl", "GET {{host}}/api/home\nHTTP 200\n");
+    const char *argv[] = {program,     "run",  file,     "--variable", variable(), "--rate",  "20",  "--duration", "3s",
+                          "--max-lag", "50ms", "--json", json,         "--quiet",  "--grace", "60s", NULL};
+    struct process *p;
+    check_ok(process_start(argv, &(struct process_options){.quiet = true}, &p));
+    e2e_wait(60000, load_has_come, NULL); /* then somewhere in its three seconds: where does not matter */
+    check_ok(process_signal(p, SIGSTOP));
+    sleep_us(600000);
+    check_ok(process_signal(p, SIGCONT));
+    int status = -1;
+    check_ok(process_wait(p, 120000, &status));
+    process_free(p);
+    json_t *root = result_of(json), *reason;
+    assert_int_equal(status, 5);
+    assert_string_equal(json_string_value(json_object_get(root, "verdict")), "void");
+    bool late = false, stalled = false;
+    size_t i;
+    json_array_foreach(json_object_get(root, "reasons"), i, reason)
+    {
+        late |= strstr(json_string_value(reason), "the generator was late") != NULL;
+        stalled |= strstr(json_string_value(reason), "the generator's machine stalled") != NULL;
+    }
+    assert_true(late && stalled);
+    assert_int_equal(number_at(root, "sessions", "planned"), 60);
+    assert_int_equal(number_at(root, "sessions", "completed"), 60); /* late, not lost */
+    json_decref(root);
+}
+
 static void a_wrong_plan_is_refused_before_anything_is_sent(void **state)
 {
     (void)state;
@@ -239,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_ready_mix_runs_green_against_the_shop, start_shop, e2e_teardown),
         cmocka_unit_test_setup_teardown(a_plans_run_is_written_as_json_csv_and_histogram_log, start_shop, e2e_teardown),
+        cmocka_unit_test_setup_teardown(a_generator_that_stood_still_makes_its_run_void, start_shop, e2e_teardown),
         cmocka_unit_test_teardown(a_wrong_plan_is_refused_before_anything_is_sent, e2e_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
