@@ -64,9 +64,9 @@ static int compare(const void *a, const void *b)
 static double simulated_p95(const struct queue *q, double rate, double settle_s, double measure_s, struct rng *rng,
                             double *ret_served)
 {
-    enum { WORKERS_MAX = 64, SAMPLES_MAX = 400000 };
+    enum { QUEUE_WORKERS_MAX = 64, SAMPLES_MAX = 400000 };
     static double times[SAMPLES_MAX];
-    double free_at[WORKERS_MAX] = {0}, now = 0;
+    double free_at[QUEUE_WORKERS_MAX] = {0}, now = 0;
     size_t n = 0;
     *ret_served = 0;
     for (;;) {
