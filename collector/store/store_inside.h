@@ -7,7 +7,7 @@
  *   part.c     files of days and weeks that are over  part_move.c makes them
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
- *   reader_columns.c  what readers fill
+ *   reader_columns.c  what readers fill                narrow.c  has a series a sample in the times?
  *   rollup_read.c  rollups in the place of samples      rollup_make.c  makes them, for part_move.c
  *   delete.c   deletions: tombstones, until the extents are rewritten
  *   lookup.c   finds series for decoders
