@@ -92,17 +92,20 @@ static struct retention_rules *hold_rules(struct retention_rules *rules)
 }
 
 /* A set with what `like` has, its rules as well: takes those. */
-static int make(struct retention like, const struct store_pin *pins, size_t n, struct retention **ret)
+static int make(const struct retention *like, const struct store_pin *pins, size_t n, struct retention **ret)
 {
     struct retention *k = malloc(sizeof *k + n * sizeof k->pins[0]);
     if (!k) {
-        rules_release(like.rules);
-        rules_release(like.fine);
+        rules_release(like->rules);
+        rules_release(like->fine);
         return -ENOMEM;
     }
-    *k = like;
-    k->keep_ms = like.keep_ms > 0 ? like.keep_ms : 0;
-    k->n_pins = n;
+    *k = (struct retention){.keep_ms = like->keep_ms > 0 ? like->keep_ms : 0,
+                            .rollups_ms = like->rollups_ms,
+                            .waits = like->waits,
+                            .rules = like->rules,
+                            .fine = like->fine,
+                            .n_pins = n};
     atomic_init(&k->holders, 1);
     if (n)
         memcpy(k->pins, pins, n * sizeof *pins);
@@ -114,15 +117,15 @@ int retention_new(int64_t keep_ms, const struct store_retention *rules, size_t n
 {
     struct retention_rules *copy;
     int r = copy_rules(rules, n, &copy);
-    return r < 0 ? r : make((struct retention){.keep_ms = keep_ms, .waits = waits, .rules = copy}, NULL, 0, ret);
+    return r < 0 ? r : make(&(struct retention){.keep_ms = keep_ms, .waits = waits, .rules = copy}, NULL, 0, ret);
 }
 
 int retention_with_pins(const struct retention *k, const struct store_pin *pins, size_t n, struct retention **ret)
 {
-    return make((struct retention){.keep_ms = k->keep_ms,
-                                   .rollups_ms = k->rollups_ms,
-                                   .rules = hold_rules(k->rules),
-                                   .fine = hold_rules(k->fine)},
+    return make(&(struct retention){.keep_ms = k->keep_ms,
+                                    .rollups_ms = k->rollups_ms,
+                                    .rules = hold_rules(k->rules),
+                                    .fine = hold_rules(k->fine)},
                 pins, n, ret);
 }
 
@@ -132,11 +135,11 @@ int retention_with_rules(const struct retention *k, int64_t keep_ms, const struc
     struct retention_rules *copy;
     int r = copy_rules(rules, n, &copy);
     return r < 0 ? r
-                 : make((struct retention){.keep_ms = keep_ms,
-                                           .rollups_ms = k->rollups_ms,
-                                           .waits = k->waits,
-                                           .rules = copy,
-                                           .fine = hold_rules(k->fine)},
+                 : make(&(struct retention){.keep_ms = keep_ms,
+                                            .rollups_ms = k->rollups_ms,
+                                            .waits = k->waits,
+                                            .rules = copy,
+                                            .fine = hold_rules(k->fine)},
                         k->pins, k->n_pins, ret);
 }
 
@@ -146,11 +149,11 @@ int retention_with_rollups(const struct retention *k, int64_t rollups_ms, const 
     struct retention_rules *copy;
     int r = copy_rules(fine, n, &copy);
     return r < 0 ? r
-                 : make((struct retention){.keep_ms = k->keep_ms,
-                                           .rollups_ms = rollups_ms,
-                                           .waits = k->waits,
-                                           .rules = hold_rules(k->rules),
-                                           .fine = copy},
+                 : make(&(struct retention){.keep_ms = k->keep_ms,
+                                            .rollups_ms = rollups_ms,
+                                            .waits = k->waits,
+                                            .rules = hold_rules(k->rules),
+                                            .fine = copy},
                         k->pins, k->n_pins, ret);
 }
 
