@@ -471,6 +471,15 @@ MUST_USE static int finish_credentials(struct command *c)
             return r;
     }
     size_t colon = span_find(c->user, ':');
+    if (colon == 0 && c->user.len) { /* a token without a name: as a header */
+        struct buf text;
+        buf_init(&text, IMPORT_COMMAND_BYTES_MAX);
+        buf_str(&text, "Basic ");
+        base64_encode(&text, c->user, false);
+        int r = named_header(c, SPAN("Authorization"), buf_view(&text));
+        buf_done(&text);
+        return r;
+    }
     c->q.user = draft_text(c->d, span_of(c->user.ptr, colon));
     c->q.password = draft_text(c->d, span_from(c->user, colon + 1));
     return 0;

@@ -332,7 +332,7 @@ static void put_request(struct buf *out, const struct draft_request *q)
     put_text(out, URL, q->url);
     buf_char(out, '\n');
     put_pairs(out, NULL, &q->headers);
-    if (q->user.len || q->password.len) {
+    if (q->user.len) { /* the language has no credentials without a name */
         struct draft_pair pair = {q->user, q->password, NULL};
         struct draft_pairs one = {&pair, &pair, 1};
         put_pairs(out, "BasicAuth", &one);
