@@ -10,10 +10,7 @@
 #define DROPS_PER_TURN 100000u /* then the counters are handed over */
 #define STARTS_PER_TURN 1000u  /* then the network has a turn: a late generator must not starve its answers */
 
-static void on_response(void *user, const struct conn_response *response)
-{
-    user_response(user, response);
-}
+static void on_response(void *user, const struct conn_response *response);
 
 /* This worker's part of a number that all share. */
 static unsigned share(unsigned total, unsigned index, unsigned n)
@@ -358,6 +355,18 @@ static void give_work(struct worker *w, struct worker_traffic *t, int64_t now_us
         t->sessions_left--;
         start_session(w, u, now_us, now_us);
     }
+}
+
+/* When its session is over by this answer, a looping user goes on at once: the server has something to do while the other answers are read. */
+static void on_response(void *user, const struct conn_response *response)
+{
+    struct user *u = user;
+    struct worker *w = u->worker;
+    struct worker_traffic *t = u->traffic;
+    int64_t done_us = response->done_us;
+    user_response(u, response);
+    if (u->state == USER_IDLE && t->looping && done_us < w->cut_us)
+        give_work(w, t, done_us);
 }
 
 static void take_next_arrival(struct worker *w, struct worker_traffic *t)

@@ -286,7 +286,7 @@ static struct cost measure(const char *const *argv, uint64_t connections)
     struct served before = served();
     double cpu = cpu_seconds(pid);
     int64_t at_us = mono_us();
-    sleep_us(fast ? 1000000 : 4000000);
+    sleep_us(fast ? 1000000 : 2500000);
     double took_cpu = cpu_seconds(pid) - cpu, took = (double)(mono_us() - at_us) / 1e6;
     double requests = (double)(served().requests - before.requests - 1);
     stop(pid);
