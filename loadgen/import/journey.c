@@ -328,8 +328,9 @@ static void put_request(struct buf *out, const struct draft_request *q)
 {
     put_settings(out, q);
     buf_span(out, q->method.len ? q->method : SPAN("GET"));
-    buf_char(out, ' ');
-    put_text(out, URL, q->url);
+    bool colon = q->url.len && q->url.ptr[0] == ':'; /* "GET :x" would be a row of the section before it */
+    buf_str(out, colon ? " %3A" : " ");
+    put_text(out, URL, span_from(q->url, colon));
     buf_char(out, '\n');
     put_pairs(out, NULL, &q->headers);
     if (q->user.len) { /* the language has no credentials without a name */
