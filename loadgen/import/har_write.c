@@ -147,7 +147,7 @@ MUST_USE static int put_value(struct har_writer *w, struct buf *out, enum place 
 MUST_USE static int put_words(struct har_writer *w, struct buf *out, struct span name, struct span text, bool *ret_put)
 {
     int r = put_variable(w, out, IN_TEXT, &name, 1, text, ret_put);
-    if (r < 0 || *ret_put)
+    if (r < 0 || *ret_put || text.len == 0)
         return r;
     size_t start = 0;
     for (size_t i = 0; r == 0 && i <= text.len; i++) {
