@@ -51,7 +51,8 @@ struct span draft_file(struct journey_draft *d, struct span name, struct span co
     struct buf out;
     buf_init(&out, IMPORT_COMMAND_BYTES_MAX);
     draft_expression(&out, SPAN("file"));
-    name = draft_text(d, name);
+    name = span_trim(draft_text(d, name));
+    name = name.len ? name : SPAN("missing-file");
     content_type = draft_text(d, content_type);
     for (size_t i = 0; i < name.len; i++) {
         if (strchr(";# \\{}", name.ptr[i]) && name.ptr[i])
