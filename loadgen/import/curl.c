@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "lib/base/limits.h"
+#include "lib/base/number.h"
 #include "lib/wire/url.h"
 #include "loadgen/hurl/base64.h"
 #include "loadgen/hurl/words.h"
@@ -346,6 +347,12 @@ MUST_USE static int add_option(struct command *c, const struct curl_option *o, s
         return 0;
     }
     struct span text = o->value == YES ? draft_text(c->d, value) : SPAN("true");
+    uint64_t whole;
+    if ((def->type == HURL_OPTION_COUNT || def->type == HURL_OPTION_TIME) &&
+        parse_u64_span(span_of(text.ptr, span_find(text, '.')), 1000000, &whole) < 0) {
+        warn(c, "this is no number and left out:", value);
+        return 0;
+    }
     struct buf line;
     buf_init(&line, IMPORT_COMMAND_BYTES_MAX);
     for (size_t i = 0; i < text.len; i++) { /* one line; a comment or an expression of the language it is not */
