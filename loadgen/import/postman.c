@@ -237,7 +237,7 @@ int import_postman(struct span text, const char *name, struct span environment, 
                    struct journey_draft *d, struct problems *ps)
 {
     struct postman im = {.d = d, .ps = ps, .name = name};
-    struct span root, env = {0};
+    struct span root = {0}, env = {0};
     strmap_init(&im.values, HURL_VARIABLES_MAX);
     strmap_init(&im.used, HURL_VARIABLES_MAX);
     strmap_init(&im.captured, HURL_VARIABLES_MAX);
