@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/base/daemon.h"
 #include "lib/term/term.h"
 #include "loadgen/live_view.h"
 
@@ -37,7 +38,7 @@ int live_open(const struct run_config *config, double planned_s, struct live **r
         return -ENOMEM;
     int r = live_view_init(&l->view, config, planned_s);
     if (r == 0)
-        r = term_open(&(struct term_options){.no_mouse = true}, &l->terminal, &why);
+        r = term_open(&(struct term_options){.no_mouse = true, .on_stop = daemon_on_stop}, &l->terminal, &why);
     if (r == 0)
         r = cells_init(&l->cells, term_width(l->terminal), term_height(l->terminal));
     if (r < 0) {

@@ -40,6 +40,8 @@ static void work_delete(struct httpd_request *r, struct http_room *room)
     int e = sel.n && !sel.nowhere ? store_delete(room->store, sel.list, sel.n, &n) : 0;
     if (sel.n == 0)
         httpd_reply_error(r, 400, "bad_data", "no match[] parameter provided");
+    else if (sel.nowhere) /* what is asked for by mistake is no success here */
+        httpd_reply_error(r, 400, "bad_data", "end timestamp must not be before start time");
     else if (e < 0)
         failed(r, e);
     else

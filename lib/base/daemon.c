@@ -25,7 +25,7 @@ static void wake(void)
     (void)r;
 }
 
-static void on_stop(int signal_number)
+void daemon_on_stop(int signal_number)
 {
     int saved = errno;
     int expected = 0;
@@ -73,8 +73,8 @@ void daemon_init(const char *program)
     log_init(program, LOG_LEVEL_INFO);
     handle(SIGPIPE, SIG_IGN);
     handle(SIGXFSZ, SIG_IGN); /* ulimit -f is a full disk to us, not the end */
-    handle(SIGTERM, on_stop);
-    handle(SIGINT, on_stop);
+    handle(SIGTERM, daemon_on_stop);
+    handle(SIGINT, daemon_on_stop);
     handle(SIGHUP, on_reload);
 }
 

@@ -22,6 +22,8 @@ unsigned daemon_stop_count(void);
 void daemon_allow_stops(unsigned n);
 /* Ask for a stop from code (tests, fatal errors). */
 void daemon_stop(void);
+/* What our handler of SIGTERM and SIGINT does, for who has a handler of his own (a full-screen terminal). */
+void daemon_on_stop(int signal_number);
 bool daemon_take_reload(void);
 /* Ask for a reload from code (POST /-/reload). */
 void daemon_reload(void);

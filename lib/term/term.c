@@ -102,7 +102,7 @@ static void add_capability(struct buf *b, const char *name)
 }
 
 /* What endwin() would write, as bytes that a crash handler can write. */
-MUST_USE static int arm_signals(struct terminal *t)
+MUST_USE static int arm_signals(struct terminal *t, void (*on_stop)(int signal_number))
 {
     struct buf b;
     buf_init(&b, RESTORE_BYTES_MAX);
@@ -113,7 +113,7 @@ MUST_USE static int arm_signals(struct terminal *t)
     add_capability(&b, "rmkx");
     add_capability(&b, "rmcup");
     buf_str(&b, "\r\n");
-    int r = buf_error(&b) ? buf_error(&b) : term_signals_arm(fileno(t->out), buf_view(&b), &t->before);
+    int r = buf_error(&b) ? buf_error(&b) : term_signals_arm(fileno(t->out), buf_view(&b), &t->before, on_stop);
     buf_done(&b);
     return r;
 }
@@ -178,7 +178,7 @@ int term_open(const struct term_options *options, struct terminal **ret, const c
     define_key("\033[200~", KEY_PASTE_START);
     define_key("\033[201~", KEY_PASTE_END);
     t->bracketed_paste = strncmp(type, "vt", 2) != 0 && strncmp(type, "linux", 5) != 0;
-    int r = arm_signals(t);
+    int r = arm_signals(t, options->on_stop);
     if (r < 0) {
         *ret_why = "signals cannot be caught";
         term_close(t);

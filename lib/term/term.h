@@ -12,7 +12,7 @@
  *   term_close(t);
  *
  * From term_open to term_close the terminal is restored on every way out: SIGTERM, SIGHUP, SIGINT and SIGQUIT are only noted
- * (term_stop_signal; a handler that was there before is called, too), crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) restore it and then end the process as they would
+ * (term_stop_signal, on_stop), crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) restore it and then end the process as they would
  * have. One terminal per process, one thread. */
 #pragma once
 
@@ -29,6 +29,8 @@ struct term_options {
     bool no_color, no_mouse;
     FILE *in, *out;   /* NULL: stdin, stdout */
     const char *type; /* NULL: $TERM */
+    /* Told of a signal that asks us to end, from its handler: only what a handler may do. NULL: nobody. */
+    void (*on_stop)(int signal_number);
 };
 
 /* Keys: a code point, or one of these. Ctrl-A is 1, Tab 9, Enter 13, Escape 27. */

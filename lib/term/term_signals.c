@@ -9,6 +9,7 @@
 
 /* Signal handlers have no other way to know: the only globals of the room. */
 static volatile sig_atomic_t stop_signal;
+static void (*tell_stop)(int signal_number);
 static struct {
     int fd;
     size_t n;
@@ -22,15 +23,11 @@ static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 static const int REQUESTS[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 static struct sigaction crash_before[ARRAY_LEN(CRASHES)], request_before[ARRAY_LEN(REQUESTS)];
 
-/* Whoever listened before still hears it. */
 static void on_request(int signal_number)
 {
     stop_signal = signal_number;
-    for (size_t i = 0; i < ARRAY_LEN(REQUESTS); i++) {
-        void (*before)(int) = request_before[i].sa_handler;
-        if (REQUESTS[i] == signal_number && before != SIG_DFL && before != SIG_IGN)
-            before(signal_number);
-    }
+    if (tell_stop)
+        tell_stop(signal_number);
 }
 
 static void on_crash(int signal_number)
@@ -52,7 +49,7 @@ int term_stop_signal(void)
     return stop_signal;
 }
 
-int term_signals_arm(int fd, struct span bytes, const struct termios *before)
+int term_signals_arm(int fd, struct span bytes, const struct termios *before, void (*on_stop)(int signal_number))
 {
     if (bytes.len > sizeof restore.bytes)
         return -ENOSPC;
@@ -66,6 +63,7 @@ int term_signals_arm(int fd, struct span bytes, const struct termios *before)
     restore.before = *before;
     restore.armed = 1;
     stop_signal = 0;
+    tell_stop = on_stop;
     struct sigaction crash = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK}, request = {.sa_handler = on_request};
     sigemptyset(&crash.sa_mask);
     sigemptyset(&request.sa_mask);

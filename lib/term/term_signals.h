@@ -10,7 +10,8 @@
 #include "lib/base/macros.h"
 
 #define RESTORE_BYTES_MAX 512
-/* Arm; `restore` is copied. -errno of sigaction or sigaltstack. */
-MUST_USE int term_signals_arm(int fd, struct span restore, const struct termios *before);
+/* Arm; `restore` is copied; on_stop is called by the handler of SIGTERM and its like, NULL: none. -errno of sigaction or sigaltstack. */
+MUST_USE int term_signals_arm(int fd, struct span restore, const struct termios *before,
+                              void (*on_stop)(int signal_number));
 /* Signals do again what they did before. */
 void term_signals_disarm(void);
