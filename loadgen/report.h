@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "lib/base/buf.h"
+#include "lib/wire/json.h"
 #include "loadgen/engine/run.h"
 
 #define REPORT_TIME_MAX 24
@@ -20,3 +20,5 @@ void report_text(FILE *to, const struct run_config *config, const struct run_res
 /* The series, a line per point and one per step in it. */
 void report_csv(struct buf *out, const struct run_config *config, const struct run_result *result);
 void report_json(struct buf *out, const struct run_config *config, const struct run_result *result);
+/* The members that every result's JSON begins with: run, version, started, duration_s. */
+void report_json_head(struct json_writer *j, const char *run_id, int64_t started_ms, double seconds);

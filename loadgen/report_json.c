@@ -19,35 +19,24 @@ static void json_times(struct json_writer *j, const char *key, const struct hdr 
         double percentile;
     } POINTS[] = {{"p50", 50}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p999", 99.9}};
     jw_object(j);
-    for (size_t i = 0; i < ARRAY_LEN(POINTS); i++) {
-        jw_key(j, POINTS[i].name);
-        jw_i64(j, hdr_percentile(h, POINTS[i].percentile));
-    }
-    jw_key(j, "max");
-    jw_i64(j, hdr_max(h));
-    jw_key(j, "min");
-    jw_i64(j, hdr_min(h));
-    jw_key(j, "mean");
-    jw_f64(j, hdr_mean(h));
-    jw_key(j, "count");
-    jw_u64(j, hdr_count(h));
+    for (size_t i = 0; i < ARRAY_LEN(POINTS); i++)
+        jw_member_i64(j, POINTS[i].name, hdr_percentile(h, POINTS[i].percentile));
+    jw_member_i64(j, "max", hdr_max(h));
+    jw_member_i64(j, "min", hdr_min(h));
+    jw_member_f64(j, "mean", hdr_mean(h));
+    jw_member_u64(j, "count", hdr_count(h));
     jw_end(j);
 }
 
 static void json_step(struct json_writer *j, const struct journey_step *step, const struct step_stats *s)
 {
-    jw_key(j, "name");
-    jw_text(j, step->name);
-    jw_key(j, "journey");
-    jw_str(j, step->journey);
-    jw_key(j, "count");
-    jw_u64(j, stats_step_total(s));
+    jw_member_text(j, "name", step->name);
+    jw_member_str(j, "journey", step->journey);
+    jw_member_u64(j, "count", stats_step_total(s));
     jw_key(j, "outcomes");
     jw_object(j);
-    for (size_t i = 0; i < OUTCOMES; i++) {
-        jw_key(j, step_outcome_name((enum step_outcome)i));
-        jw_u64(j, s->outcomes[i]);
-    }
+    for (size_t i = 0; i < OUTCOMES; i++)
+        jw_member_u64(j, step_outcome_name((enum step_outcome)i), s->outcomes[i]);
     jw_end(j);
     json_times(j, "response_us", s->response);
     json_times(j, "service_us", s->service);
@@ -59,18 +48,14 @@ static void json_step(struct json_writer *j, const struct journey_step *step, co
     jw_key(j, "errors");
     jw_object(j);
     for (size_t i = 1; i < ERRORS; i++)
-        if (s->errors[i]) {
-            jw_key(j, step_error_name((enum step_error)i));
-            jw_u64(j, s->errors[i]);
-        }
+        if (s->errors[i])
+            jw_member_u64(j, step_error_name((enum step_error)i), s->errors[i]);
     jw_end(j);
     jw_key(j, "samples");
     jw_object(j);
     for (size_t i = 1; i < ERRORS; i++)
-        if (s->samples[i][0]) {
-            jw_key(j, step_error_name((enum step_error)i));
-            jw_str(j, s->samples[i]);
-        }
+        if (s->samples[i][0])
+            jw_member_str(j, step_error_name((enum step_error)i), s->samples[i]);
     jw_end(j);
 }
 
@@ -81,45 +66,32 @@ static void json_thresholds(struct json_writer *j, const struct run_result *r)
     for (size_t i = 0; i < r->n_thresholds; i++) {
         const struct run_threshold *t = &r->thresholds[i];
         jw_object(j);
-        jw_key(j, "journey");
-        jw_str(j, t->step ? t->step->journey : t->of->journey);
+        jw_member_str(j, "journey", t->step ? t->step->journey : t->of->journey);
         jw_key(j, "step");
         if (t->step)
             jw_text(j, t->step->name);
         else
             jw_str(j, t->of->step);
-        jw_key(j, "traffic");
-        jw_str(j, t->of ? t->of->traffic : NULL);
-        jw_key(j, "phase");
-        jw_str(j, t->of ? t->of->phase : NULL);
-        jw_key(j, "scope");
-        jw_str(j, t->scope);
-        jw_key(j, "threshold");
-        jw_text(j, t->slo->text);
-        jw_key(j, hurl_slo_is_ratio(t->slo->metric) ? "value_ratio" : "value_us");
-        jw_f64(j, t->value);
-        jw_key(j, "met");
-        jw_bool(j, t->met);
+        jw_member_str(j, "traffic", t->of ? t->of->traffic : NULL);
+        jw_member_str(j, "phase", t->of ? t->of->phase : NULL);
+        jw_member_str(j, "scope", t->scope);
+        jw_member_text(j, "threshold", t->slo->text);
+        jw_member_f64(j, hurl_slo_is_ratio(t->slo->metric) ? "value_ratio" : "value_us", t->value);
+        jw_member_bool(j, "met", t->met);
         jw_end(j);
     }
     jw_end(j);
-}
-
-static void json_u64(struct json_writer *j, const char *key, uint64_t v)
-{
-    jw_key(j, key);
-    jw_u64(j, v);
 }
 
 static void json_requests(struct json_writer *j, const struct request_counts *n)
 {
     jw_key(j, "requests");
     jw_object(j);
-    json_u64(j, "planned", n->started + n->dropped);
-    json_u64(j, "started", n->started);
-    json_u64(j, "dropped", n->dropped);
-    json_u64(j, "completed", n->completed);
-    json_u64(j, "failed", n->failed);
+    jw_member_u64(j, "planned", n->started + n->dropped);
+    jw_member_u64(j, "started", n->started);
+    jw_member_u64(j, "dropped", n->dropped);
+    jw_member_u64(j, "completed", n->completed);
+    jw_member_u64(j, "failed", n->failed);
     jw_end(j);
 }
 
@@ -127,20 +99,14 @@ static void json_sessions(struct json_writer *j, const struct session_counts *n)
 {
     jw_key(j, "sessions");
     jw_object(j);
-    json_u64(j, "planned", n->planned);
-    json_u64(j, "started", n->started);
-    json_u64(j, "dropped", n->dropped);
-    json_u64(j, "completed", n->completed);
-    json_u64(j, "failed", n->failed);
-    json_u64(j, "unfinished", n->unfinished);
-    json_u64(j, "capped", n->capped);
+    jw_member_u64(j, "planned", n->planned);
+    jw_member_u64(j, "started", n->started);
+    jw_member_u64(j, "dropped", n->dropped);
+    jw_member_u64(j, "completed", n->completed);
+    jw_member_u64(j, "failed", n->failed);
+    jw_member_u64(j, "unfinished", n->unfinished);
+    jw_member_u64(j, "capped", n->capped);
     jw_end(j);
-}
-
-static void json_number(struct json_writer *j, const char *key, double v)
-{
-    jw_key(j, key);
-    jw_f64(j, v);
 }
 
 /* Of all steps together. */
@@ -157,11 +123,11 @@ static void json_generator(struct json_writer *j, const struct run_config *c, co
 {
     jw_key(j, "generator");
     jw_object(j);
-    json_u64(j, "threads", c->threads);
-    json_u64(j, "cores", r->cores);
-    json_number(j, "cpu_ratio", r->cpu_ratio);
-    json_u64(j, "seconds", r->seconds);
-    json_u64(j, "busy_seconds", r->busy_seconds);
+    jw_member_u64(j, "threads", c->threads);
+    jw_member_u64(j, "cores", r->cores);
+    jw_member_f64(j, "cpu_ratio", r->cpu_ratio);
+    jw_member_u64(j, "seconds", r->seconds);
+    jw_member_u64(j, "busy_seconds", r->busy_seconds);
     json_times(j, "lag_us", r->total->lag);
     json_times(j, "hiccup_us", r->hiccup);
     jw_end(j);
@@ -182,11 +148,9 @@ static void json_journeys(struct json_writer *j, const struct run_config *c, con
     for (size_t i = 0; i < c->journeys->n && i < s->n_journeys; i++) {
         const struct journey_stats *of = &s->journeys[i];
         jw_object(j);
-        jw_key(j, "name");
-        jw_str(j, c->journeys->list[i].name);
-        json_number(j, "weight", c->journeys->list[i].weight);
-        jw_key(j, "traffic");
-        jw_str(j, class_of(c, i));
+        jw_member_str(j, "name", c->journeys->list[i].name);
+        jw_member_f64(j, "weight", c->journeys->list[i].weight);
+        jw_member_str(j, "traffic", class_of(c, i));
         json_sessions(j, &of->sessions);
         json_requests(j, &of->requests);
         json_times(j, "response_us", of->response);
@@ -211,8 +175,7 @@ static void json_traffic(struct json_writer *j, const struct run_config *c, cons
             stats_add_requests(&requests, &of->requests);
         }
         jw_object(j);
-        jw_key(j, "name");
-        jw_str(j, c->traffic[i].name);
+        jw_member_str(j, "name", c->traffic[i].name);
         json_sessions(j, &sessions);
         json_requests(j, &requests);
         jw_end(j);
@@ -265,12 +228,10 @@ static void json_phases(struct json_writer *j, const struct run_config *c, const
     for (size_t i = 0; i < r->n_phases; i++) {
         const struct plan_phase *p = r->phases[i].of;
         jw_object(j);
-        jw_key(j, "name");
-        jw_str(j, p->name);
-        json_number(j, "start_s", p->start_s);
-        json_number(j, "end_s", p->end_s);
-        jw_key(j, "warmup");
-        jw_bool(j, p->warmup);
+        jw_member_str(j, "name", p->name);
+        jw_member_f64(j, "start_s", p->start_s);
+        jw_member_f64(j, "end_s", p->end_s);
+        jw_member_bool(j, "warmup", p->warmup);
         json_sessions(j, &r->phases[i].stats->sessions);
         json_requests(j, &r->phases[i].stats->requests);
         json_all_steps(j, r->phases[i].stats);
@@ -298,15 +259,11 @@ static void json_point_times(struct json_writer *j, const char *key, const struc
         return;
     }
     jw_object(j);
-    jw_key(j, "p50");
-    jw_i64(j, t->p50_us);
-    jw_key(j, "p95");
-    jw_i64(j, t->p95_us);
-    jw_key(j, "p99");
-    jw_i64(j, t->p99_us);
-    jw_key(j, "max");
-    jw_i64(j, t->max_us);
-    json_u64(j, "count", t->count);
+    jw_member_i64(j, "p50", t->p50_us);
+    jw_member_i64(j, "p95", t->p95_us);
+    jw_member_i64(j, "p99", t->p99_us);
+    jw_member_i64(j, "max", t->max_us);
+    jw_member_u64(j, "count", t->count);
     jw_end(j);
 }
 
@@ -317,21 +274,21 @@ static void json_series(struct json_writer *j, const struct run_series *s)
     for (size_t i = 0; s && i < series_count(s); i++) {
         const struct series_point *p = series_at(s, i);
         jw_object(j);
-        json_number(j, "second", p->second);
-        json_number(j, "seconds", p->seconds);
-        json_number(j, "planned", p->planned);
+        jw_member_f64(j, "second", p->second);
+        jw_member_f64(j, "seconds", p->seconds);
+        jw_member_f64(j, "planned", p->planned);
         json_sessions(j, &p->sessions);
         json_requests(j, &p->requests);
         jw_key(j, "outcomes");
         jw_object(j);
         for (size_t k = 0; k < OUTCOMES; k++)
-            json_u64(j, step_outcome_name((enum step_outcome)k), p->outcomes[k]);
+            jw_member_u64(j, step_outcome_name((enum step_outcome)k), p->outcomes[k]);
         jw_end(j);
-        json_u64(j, "open", p->open);
-        json_u64(j, "in_flight", p->in_flight);
-        json_number(j, "cpu_s", p->cpu_s);
-        json_u64(j, "lag_max_us", (uint64_t)p->lag_max_us);
-        json_u64(j, "hiccup_max_us", (uint64_t)p->hiccup_max_us);
+        jw_member_u64(j, "open", p->open);
+        jw_member_u64(j, "in_flight", p->in_flight);
+        jw_member_f64(j, "cpu_s", p->cpu_s);
+        jw_member_u64(j, "lag_max_us", (uint64_t)p->lag_max_us);
+        jw_member_u64(j, "hiccup_max_us", (uint64_t)p->hiccup_max_us);
         json_point_times(j, "response_us", &p->response);
         json_point_times(j, "service_us", &p->service);
         jw_end(j);
@@ -339,25 +296,26 @@ static void json_series(struct json_writer *j, const struct run_series *s)
     jw_end(j);
 }
 
-static void json_head(struct json_writer *j, const struct run_config *c, const struct run_result *r)
+void report_json_head(struct json_writer *j, const char *run_id, int64_t started_ms, double seconds)
 {
     char started[NUMBER_TEXT_MAX];
-    size_t n = format_rfc3339_ms(started, r->started_ms);
-    jw_key(j, "run");
-    jw_str(j, c->run_id);
-    jw_key(j, "version");
-    jw_str(j, crest_version());
-    jw_key(j, "started");
-    jw_text(j, span_of(started, n));
-    json_number(j, "duration_s", r->duration_s);
-    jw_key(j, "verdict");
-    jw_str(j, run_verdict_name(r->verdict));
+    size_t n = format_rfc3339_ms(started, started_ms);
+    jw_member_str(j, "run", run_id);
+    jw_member_str(j, "version", crest_version());
+    jw_member_text(j, "started", span_of(started, n));
+    jw_member_f64(j, "duration_s", seconds);
+}
+
+static void json_head(struct json_writer *j, const struct run_config *c, const struct run_result *r)
+{
+    report_json_head(j, c->run_id, r->started_ms, r->duration_s);
+    jw_member_str(j, "verdict", run_verdict_name(r->verdict));
     jw_key(j, "reasons");
     jw_array(j);
     for (size_t i = 0; i < r->n_reasons; i++)
         jw_str(j, r->reasons[i]);
     jw_end(j);
-    json_u64(j, "seed", c->seed);
+    jw_member_u64(j, "seed", c->seed);
 }
 
 void report_json(struct buf *out, const struct run_config *c, const struct run_result *r)
@@ -370,8 +328,8 @@ void report_json(struct buf *out, const struct run_config *c, const struct run_r
     json_traffic(&j, c, r->total);
     json_requests(&j, &r->total->requests);
     json_sessions(&j, &r->total->sessions);
-    json_u64(&j, "connections", r->total->fresh_connections);
-    json_u64(&j, "received_bytes", r->total->received_bytes);
+    jw_member_u64(&j, "connections", r->total->fresh_connections);
+    jw_member_u64(&j, "received_bytes", r->total->received_bytes);
     json_generator(&j, c, r);
     json_all_steps(&j, r->total);
     json_steps(&j, c, r->total, r->series);

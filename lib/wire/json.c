@@ -201,6 +201,42 @@ void jw_null(struct json_writer *j)
     buf_str(j->out, "null");
 }
 
+void jw_member_text(struct json_writer *j, const char *key, struct span text)
+{
+    jw_key(j, key);
+    jw_text(j, text);
+}
+
+void jw_member_str(struct json_writer *j, const char *key, const char *text)
+{
+    jw_key(j, key);
+    jw_str(j, text);
+}
+
+void jw_member_u64(struct json_writer *j, const char *key, uint64_t v)
+{
+    jw_key(j, key);
+    jw_u64(j, v);
+}
+
+void jw_member_i64(struct json_writer *j, const char *key, int64_t v)
+{
+    jw_key(j, key);
+    jw_i64(j, v);
+}
+
+void jw_member_f64(struct json_writer *j, const char *key, double v)
+{
+    jw_key(j, key);
+    jw_f64(j, v);
+}
+
+void jw_member_bool(struct json_writer *j, const char *key, bool v)
+{
+    jw_key(j, key);
+    jw_bool(j, v);
+}
+
 void jw_raw(struct json_writer *j, struct span json_text_bytes)
 {
     begin_value(j);

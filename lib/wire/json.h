@@ -36,6 +36,13 @@ void jw_f64(struct json_writer *j, double v);        /* a JSON number; NaN and I
 void jw_f64_quoted(struct json_writer *j, double v); /* "NaN", "+Inf", … as Prometheus's samples */
 void jw_bool(struct json_writer *j, bool v);
 void jw_null(struct json_writer *j);
+/* A member of the innermost object: key and value. */
+void jw_member_text(struct json_writer *j, const char *key, struct span text);
+void jw_member_str(struct json_writer *j, const char *key, const char *text);
+void jw_member_u64(struct json_writer *j, const char *key, uint64_t v);
+void jw_member_i64(struct json_writer *j, const char *key, int64_t v);
+void jw_member_f64(struct json_writer *j, const char *key, double v);
+void jw_member_bool(struct json_writer *j, const char *key, bool v);
 /* Ready-made JSON, copied as it is. */
 void jw_raw(struct json_writer *j, struct span json_text_bytes);
 

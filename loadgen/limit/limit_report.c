@@ -2,9 +2,8 @@
 
 #include <math.h>
 
-#include "lib/base/number.h"
 #include "lib/base/options.h"
-#include "lib/wire/json.h"
+#include "loadgen/report.h"
 
 #define BAR_WIDTH 40
 
@@ -47,17 +46,11 @@ int limit_exit_code(const struct limit_result *r)
 
 /* ---- words ---- */
 
-static const char *ms_text(char to[24], int64_t us)
-{
-    snprintf(to, 24, "%.*f ms", us < 10000 ? 2 : 0, (double)us / 1000);
-    return to;
-}
-
 void limit_report_probe(FILE *to, const struct limit_probe *p, size_t number)
 {
-    char p95[24];
+    char p95[REPORT_TIME_MAX];
     fprintf(to, "probe %zu: %.4g sessions/s: %s, %.1f requests/s, p95 %s, errors %.2f %%%s%s\n", number, p->rate,
-            limit_answer_name(p->answer), p->throughput, ms_text(p95, p->p95_us),
+            limit_answer_name(p->answer), p->throughput, report_time(p95, p->p95_us),
             isnan(p->error_ratio) ? 0 : p->error_ratio * 100, p->why[0] ? ": " : "", p->why);
     fflush(to);
 }
@@ -136,12 +129,12 @@ static void print_curve(FILE *to, const struct limit_result *r)
     fprintf(to, "%12s %12s %10s  %-6s  response p95\n", "sessions/s", "requests/s", "at once", "");
     for (size_t i = 0; i < r->search.n; i++) {
         const struct limit_probe *p = sorted[i];
-        char bar[BAR_WIDTH + 1], text[24];
+        char bar[BAR_WIDTH + 1], text[REPORT_TIME_MAX];
         int width = (int)((double)p->p95_us * BAR_WIDTH / (double)most_us + 0.5);
         memset(bar, '#', sizeof bar);
         bar[width] = '\0';
         fprintf(to, "%12.4g %12.1f %10.1f  %-6s  %s %s\n", p->rate, p->throughput, p->concurrency,
-                limit_answer_name(p->answer), bar, ms_text(text, p->p95_us));
+                limit_answer_name(p->answer), bar, report_time(text, p->p95_us));
     }
 }
 
@@ -163,42 +156,30 @@ void limit_report_text(FILE *to, const struct limit_result *r, const char *run_i
 
 /* ---- JSON ---- */
 
-static void json_f64(struct json_writer *j, const char *key, double v)
-{
-    jw_key(j, key);
-    jw_f64(j, v);
-}
-
 static void json_rate(struct json_writer *j, const char *key, double v)
 {
-    json_f64(j, key, v > 0 ? v : NAN); /* null: none */
+    jw_member_f64(j, key, v > 0 ? v : NAN); /* null: none */
 }
 
 static void json_probe(struct json_writer *j, const struct limit_probe *p)
 {
     jw_object(j);
-    json_f64(j, "rate", p->rate);
-    jw_key(j, "answer");
-    jw_str(j, limit_answer_name(p->answer));
-    json_f64(j, "strain", p->strain);
-    json_f64(j, "served_rate", p->served_rate);
-    json_f64(j, "throughput_rps", p->throughput);
-    json_f64(j, "concurrency", p->concurrency);
+    jw_member_f64(j, "rate", p->rate);
+    jw_member_str(j, "answer", limit_answer_name(p->answer));
+    jw_member_f64(j, "strain", p->strain);
+    jw_member_f64(j, "served_rate", p->served_rate);
+    jw_member_f64(j, "throughput_rps", p->throughput);
+    jw_member_f64(j, "concurrency", p->concurrency);
     jw_key(j, "response_us");
     jw_object(j);
-    jw_key(j, "p50");
-    jw_i64(j, p->p50_us);
-    jw_key(j, "p95");
-    jw_i64(j, p->p95_us);
-    jw_key(j, "p99");
-    jw_i64(j, p->p99_us);
+    jw_member_i64(j, "p50", p->p50_us);
+    jw_member_i64(j, "p95", p->p95_us);
+    jw_member_i64(j, "p99", p->p99_us);
     jw_end(j);
-    json_f64(j, "error_ratio", p->error_ratio);
-    jw_key(j, "why");
-    jw_str(j, p->why[0] ? p->why : NULL);
-    jw_key(j, "gave_way");
-    jw_str(j, p->gave_way[0] ? p->gave_way : NULL);
-    json_f64(j, "recovery_s", p->recovery_s);
+    jw_member_f64(j, "error_ratio", p->error_ratio);
+    jw_member_str(j, "why", p->why[0] ? p->why : NULL);
+    jw_member_str(j, "gave_way", p->gave_way[0] ? p->gave_way : NULL);
+    jw_member_f64(j, "recovery_s", p->recovery_s);
     jw_end(j);
 }
 
@@ -206,19 +187,17 @@ static void json_usl(struct json_writer *j, const struct limit_result *r)
 {
     jw_key(j, "usl");
     jw_object(j);
-    jw_key(j, "state");
-    jw_str(j, r->usl_state == USL_FITTED ? "fitted" : usl_state_text(r->usl_state));
+    jw_member_str(j, "state", r->usl_state == USL_FITTED ? "fitted" : usl_state_text(r->usl_state));
     if (r->usl_state == USL_FITTED) {
         const struct usl_fit *f = &r->usl;
-        json_f64(j, "lambda", f->lambda);
-        json_f64(j, "sigma", f->sigma);
-        json_f64(j, "kappa", f->kappa);
-        json_f64(j, "peak_throughput_rps", f->peak_throughput);
-        json_f64(j, "peak_concurrency", f->peak_concurrency);
-        json_f64(j, "r_squared", f->r_squared);
-        json_f64(j, "worst_ratio", f->worst_ratio);
-        jw_key(j, "points");
-        jw_u64(j, f->n);
+        jw_member_f64(j, "lambda", f->lambda);
+        jw_member_f64(j, "sigma", f->sigma);
+        jw_member_f64(j, "kappa", f->kappa);
+        jw_member_f64(j, "peak_throughput_rps", f->peak_throughput);
+        jw_member_f64(j, "peak_concurrency", f->peak_concurrency);
+        jw_member_f64(j, "r_squared", f->r_squared);
+        jw_member_f64(j, "worst_ratio", f->worst_ratio);
+        jw_member_u64(j, "points", f->n);
     }
     jw_end(j);
 }
@@ -226,26 +205,16 @@ static void json_usl(struct json_writer *j, const struct limit_result *r)
 void limit_report_json(struct buf *out, const struct limit_result *r, const struct run_config *config)
 {
     struct json_writer j;
-    char started[NUMBER_TEXT_MAX];
-    size_t n = format_rfc3339_ms(started, r->started_ms);
     const struct limit_probe *broken = limit_first_broken(r);
     jw_init(&j, out);
     jw_object(&j);
-    jw_key(&j, "run");
-    jw_str(&j, config->run_id);
-    jw_key(&j, "version");
-    jw_str(&j, crest_version());
-    jw_key(&j, "started");
-    jw_text(&j, span_of(started, n));
-    json_f64(&j, "duration_s", r->seconds);
-    jw_key(&j, "outcome");
-    jw_str(&j, r->interrupted ? "interrupted" : limit_end_name(r->search.end));
+    report_json_head(&j, config->run_id, r->started_ms, r->seconds);
+    jw_member_str(&j, "outcome", r->interrupted ? "interrupted" : limit_end_name(r->search.end));
     json_rate(&j, "limit_rate", r->search.end == LIMIT_FOUND ? r->search.sure : 0);
     json_rate(&j, "kept_rate", r->search.low);
     json_rate(&j, "broken_rate", r->search.high);
-    jw_key(&j, "gave_way");
-    jw_str(&j, broken && broken->gave_way[0] ? broken->gave_way : NULL);
-    json_f64(&j, "requests_per_session", r->requests_per_session);
+    jw_member_str(&j, "gave_way", broken && broken->gave_way[0] ? broken->gave_way : NULL);
+    jw_member_f64(&j, "requests_per_session", r->requests_per_session);
     jw_key(&j, "probes");
     jw_array(&j);
     for (size_t i = 0; i < r->search.n; i++)
