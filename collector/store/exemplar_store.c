@@ -1,10 +1,12 @@
-/* Exemplars in the store's ways. They belong to no view: a reader sees those that are committed when it asks. */
+/* Exemplars in the store's ways. They belong to no view: a reader sees those that are committed when it asks, without what is over by
+ * the retention of their series; the writer removes those a little later. */
 #include <errno.h>
 
 #include "collector/store/store_inside.h"
 #include "collector/store/store_sql.h"
 
-#define ROW_COST_BYTES 256 /* of the WAL, roughly */
+#define ROW_COST_BYTES 256  /* of the WAL, roughly */
+#define RETIRE_AT_ONCE 1024 /* rows per transaction: a millisecond or two, so that commits do not wait long */
 
 static int put_row(void *ctx, int64_t row, struct span bytes)
 {
@@ -57,6 +59,51 @@ int store_load_exemplars(struct store *s)
     return r;
 }
 
+/* ---- retention ---- */
+struct clock_and_keep {
+    const struct store *store;
+    const struct retention *keep;
+    int64_t now_ms;
+};
+static bool is_over(void *ctx, uint32_t series, int64_t t_ms)
+{
+    const struct clock_and_keep *by = ctx;
+    const struct series_index *ix = &by->store->index;
+    int64_t keep_ms = retention_of(by->keep, ix, series, NULL);
+    return t_ms < retention_cutoff_ms(by->now_ms, keep_ms) && !by->keep->waits &&
+           !retention_pins(by->keep, ix, series, t_ms, t_ms);
+}
+
+int store_retire_exemplars(struct store *s)
+{
+    struct clock_and_keep by = {s, s->view.keep, store_now_ms(s)};
+    size_t n = exemplars_forget_over(s->exemplars, is_over, &by, RETIRE_AT_ONCE);
+    int r = n && s->db ? db_begin(s->db) : 0;
+    if (n && s->db) {
+        if (r == 0)
+            r = store_save_exemplars(s);
+        if (r == 0)
+            r = db_commit(s->db);
+        else
+            db_rollback(s->db);
+    }
+    if (r < 0)
+        exemplars_undo(s->exemplars);
+    else
+        exemplars_keep(s->exemplars);
+    return r < 0 ? r : n == RETIRE_AT_ONCE;
+}
+
+static size_t leave_out_over(struct store_reader *rd, uint32_t id, struct exemplar *list, size_t n)
+{
+    struct clock_and_keep by = {rd->store, rd->view.keep, rd->now_ms};
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!is_over(&by, id, list[i].t_ms))
+            list[kept++] = list[i];
+    return kept;
+}
+
 int store_exemplars(struct store_reader *rd, const struct store_selection *selection, struct arena *arena,
                     struct store_exemplars **ret, size_t *ret_n)
 {
@@ -78,6 +125,7 @@ int store_exemplars(struct store_reader *rd, const struct store_selection *selec
                            &found.exemplars, &found.n);
         if (r < 0)
             return r;
+        found.n = leave_out_over(rd, series[i].id, found.exemplars, found.n);
         if (found.n)
             list[n++] = found;
     }

@@ -264,6 +264,21 @@ void exemplars_forget(struct exemplars *e, uint32_t series, int64_t min_ms, int6
     pthread_rwlock_unlock(&e->lock);
 }
 
+size_t exemplars_forget_over(struct exemplars *e, bool (*is_over)(void *ctx, uint32_t series, int64_t t_ms), void *ctx,
+                             size_t most)
+{
+    size_t n = 0;
+    pthread_rwlock_wrlock(&e->lock);
+    for (uint32_t i = e->first; n < most && i != NONE; i = e->nodes[i].behind) {
+        if (e->nodes[i].dying || !is_over(ctx, e->nodes[i].series, e->nodes[i].t_ms))
+            continue;
+        kill_node(e, i);
+        n++;
+    }
+    pthread_rwlock_unlock(&e->lock);
+    return n;
+}
+
 /* ---- the table ---- */
 bool exemplars_changed(const struct exemplars *e)
 {

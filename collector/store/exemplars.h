@@ -41,6 +41,9 @@ enum exemplar_answer {
 MUST_USE int exemplars_append(struct exemplars *e, uint32_t series, const struct exemplar *x, int64_t t_ms);
 /* Forget those of the series with min_ms <= t <= max_ms, with the next exemplars_keep(). */
 void exemplars_forget(struct exemplars *e, uint32_t series, int64_t min_ms, int64_t max_ms);
+/* The same with those that are over, in the order of coming, up to `most`. Returns how many. */
+size_t exemplars_forget_over(struct exemplars *e, bool (*is_over)(void *ctx, uint32_t series, int64_t t_ms), void *ctx,
+                             size_t most);
 bool exemplars_changed(const struct exemplars *e); /* since keep or undo */
 /* Each new row and each that goes, within a transaction; stops at the first negative result. -ENOMEM. */
 struct exemplar_sink {

@@ -229,6 +229,11 @@ int store_retire(struct store *s)
         return 0;
     if (cutoff_ms > INT64_MIN)
         r = retire_before(s, cutoff_ms, true);
+    if (cutoff_ms > INT64_MIN && r >= 0 && r < RETIRE_AT_ONCE) {
+        int more = store_retire_exemplars(s);
+        if (more != 0)
+            return more;
+    }
     if (r >= 0 && r < RETIRE_AT_ONCE && s->config.retention_bytes)
         return retire_for_size(s); /* after each step it is measured again */
     return r < 0 ? r : r == RETIRE_AT_ONCE;

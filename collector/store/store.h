@@ -222,7 +222,7 @@ MUST_USE int store_label_values(struct store_reader *rd, struct span name, const
 MUST_USE int store_metadata(struct store_reader *rd, struct span name, struct arena *arena, struct metadata **ret,
                             size_t *ret_n);
 /* Exemplars of the matching series that are in the selection's times, in order of time; series without any are left out. They belong to no
- * view: those that are committed now. The newest 128 of a series and 65,536 of all are kept. -E2BIG and -ENOMEM as store_select(). */
+ * view: those that are committed now, without those that are older than their series is kept (and not pinned). The newest 128 of a series and 65,536 of all are kept. -E2BIG and -ENOMEM as store_select(). */
 struct store_exemplars {
     struct labels series;
     struct exemplar *exemplars;

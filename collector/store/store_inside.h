@@ -13,7 +13,7 @@
  *   lookup.c   finds series for decoders
  *   histogram_store.c   what is different of native histograms
  *   retire.c   what is over leaves: by age, by size, by series
- *   exemplar_store.c    exemplars: the table, start, deletion, reading
+ *   exemplar_store.c    exemplars: the table, start, deletion, retention, reading
  *   watch.c    names that commits tell of
  *
  * Who may touch what: fields under "writer" belong to the writer thread (and to store_open before it runs). `view` is read and
@@ -277,6 +277,8 @@ MUST_USE int store_save_exemplars(struct store *s); /* within a transaction */
 MUST_USE int store_load_exemplars(struct store *s); /* after the series */
 /* Within a transaction of the writer: those of what was deleted. exemplars_keep() after its commit, or exemplars_undo(). */
 MUST_USE int store_delete_exemplars(struct store *s, const struct tombstone *dead, size_t n);
+/* The writer's: drop some of those that are over by the retention of their series. 1: there are more. */
+int store_retire_exemplars(struct store *s);
 
 /* watch.c: does somebody watch the new series' name? */
 void store_watch_series(struct store *s, struct series *series);

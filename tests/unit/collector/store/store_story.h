@@ -505,7 +505,7 @@ static inline bool story_histogram_holds(unsigned series, const struct sample_co
     return same;
 }
 
-/* Those of series 0: each that was promised is there (the retention leaves them while the series has samples), none that was not sent. */
+/* Those of series 0: each that was promised and is not over is there, none that was not sent. */
 static inline bool story_exemplars_hold(const struct story *y, struct store_reader *rd, struct arena *a, uint64_t cut,
                                         uint64_t safe, char why[256])
 {
@@ -520,6 +520,7 @@ static inline bool story_exemplars_hold(const struct story *y, struct store_read
     struct store_series *series;
     size_t n_series;
     static const struct store_exemplars NONE;
+    int64_t cutoff_ms = story_clock_at(y, cut) - y->config.retention_ms;
     check_ok(r);
     check_ok(select_text(rd, "series=0", 0, a, &series, &n_series));
     if (n_series == 0)
@@ -532,6 +533,8 @@ static inline bool story_exemplars_hold(const struct story *y, struct store_read
             there = there || (list->exemplars[k].t_ms == q->t_ms &&
                               f64_bits(list->exemplars[k].value) == f64_bits(story_value(0, q->t_ms)));
         known += there;
+        if (q->first == 0 && !there && q->t_ms < cutoff_ms)
+            continue;
         if (q->first == 0 && ((there && q->sent_at > cut) || (!there && q->exemplar && story_promised(y, i, safe)))) {
             (void)snprintf(why, 256, "request %zu: its exemplar is %s", i, there ? "there too early" : "gone");
             return false;

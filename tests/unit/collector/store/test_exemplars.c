@@ -1,5 +1,6 @@
 /* Exemplars: what is taken, in which order, how many, and that they survive. */
 #include "collector/store/exemplars.h"
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "tests/unit/collector/store/store_test.h"
 
@@ -183,6 +184,71 @@ static void deleted_series_lose_theirs(void **state)
     }
 }
 
+static int64_t told_now(void *ctx)
+{
+    return atomic_load((_Atomic int64_t *)ctx);
+}
+
+/* The writer removes what is over when it keeps house: soon, but not before the call is back. */
+static void wait_until_held(struct store *s, double n)
+{
+    for (unsigned i = 0; i < 10000 * check_patience() && stat_of(s, "crest_store_exemplars_held") != n; i++)
+        sleep_us(1000);
+    assert_true(stat_of(s, "crest_store_exemplars_held") == n);
+}
+
+static void what_is_over_by_the_retention_of_its_series_is_hidden_and_leaves(void **state)
+{
+    enum { DAY = 86400000, FROM = 4, NOW = 10, SERIES = 3 };
+    static const char *const PINNED[] = {"pinned:", NULL};
+    static const char *const NAMES[SERIES] = {"debug", "shop", "pinned:rpc"};
+    static const char *const TEXTS[SERIES] = {"debug|job=debug", "shop|job=shop", "pinned:rpc|job=debug"};
+    const struct store_pin pin = {FROM * (int64_t)DAY, FROM * (int64_t)DAY, PINNED};
+    struct store_fixture *f = *state;
+    _Atomic int64_t now;
+    struct matcher debug;
+    struct parse_error error;
+    check_ok(matcher_init(&debug, MATCH_EQUAL, SPAN("job"), SPAN("debug"), &error));
+    const struct store_retention two_days = {&debug, 1, 2 * DAY};
+    for (int in_memory = 0; in_memory < 2; in_memory++) {
+        shut(f);
+        atomic_store(&now, FROM * (int64_t)DAY);
+        f->config = (struct store_config){.path = in_memory ? NULL : f->folder,
+                                          .durability = STORE_NORMAL,
+                                          .future_ms_max = -1,
+                                          .retention_ms = 5 * DAY,
+                                          .retentions = &two_days,
+                                          .n_retentions = 1,
+                                          .now_ms = told_now,
+                                          .now_ctx = &now};
+        open_again(f);
+        for (int i = 0; i < SERIES; i++) {
+            put(f->s, TEXTS[i], NOW * (int64_t)DAY, 1);
+            for (int64_t day = FROM; day <= NOW; day++)
+                assert_int_equal(offer(f->s, TEXTS[i], day * DAY, 1, "trace_id=a").exemplars, 1);
+        }
+        assert_true(stat_of(f->s, "crest_store_exemplars_held") == SERIES * (NOW - FROM + 1));
+        atomic_store(&now, NOW * (int64_t)DAY);
+        assert_int_equal(count(f->s, NAMES[0]), 3); /* the eighth day and later */
+        assert_int_equal(count(f->s, NAMES[1]), 6); /* all are kept that long */
+        assert_int_equal(count(f->s, NAMES[2]), 3);
+        check_ok(store_set_pins(f->s, &pin, 1)); /* the retention runs now */
+        assert_int_equal(count(f->s, NAMES[2]), 4);
+        wait_until_held(f->s, 3 + 6 + 4);
+        if (!in_memory) {
+            restart(f);
+            wait_until_held(f->s, 3 + 6 + 3); /* no pin any more */
+            assert_int_equal(number_in_file(f, "SELECT count(*) FROM exemplar"), 3 + 6 + 3);
+        }
+        check_ok(store_set_retention(f->s, 0, NULL, 0)); /* what has left does not come back */
+        assert_int_equal(count(f->s, NAMES[0]), 3);
+        assert_int_equal(count(f->s, NAMES[1]), 6);
+        atomic_store(&now, 20 * NOW * (int64_t)DAY);
+        assert_int_equal(count(f->s, NAMES[1]), 6);
+    }
+    matcher_done(&debug);
+}
+
 static void a_damaged_row_is_left_out(void **state)
 {
     struct store_fixture *f = *state;
@@ -272,6 +338,7 @@ int main(void)
         STORE_TEST(what_breaks_the_rules_is_refused),
         STORE_TEST(a_series_keeps_its_newest),
         STORE_TEST(deleted_series_lose_theirs),
+        STORE_TEST(what_is_over_by_the_retention_of_its_series_is_hidden_and_leaves),
         STORE_TEST(a_damaged_row_is_left_out),
         cmocka_unit_test(undone_commits_leave_nothing),
     };
