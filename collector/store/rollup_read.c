@@ -392,12 +392,16 @@ static size_t behind(const int64_t *t, size_t n, int64_t t_ms)
     return low;
 }
 
-/* Does the bucket stand for more samples than the first n of the columns? Then it takes their place. */
+/* Does the bucket stand for more samples of its day than the first n of the columns? Then it takes their place. One that ends at midnight
+ * has two parts, each with its own day's extents. */
 static int take_gone_bucket(struct rolling *g, const struct extent_ref *ref, size_t i, size_t n)
 {
     struct sample_columns *c = g->in->columns;
-    int64_t end_ms = g->clock->ends_ms[i];
-    size_t from = behind(c->t_ms, n, end_ms - rollup_length_ms(ref->group)), to = behind(c->t_ms, n, end_ms);
+    int64_t end_ms = g->clock->ends_ms[i], after_ms = end_ms - rollup_length_ms(ref->group);
+    int64_t day_ms = day_start_ms(ref->min_ms);
+    after_ms = after_ms < day_ms ? day_ms - 1 : after_ms;
+    end_ms = end_ms - day_ms == DAY_MS ? end_ms - 1 : end_ms;
+    size_t from = behind(c->t_ms, n, after_ms), to = behind(c->t_ms, n, end_ms);
     double there = 0;
     for (size_t k = from; k < to; k++)
         there += is_stale(c->value[k]) ? 0 : c->count[k];

@@ -90,6 +90,83 @@ static void a_copy_holds_all_that_was_acknowledged_before_it_began(void **state)
     thread_join(thread);
 }
 
+/* What the rollups of "n" come to, of samples that are there and of those that the retention took. */
+static void read_sums(struct store *s, struct sample_columns *ret)
+{
+    const struct store_rolling how = {.as = STORE_ROLLED_SUM};
+    struct store_reader *rd;
+    check_ok(store_reader_open(s, &rd));
+    store_reader_see_gone(rd);
+    check_ok(store_read_rolled(rd, id_of(rd, "n"), INT64_MIN, INT64_MAX, &how, ret));
+    store_reader_close(rd);
+}
+
+/* The retention runs soon after the start. */
+static void wait_until_n_has(struct store *s, size_t samples)
+{
+    for (unsigned i = 0; i < 10000 * check_patience() && count_samples(s, "n") != samples; i++)
+        sleep_us(1000);
+    assert_int_equal(count_samples(s, "n"), samples);
+}
+
+static void rollups_come_along_also_those_whose_samples_are_gone(void **state)
+{
+    enum { LAST_DAY = 5, A_DAY = 48 };
+    struct store_fixture *f = *state;
+    struct sample_columns want, got;
+    shut(f);
+    atomic_store(&now_is, DAY_MS);
+    f->config.now_ms = told_now;
+    f->config.retention_ms = 2 * DAY_MS;
+    f->config.rollup_retention_ms = 100 * DAY_MS;
+    open_again(f);
+    f->s->part_bytes_min = 1;
+    for (int day = 0; day <= LAST_DAY; day++) {
+        for (int k = 0; k < A_DAY; k++)
+            put(f->s, "n", day * DAY_MS + k * 1800000, day * 100 + k);
+        atomic_store(&now_is, (day + 1) * DAY_MS + 2 * DAY_OVER_MS);
+        check_ok(store_seal(f->s));
+        check_ok(store_compact(f->s));
+    }
+    atomic_store(&now_is, (LAST_DAY + 2) * DAY_MS);
+    check_ok(store_set_pins(f->s, NULL, 0)); /* the retention runs now */
+    wait_until_n_has(f->s, A_DAY);
+    check_ok(store_compact(f->s));
+    sample_columns_init(&want);
+    sample_columns_init(&got);
+    read_sums(f->s, &want);
+    assert_non_null(want.count);
+    assert_int_equal(want.n_gone, LAST_DAY * 25); /* the bucket over midnight is two, of which one may be gone */
+    double samples = 0;
+    for (size_t i = 0; i < want.n; i++)
+        samples += want.count[i];
+    assert_true(samples == (LAST_DAY + 1) * A_DAY);
+    char folders[2][512];
+    for (int copy = 0; copy < 2; copy++) { /* of what is open, and of that copy */
+        char *to = folders[copy], why[512] = "";
+        struct store_backup b;
+        struct store_checked checked;
+        (void)snprintf(to, sizeof folders[copy], "%s/copy-%d", f->folder, copy);
+        if (store_backup(f->config.path, to, &b, why, sizeof why) < 0)
+            check_failed("copy %d: %s", copy, why);
+        if (store_check(to, count_fault, NULL, &checked, why, sizeof why) < 0)
+            check_failed("%s", why);
+        assert_in_range(checked.rollups, (LAST_DAY + 1) * 24, (LAST_DAY + 1) * 25);
+        shut(f);
+        f->config.path = to;
+        open_again(f);
+        wait_until_n_has(f->s, A_DAY);
+        read_sums(f->s, &got);
+        assert_int_equal(got.n, want.n);
+        assert_int_equal(got.n_gone, want.n_gone);
+        assert_memory_equal(got.t_ms, want.t_ms, want.n * sizeof *want.t_ms);
+        assert_memory_equal(got.value, want.value, want.n * sizeof *want.value);
+        assert_memory_equal(got.count, want.count, want.n * sizeof *want.count);
+    }
+    sample_columns_done(&want);
+    sample_columns_done(&got);
+}
+
 static void a_backup_does_not_overwrite(void **state)
 {
     struct store_fixture *f = *state;
@@ -134,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_copy_holds_all_that_was_acknowledged_before_it_began),
+        TEST(rollups_come_along_also_those_whose_samples_are_gone),
         TEST(a_backup_does_not_overwrite),
         TEST(a_file_that_is_gone_for_good_is_counted_and_the_rest_is_copied),
     };
