@@ -82,10 +82,10 @@ MUST_USE static pcre2_code *compile(struct span pcre, int flags, int *ret_code, 
 {
     /* Not MATCH_INVALID_UTF: with it the JIT of 10.42 lets \W fail on valid two-byte characters, and both engines see
      * invalid bytes otherwise than RE2; such texts are repaired instead, see repaired.
-     * UCP stays off: \d \w \b and [[:alpha:]] are ASCII in RE2. ALT_CIRCUMFLEX: (?m)^ also behind a final
+     * UCP stays off unless asked for: \d \w \b and [[:alpha:]] are ASCII in RE2. ALT_CIRCUMFLEX: (?m)^ also behind a final
      * newline. */
-    uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C |
-                       PCRE2_ALT_CIRCUMFLEX;
+    uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | PCRE2_ALT_CIRCUMFLEX;
+    options |= flags & REGEX_UNICODE ? PCRE2_UCP : PCRE2_NEVER_UCP;
     if (flags & REGEX_ANCHORED)
         options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
     if (flags & REGEX_CASELESS)

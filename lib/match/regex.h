@@ -17,7 +17,8 @@
 struct regex;
 enum regex_flags {
     REGEX_ANCHORED = 1, /* must match the whole text: ^(?:pattern)$ */
-    REGEX_CASELESS = 2
+    REGEX_CASELESS = 2,
+    REGEX_UNICODE = 4 /* \d \w \s \b are Unicode's, as in Rust's regular expressions; RE2's are ASCII */
 };
 /* -EINVAL (not this syntax, or over 1 MB) and -ENOMEM, both with words in *ret_error. */
 MUST_USE int regex_compile(struct span pattern, int flags, struct regex **ret, struct parse_error *ret_error);

@@ -196,11 +196,13 @@ int reader_class_escape(struct regex_reader *p, bool in_class)
         buf_char(&p->out, '\\');
         buf_char(&p->out, c);
         break;
-    case 's': /* PCRE2's has the vertical tab, RE2's has not */
-        buf_str(&p->out, in_class ? "\\t\\n\\f\\r\\x20" : "[\\t\\n\\f\\r\\x20]");
+    case 's': /* PCRE2's ASCII one has the vertical tab, RE2's has not */
+        buf_str(&p->out, p->unicode ? "\\s" : in_class ? "\\t\\n\\f\\r\\x20" : "[\\t\\n\\f\\r\\x20]");
         break;
     case 'S':
-        buf_str(&p->out, in_class ? "\\x00-\\x08\\x0b\\x0e-\\x1f\\x21-\\x{10ffff}" : "[^\\t\\n\\f\\r\\x20]");
+        buf_str(&p->out, p->unicode ? "\\S"
+                         : in_class ? "\\x00-\\x08\\x0b\\x0e-\\x1f\\x21-\\x{10ffff}"
+                                    : "[^\\t\\n\\f\\r\\x20]");
         break;
     case 'p':
     case 'P': {

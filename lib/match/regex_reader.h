@@ -11,7 +11,7 @@ struct regex_reader {
     const char *text;
     size_t len, at;
     unsigned flags;
-    bool anchored;
+    bool anchored, unicode;
     struct arena *arena;
     struct buf out; /* PCRE2's pattern */
     struct span *names;

@@ -549,6 +549,7 @@ int regex_syntax_read(struct span pattern, int flags, struct arena *arena, struc
                              .len = pattern.len,
                              .flags = FLAG_DOTALL | (flags & REGEX_CASELESS ? (unsigned)FLAG_CASELESS : 0u),
                              .anchored = (flags & REGEX_ANCHORED) != 0,
+                             .unicode = (flags & REGEX_UNICODE) != 0,
                              .arena = arena,
                              .error = ret_error,
                              .dots_only = true};

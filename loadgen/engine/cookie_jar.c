@@ -256,18 +256,12 @@ size_t cookie_jar_header(struct cookie_jar *j, const struct url *url, int64_t no
 
 /* ---- as a file ---- */
 
-MUST_USE static int read_line(struct cookie_jar *j, struct span line, int64_t now_ms)
+#define FILE_FIELDS 7u
+
+/* domain, subdomains too, path, secure, expiry, name, value */
+MUST_USE static int read_fields(struct cookie_jar *j, const struct span *field, size_t n, int64_t now_ms)
 {
-    static const struct span HTTP_ONLY = SPAN_INIT("#HttpOnly_");
-    struct span field[7];
     int64_t expires_s;
-    if (line.len && line.ptr[line.len - 1] == '\r')
-        line.len--;
-    if (span_starts(line, HTTP_ONLY))
-        line = span_from(line, HTTP_ONLY.len);
-    size_t n = 0;
-    while (n < ARRAY_LEN(field) && span_cut(&line, '\t', &field[n]))
-        n++;
     if (n < 6 || field[0].len == 0 || field[0].ptr[0] == '#' ||
         parse_i64_span(field[4], 0, INT64_MAX / 1000, &expires_s) < 0)
         return 0;
@@ -280,6 +274,34 @@ MUST_USE static int read_line(struct cookie_jar *j, struct span line, int64_t no
     k->secure = span_equal_nocase(field[3], SPAN("TRUE"));
     k->expires_ms = expires_s ? expires_s * 1000 : NEVER;
     return keep(j, k, now_ms);
+}
+
+MUST_USE static int read_line(struct cookie_jar *j, struct span line, int64_t now_ms)
+{
+    static const struct span HTTP_ONLY = SPAN_INIT("#HttpOnly_");
+    struct span field[FILE_FIELDS];
+    if (line.len && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    if (span_starts(line, HTTP_ONLY))
+        line = span_from(line, HTTP_ONLY.len);
+    size_t n = 0;
+    while (n < FILE_FIELDS && span_cut(&line, '\t', &field[n]))
+        n++;
+    return read_fields(j, field, n, now_ms);
+}
+
+int cookie_jar_add(struct cookie_jar *j, struct span line, int64_t now_ms)
+{
+    struct span field[FILE_FIELDS];
+    size_t n = 0;
+    for (line = span_trim(line); n < FILE_FIELDS && line.len; line = span_trim(line)) {
+        size_t end = 0;
+        while (end < line.len && line.ptr[end] != ' ' && line.ptr[end] != '\t')
+            end++;
+        field[n++] = span_of(line.ptr, end);
+        line = span_from(line, end);
+    }
+    return read_fields(j, field, n, now_ms);
 }
 
 int cookie_jar_read(struct cookie_jar *j, struct span text, int64_t now_ms)

@@ -35,4 +35,6 @@ size_t cookie_jar_count(const struct cookie_jar *j);
 /* Cookies of a Netscape cookie file, curl's form: domain, subdomains too, path, secure, expiry, name, value between tabs; other lines are passed
  * over, expired ones too. -ENOMEM. */
 MUST_USE int cookie_jar_read(struct cookie_jar *j, struct span text, int64_t now_ms);
+/* One such line whose fields stand between any blanks; others are passed over. -ENOMEM. */
+MUST_USE int cookie_jar_add(struct cookie_jar *j, struct span line, int64_t now_ms);
 void cookie_jar_write(const struct cookie_jar *j, struct buf *out);

@@ -246,10 +246,10 @@ MUST_USE static int build_body(struct request *rq, struct hurl_scope *s, const s
     rq->type[0] = '\0';
     buf_clear(&rq->body);
     rq->out.has_body = true;
-    if (q->n_form) {
+    if (q->body.kind == HURL_BODY_NONE && q->n_form) {
         snprintf(rq->type, sizeof rq->type, "application/x-www-form-urlencoded");
         r = append_pairs(&rq->body, s, q->form, q->n_form, false, why);
-    } else if (q->n_multipart) {
+    } else if (q->body.kind == HURL_BODY_NONE && q->n_multipart) {
         r = multipart_build(s, q->multipart, q->n_multipart, &rq->body, rq->type, sizeof rq->type, why);
     } else if (q->body.kind == HURL_BODY_NONE) {
         rq->out.has_body = false;
@@ -323,6 +323,8 @@ MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s
         struct span key = buf_view(&name);
         size_t from = rq->headers.len;
         if (r == 0 && span_equal_nocase(key, SPAN("cookie"))) { /* goes with those of the jar */
+            if (cookies->len)
+                buf_str(cookies, "; ");
             r = hurl_render(s, &q->headers[i].value, cookies, why);
             continue;
         }
@@ -491,6 +493,10 @@ int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_en
                   const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
 {
     const struct hurl_request *q = &e->request;
+    if (e->clears_jar)
+        cookie_jar_clear(jar);
+    for (size_t i = 0; i < e->n_jar_cookies; i++)
+        TRY(cookie_jar_add(jar, e->jar_cookies[i], now_ms));
     rq->entry = e;
     rq->drop_authorization = false;
     buf_clear(&rq->challenge);
@@ -553,9 +559,8 @@ int request_follow(struct request *rq, struct hurl_scope *s, struct span locatio
     TRY(aim(rq, c, false, q->at, why));
     if (!same_host(&before, &rq->at) && !rq->options.location_trusted)
         rq->drop_authorization = true;
-    /* what browsers and curl do: 303 makes a GET of everything but HEAD, 301 and 302 of a POST */
-    bool post = strcmp(rq->out.method, "POST") == 0, head = strcmp(rq->out.method, "HEAD") == 0;
-    if ((status == 303 && !head) || (post && (status == 301 || status == 302))) {
+    /* as hurl: 301 to 303 make a GET of everything but HEAD */
+    if (status <= 303 && strcmp(rq->out.method, "HEAD") != 0) {
         rq->out.method = "GET";
         rq->out.has_body = false;
         rq->out.body = (struct span){0};

@@ -38,13 +38,15 @@ MUST_USE static int skip_empty_lines(struct hurl_parser *p)
     }
 }
 
-/* GET http://… */
+/* GET http://…, but not HOST : shop.example */
 static bool looking_at_request(const struct hurl_parser *p)
 {
-    size_t n = 0;
+    size_t n = 0, blanks = 0;
     while (peek_at(p, n) >= 'A' && peek_at(p, n) <= 'Z')
         n++;
-    return n > 0 && (peek_at(p, n) == ' ' || peek_at(p, n) == '\t') && !(n == 4 && looking_at(p, "HTTP"));
+    while (peek_at(p, n + blanks) == ' ' || peek_at(p, n + blanks) == '\t')
+        blanks++;
+    return n > 0 && blanks > 0 && peek_at(p, n + blanks) != ':' && !(n == 4 && looking_at(p, "HTTP"));
 }
 
 static bool looking_at_response(const struct hurl_parser *p)
@@ -398,6 +400,16 @@ MUST_USE static int parse_status_line(struct hurl_parser *p, struct hurl_respons
     return parse_line_end(p, "the status");
 }
 
+/* As in hurl: a body counts before [Form] and [Multipart], [Form] before [Multipart]. */
+static void warn_of_unsent(struct hurl_parser *p, const struct hurl_request *q)
+{
+    const char *sent = q->body.kind != HURL_BODY_NONE ? "the body" : "[Form]";
+    int bodies = (q->body.kind != HURL_BODY_NONE) + (q->n_form > 0) + (q->n_multipart > 0);
+    if (bodies > 1)
+        problem_add(p->problems, PROBLEM_WARNING, p->file->name, q->at.line, q->at.column,
+                    "of [Form], [Multipart] and a body only one is sent: %s", sent);
+}
+
 static void take_settings(struct hurl_parser *p, struct hurl_entry *e)
 {
     struct hurl_pending *s = &p->pending;
@@ -410,6 +422,9 @@ static void take_settings(struct hurl_parser *p, struct hurl_entry *e)
     e->n_gotos = s->n_gotos;
     e->money = s->money;
     e->always = s->always;
+    e->jar_cookies = s->jar_cookies;
+    e->n_jar_cookies = s->n_jar_cookies;
+    e->clears_jar = s->clears_jar;
     *s = (struct hurl_pending){0};
 }
 
@@ -434,10 +449,7 @@ MUST_USE static int parse_entry(struct hurl_parser *p)
             return r;
         PARSE_TRY(parse_parts(p, &entry, true));
     }
-    struct hurl_request *q = &entry.request;
-    int bodies = (q->body.kind != HURL_BODY_NONE) + (q->n_form > 0) + (q->n_multipart > 0);
-    if (bodies > 1)
-        parse_fail(p, q->at, "a request has one body: of [Form], [Multipart] and a body only one may stand here");
+    warn_of_unsent(p, &entry.request);
     struct hurl_entry *kept = list_push(&p->file->arena, &p->file->entries, &p->file->n_entries, sizeof *kept);
     if (!kept)
         return -ENOMEM;

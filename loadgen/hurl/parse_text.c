@@ -255,8 +255,8 @@ int parse_expr(struct hurl_parser *p, const struct hurl_expr **ret)
 static const struct {
     const char *escapes;
 } FLAVOURS[] = {
-    [TEXT_QUOTED] = {"\"\\bfnrtu"}, [TEXT_VALUE] = {"#\\bfnrtu"},    [TEXT_URL] = {"#\\bfnrtu"},
-    [TEXT_KEY] = {"#:\\/bfnrtu"},   [TEXT_ONELINE] = {"`#\\bfnrtu"}, [TEXT_FILENAME] = {";# \\{}"},
+    [TEXT_QUOTED] = {"\"`#/\\bfnrtu"}, [TEXT_VALUE] = {"\"`#/\\bfnrtu"},   [TEXT_URL] = {"\"`#/\\bfnrtu"},
+    [TEXT_KEY] = {"#:/\\bfnrtu"},      [TEXT_ONELINE] = {"\"`#/\\bfnrtu"}, [TEXT_FILENAME] = {";# {}\\bfnrtu"},
 };
 
 static bool is_key_char(char c)

@@ -25,7 +25,9 @@ struct hurl_pending { /* settings waiting for their request */
     struct hurl_slo *slos;
     struct hurl_goto *gotos;
     size_t n_slos, n_gotos;
-    bool money, always;
+    struct span *jar_cookies;
+    size_t n_jar_cookies;
+    bool money, always, clears_jar;
 };
 struct hurl_parser {
     struct span text;

@@ -150,7 +150,7 @@ static enum verdict kind_predicate(enum hurl_predicate_kind kind, const struct h
     case HURL_IS_LIST:
         return v->kind == HURL_VALUE_LIST;
     case HURL_IS_OBJECT:
-        return v->kind == HURL_VALUE_OBJECT;
+        return v->kind == HURL_VALUE_OBJECT || v->kind == HURL_VALUE_NODES; /* hurl counts a set of nodes as one */
     case HURL_IS_DATE:
         return v->kind == HURL_VALUE_DATE;
     case HURL_IS_ISO_DATE:
@@ -216,6 +216,8 @@ int eval_predicate(struct hurl_scope *s, const struct hurl_predicate *p, const s
     enum verdict verdict = MISMATCH;
     if (p->operand.kind != HURL_OPERAND_NONE)
         EVAL_TRY(hurl_operand_value(s, &p->operand, &wanted, why));
+    if (p->operand.kind == HURL_OPERAND_FILE && actual->kind == HURL_VALUE_TEXT)
+        wanted.kind = HURL_VALUE_TEXT; /* body == file,…; compares texts */
     if (kind == HURL_EXISTS) {
         bool empty_nodes = actual->kind == HURL_VALUE_NODES && json_text_count(actual->text) == 0;
         verdict = actual->kind != HURL_VALUE_NONE && !empty_nodes;

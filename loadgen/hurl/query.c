@@ -80,7 +80,7 @@ int hurl_regex_compile(struct span pattern, int flags, struct regex **ret, struc
     buf_span(&text, pattern);
     int r = buf_error(&text);
     if (r == 0)
-        r = regex_compile(buf_view(&text), flags, ret, error);
+        r = regex_compile(buf_view(&text), flags | REGEX_UNICODE, ret, error);
     if (r < 0 && error->column > PREFIX.len)
         error->column -= (uint32_t)PREFIX.len;
     buf_done(&text);

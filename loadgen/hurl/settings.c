@@ -261,14 +261,47 @@ MUST_USE static int read_always(struct hurl_parser *p, struct hurl_place at)
     return 0;
 }
 
+/* hurl's own: one cookie as a line of a cookie file, its fields between blanks. */
+MUST_USE static int read_jar_cookie(struct hurl_parser *p, struct hurl_place at)
+{
+    skip_blanks(p);
+    if (peek(p) != ':')
+        return parse_fail(p, at,
+                          "@cookie_storage_set needs ':' and a cookie: domain, TRUE or FALSE, path, TRUE or "
+                          "FALSE, expiry, name, value");
+    advance(p, 1);
+    struct span rest = rest_of(p), line = span_trim(span_of(rest.ptr, span_find(rest, '\n')));
+    struct span *kept = list_push(&p->file->arena, &p->pending.jar_cookies, &p->pending.n_jar_cookies, sizeof *kept);
+    if (!kept)
+        return -ENOMEM;
+    while (!at_end(p) && peek(p) != '\n')
+        advance(p, 1);
+    return keep_span(p, line, kept);
+}
+
+MUST_USE static int read_clear_jar(struct hurl_parser *p, struct hurl_place at)
+{
+    (void)at;
+    p->pending.clears_jar = true;
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*read)(struct hurl_parser *p, struct hurl_place at);
     bool of_file;
 } SETTINGS[] = {
-    {"step", read_step, false},    {"think", read_think, false},   {"feed", read_feed, true},
-    {"weight", read_weight, true}, {"goto", read_goto, false},     {"slo", read_slos, false},
-    {"money", read_money, false},  {"always", read_always, false}, {"generate", read_generate, true},
+    {"step", read_step, false},
+    {"think", read_think, false},
+    {"feed", read_feed, true},
+    {"weight", read_weight, true},
+    {"goto", read_goto, false},
+    {"slo", read_slos, false},
+    {"money", read_money, false},
+    {"always", read_always, false},
+    {"generate", read_generate, true},
+    {"cookie_storage_set", read_jar_cookie, false},
+    {"cookie_storage_clear", read_clear_jar, false},
 };
 
 static void warn_if_near(struct hurl_parser *p, struct span word, struct hurl_place at)

@@ -254,7 +254,10 @@ struct hurl_entry {
     struct hurl_slo *slos;
     struct hurl_goto *gotos;
     size_t n_slos, n_gotos;
+    struct span *jar_cookies; /* @cookie_storage_set: lines of a cookie file */
+    size_t n_jar_cookies;
     bool money, always;
+    bool clears_jar; /* @cookie_storage_clear */
 };
 struct hurl_file {
     struct arena arena;

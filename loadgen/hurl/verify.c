@@ -101,14 +101,15 @@ MUST_USE static int run_assert(struct hurl_scope *s, const struct hurl_assert *a
     return -EINVAL;
 }
 
-MUST_USE static int verify_json_body(const struct hurl_body *want, struct span text, struct hurl_exchange *x,
-                                     struct hurl_failure *why)
+MUST_USE static int verify_json_body(struct hurl_scope *s, const struct hurl_body *want, struct span text,
+                                     struct hurl_exchange *x, struct hurl_failure *why)
 {
     char words[96];
     struct span wanted, actual;
     if (json_text_check(text, &wanted, words, sizeof words) < 0)
         return eval_fail(why, HURL_FAILED_RUN, want->at, "the wanted body is not JSON: %s", words);
-    if (json_text_check(x->body, &actual, words, sizeof words) < 0)
+    EVAL_TRY(eval_body_text(s, x, want->at, &actual, why));
+    if (json_text_check(actual, &actual, words, sizeof words) < 0)
         return eval_fail(why, HURL_FAILED_PROTOCOL, want->at, "the body is not JSON: %s", words);
     if (!json_text_equal(wanted, actual))
         return eval_fail(why, HURL_FAILED_ASSERT, want->at, "the body is other JSON: %.*s",
@@ -121,20 +122,25 @@ MUST_USE static int verify_body(struct hurl_scope *s, const struct hurl_body *wa
 {
     if (want->kind == HURL_BODY_NONE)
         return 0;
-    struct span text = want->bytes;
+    struct span text = want->bytes, actual;
+    bool bytes = want->kind == HURL_BODY_FILE || want->kind == HURL_BODY_BYTES;
     if (want->kind == HURL_BODY_FILE)
         EVAL_TRY(hurl_file_bytes(s, &want->text, want->at, &text, why));
-    else if (want->kind != HURL_BODY_BYTES)
+    else if (!bytes)
         EVAL_TRY(eval_text(s, &want->text, &text, why));
     if (want->kind == HURL_BODY_JSON)
-        return verify_json_body(want, text, x, why);
-    if (span_equal(text, x->body))
+        return verify_json_body(s, want, text, x, why);
+    if (bytes)
+        EVAL_TRY(eval_body_bytes(x, want->at, &actual, why));
+    else /* by its character set */
+        EVAL_TRY(eval_body_text(s, x, want->at, &actual, why));
+    if (span_equal(text, actual))
         return 0;
     size_t at = 0;
-    while (at < text.len && at < x->body.len && text.ptr[at] == x->body.ptr[at])
+    while (at < text.len && at < actual.len && text.ptr[at] == actual.ptr[at])
         at++;
     return eval_fail(why, HURL_FAILED_ASSERT, want->at,
-                     "the body differs from byte %zu on (wanted %zu bytes, actual %zu)", at + 1, text.len, x->body.len);
+                     "the body differs from byte %zu on (wanted %zu bytes, actual %zu)", at + 1, text.len, actual.len);
 }
 
 /* Header lines, asserts and body. */

@@ -524,6 +524,39 @@ static void search_finds_groups_from_a_byte_on(void **state)
     regex_free(re);
 }
 
+static void classes_are_unicodes_when_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *text;
+        int ascii, unicode;
+    } cases[] = {
+        {"^\\w+$", "caf\xc3\xa9", 0, 1},
+        {"^[\\w]+$", "caf\xc3\xa9", 0, 1},
+        {"^\\d$", "\xd9\xa3", 0, 1},
+        {"^a\\sb$",
+         "a\xc2\xa0"
+         "b",
+         0, 1},
+        {"^a[\\s]b$",
+         "a\xc2\xa0"
+         "b",
+         0, 1},
+        {"^a\\Sb$",
+         "a\xc2\xa0"
+         "b",
+         1, 0},
+        {"caf\\b", "caf\xc3\xa9", 1, 0},
+        {"^\\W$", "\xc3\xa9", 1, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span text = span_str(cases[i].text);
+        if (matches(cases[i].pattern, 0, text) != cases[i].ascii ||
+            matches(cases[i].pattern, REGEX_UNICODE, text) != cases[i].unicode)
+            check_failed("%s on %s", cases[i].pattern, cases[i].text);
+    }
+}
+
 static void caseless_is_a_flag_of_the_caller_too(void **state)
 {
     (void)state;
@@ -705,6 +738,7 @@ int main(void)
         cmocka_unit_test(catastrophic_patterns_end_with_e2big_soon),
         cmocka_unit_test(long_texts_match_when_the_work_is_linear),
         cmocka_unit_test(search_finds_groups_from_a_byte_on),
+        cmocka_unit_test(classes_are_unicodes_when_asked_for),
         cmocka_unit_test(caseless_is_a_flag_of_the_caller_too),
         cmocka_unit_test(expand_follows_go),
         cmocka_unit_test(literals_and_prefix_are_known),

@@ -265,7 +265,7 @@ static void every_error_comes_with_its_place(void **state)
         {"POST http://x\nbase64,a;\n", "2:1: these bytes are not base64"},
         {"POST http://x\nhex,123;\n", "2:1: these bytes are not pairs of hex digits"},
         {"POST http://x\n<a><b></a>\n", "2:1: this XML body does not end"},
-        {"POST http://x\n[Form]\na: b\n{\"x\": 1}\n", "1:1: a request has one body"},
+        {"# @cookie_storage_set a b\nGET http://x\n", "1:3: @cookie_storage_set needs ':'"},
         {"GET http://x\nA: b\\q\n", "2:5: unknown escape '\\q'"},
         {"GET http://x\n[BasicAuth]\na: b\nc: d\n", "4:1: [BasicAuth] takes one line"},
         {"GET http://x\nHTTP 200\nHTTP 200\n", "3:1: this entry has a response already"},
