@@ -224,6 +224,11 @@ numbers: export CREST_SEED ?= random
 numbers: export NUMBER_ROUNDS ?= 100000000
 numbers: $(OUT)/tests/unit/lib/base/test_number ## 10^8 random bit patterns printed and read, against strtod and %.17g
 	@$(OUT)/tests/unit/lib/base/test_number
+.PHONY: model
+SEEDS ?= random random random random
+model: export CREST_MODEL_OPS ?= 500000
+model: $(OUT)/tests/unit/collector/store/test_store_model ## the store against its twin: CREST_MODEL_OPS (500000) random operations for each of SEEDS, on disk and in memory
+	@for n in $(SEEDS); do CREST_SEED=$$n $< || exit 1; done
 .PHONY: honesty
 honesty: export CREST_VALUES ?= 100000000
 honesty: export CREST_HONESTY = 1

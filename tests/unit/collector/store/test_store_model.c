@@ -1,201 +1,19 @@
-/* Random operations on the store and on a naive twin that keeps everything in sorted arrays: after each they must agree.
- * CREST_SEED repeats a run, CREST_MODEL_OPS=1000000 makes it long. */
-#include "tests/unit/collector/store/histogram_test.h"
+/* Random operations on the store and on a naive twin (store_twin.h): they must agree. Float samples and native histograms in and out of
+ * order, duplicates, exemplars, seals, compactions, deletions, retentions, pins, rollups, readers that stay open, restarts, starts from a
+ * backup, which replay the log. After each operation the series that it touched are compared, some at random with readers old and
+ * new, and at intervals all of them.
+ *
+ * CREST_SEED repeats a run, CREST_MODEL_OPS=1000000 makes it long (make model). */
+#include "tests/unit/collector/store/store_model.h"
 
-#include <stdatomic.h>
-
-#include "collector/store/store_inside.h"
+#include "collector/store/backup.h"
+#include "lib/base/clock.h"
 #include "lib/base/number.h"
 
-enum { SERIES = 300, SNAPSHOTS = 3 }; /* three groups of ids */
+enum { TELL_EVERY = 50000 };
 #define STEP_MS 1000
 
-struct twin_sample {
-    int64_t t_ms, start_ms;
-    double value;
-    uint64_t seed; /* histogram_of() it, whose sum is the value; 0: a float */
-};
-struct twin_series {
-    struct twin_sample *samples; /* ascending */
-    size_t n, cap;
-};
-struct twin {
-    struct twin_series series[SERIES];
-    int64_t now_ms, cutoff_ms; /* below the cutoff samples may be gone */
-};
-struct snapshot {
-    struct store_reader *rd;
-    struct twin twin;
-};
-struct model {
-    struct store_fixture *f;
-    struct check_random r;
-    struct twin twin;
-    _Atomic int64_t clock_ms; /* the same for the store's writer */
-    struct snapshot snapshots[SNAPSHOTS];
-    uint64_t op, kept, kept_histograms, refused;
-    struct arena arena; /* of one comparison */
-    bool merged, moved, weeks, purged;
-    uint64_t deleted, rolled; /* series read with rollups in the place of samples */
-};
-
-static int64_t model_now(void *ctx)
-{
-    return atomic_load(&((struct model *)ctx)->clock_ms);
-}
-
-static void name_of(unsigned i, char text[64])
-{
-    (void)snprintf(text, 64, "m|series=%u|parity=%u|third=%u", i, i % 2, i % 3);
-}
-
-/* A third of the series is kept shorter than the rest, a third longer; they stand side by side. */
-#define RETENTION_MS (5 * INT64_C(86400000))
-static int64_t own_ms[3] = {0, 2 * INT64_C(86400000), 0};
-
-/* Below it the series' samples are hidden, INT64_MIN: none are. */
-static int64_t hidden_before(const struct twin *twin, unsigned i)
-{
-    return own_ms[i % 3] ? twin->now_ms - own_ms[i % 3] : INT64_MIN;
-}
-static int64_t gone_before(const struct twin *twin, unsigned i)
-{
-    return twin->now_ms - (own_ms[i % 3] ? own_ms[i % 3] : RETENTION_MS);
-}
-
-static size_t place(const struct twin_series *ts, int64_t t_ms)
-{
-    size_t low = 0, high = ts->n;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (ts->samples[mid].t_ms < t_ms)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-/* 1 kept, 0 refused: the rule of store.h. */
-static int twin_put(struct twin_series *ts, const struct twin_sample *s)
-{
-    size_t at = place(ts, s->t_ms);
-    if (at < ts->n && ts->samples[at].t_ms == s->t_ms)
-        return ts->samples[at].seed == s->seed && f64_bits(ts->samples[at].value) == f64_bits(s->value);
-    if (ts->n == ts->cap) {
-        ts->cap = ts->cap ? ts->cap * 2 : 16;
-        ts->samples = realloc(ts->samples, ts->cap * sizeof *ts->samples);
-        assert_non_null(ts->samples);
-    }
-    memmove(ts->samples + at + 1, ts->samples + at, (ts->n - at) * sizeof *ts->samples);
-    ts->samples[at] = *s;
-    ts->n++;
-    return 1;
-}
-
-static void twin_copy(const struct twin *from, struct twin *to)
-{
-    *to = *from;
-    for (unsigned i = 0; i < SERIES; i++) {
-        struct twin_series *ts = &to->series[i];
-        ts->cap = ts->n;
-        ts->samples = malloc(ts->n * sizeof *ts->samples + 1);
-        assert_non_null(ts->samples);
-        if (ts->n)
-            memcpy(ts->samples, from->series[i].samples, ts->n * sizeof *ts->samples);
-    }
-}
-
-static void twin_done(struct twin *t)
-{
-    for (unsigned i = 0; i < SERIES; i++)
-        free(t->series[i].samples);
-    memset(t->series, 0, sizeof t->series);
-}
-
-static bool same_kind(struct model *m, const struct sample_columns *c, size_t k, uint64_t seed)
-{
-    const struct native_histogram *got = c->histograms ? c->histograms[k] : NULL;
-    if (seed == 0 || !got)
-        return seed == 0 && !got;
-    bool same = histogram_equal(got, histogram_of(&m->arena, seed));
-    arena_reset(&m->arena);
-    return same;
-}
-
-static void compare(struct model *m, const struct twin *twin, struct store_reader *rd, unsigned i, int64_t min_ms,
-                    int64_t max_ms, const char *what)
-{
-    const struct twin_series *ts = &twin->series[i];
-    struct sample_columns c;
-    char text[64];
-    name_of(i, text);
-    sample_columns_init(&c);
-    read_in(rd, text, min_ms, max_ms, &c);
-    size_t at = place(ts, min_ms), k = 0;
-    for (; at < ts->n && ts->samples[at].t_ms <= max_ms; at++) {
-        const struct twin_sample *want = &ts->samples[at];
-        if (want->t_ms < hidden_before(twin, i))
-            continue;
-        if (k < c.n && c.t_ms[k] == want->t_ms) {
-            if (f64_bits(c.value[k]) != f64_bits(want->value) || !same_kind(m, &c, k, want->seed) ||
-                (c.start_ms ? c.start_ms[k] : 0) != want->start_ms)
-                check_failed("op %llu: %s: %s at %lld has another value or start", (unsigned long long)m->op, what,
-                             text, (long long)want->t_ms);
-            k++;
-        } else if (want->t_ms >= gone_before(&m->twin, i)) {
-            check_failed("op %llu: %s: %s lacks its sample at %lld", (unsigned long long)m->op, what, text,
-                         (long long)want->t_ms);
-        }
-    }
-    if (k != c.n)
-        check_failed("op %llu: %s: %s has a sample at %lld that was never written, twice, or over",
-                     (unsigned long long)m->op, what, text, (long long)c.t_ms[k]);
-    sample_columns_done(&c);
-}
-
-/* Between edges rollups stand for as many samples as the twin has, and the last one of them is the twin's. */
-static void compare_rolled(struct model *m, const struct twin *twin, struct store_reader *rd, unsigned i)
-{
-    enum { EDGES = 6 };
-    const struct twin_series *ts = &twin->series[i];
-    int64_t edges[EDGES], from_ms = gone_before(&m->twin, i) + 1;
-    struct store_rolling how = {.as = STORE_ROLLED_LAST, .edges_ms = edges, .n_edges = EDGES};
-    struct sample_columns c;
-    char text[64];
-    name_of(i, text);
-    uint32_t id = id_of(rd, text);
-    if (id == UINT32_MAX || from_ms >= twin->now_ms)
-        return;
-    edges[0] = from_ms;
-    for (size_t e = 1; e < EDGES; e++)
-        edges[e] = edges[e - 1] + (int64_t)check_random_below(&m->r, (uint64_t)(twin->now_ms - edges[e - 1]) / 3 + 1);
-    edges[EDGES - 1] = twin->now_ms;
-    sample_columns_init(&c);
-    check_ok(store_read_rolled(rd, id, from_ms + 1, twin->now_ms, &how, &c));
-    m->rolled += c.count && !c.histograms;
-    for (size_t e = 1, k = 0; e < EDGES; e++) {
-        double got = 0, want = 0;
-        uint64_t got_last = 0, want_last = 0;
-        for (; k < c.n && c.t_ms[k] <= edges[e]; k++) {
-            if ((c.histograms && c.histograms[k]) || is_stale(c.value[k]))
-                continue;
-            got += c.count ? c.count[k] : 1;
-            got_last = f64_bits(c.value[k]);
-        }
-        for (size_t at = place(ts, edges[e - 1] + 1); at < ts->n && ts->samples[at].t_ms <= edges[e]; at++) {
-            if (ts->samples[at].seed || is_stale(ts->samples[at].value))
-                continue;
-            want++;
-            want_last = f64_bits(ts->samples[at].value);
-        }
-        if (got != want || got_last != want_last)
-            check_failed("op %llu: %s from %lld to %lld: rollups and samples stand for %g, there are %g",
-                         (unsigned long long)m->op, text, (long long)edges[e - 1], (long long)edges[e], got, want);
-    }
-    sample_columns_done(&c);
-}
-
+/* ---- writing ---- */
 static double random_value(struct check_random *r)
 {
     switch (check_random_below(r, 8)) {
@@ -215,96 +33,142 @@ static double random_value(struct check_random *r)
 static int64_t random_time(struct model *m)
 {
     struct check_random *r = &m->r;
-    int64_t span = m->twin.now_ms - m->twin.cutoff_ms;
+    int64_t span = m->view.now_ms - m->cutoff_ms;
     switch (check_random_below(r, 20)) {
     case 0: /* anywhere that retention spares */
-        return m->twin.cutoff_ms + (int64_t)check_random_below(r, (uint64_t)span + 1);
+        return m->cutoff_ms + (int64_t)check_random_below(r, (uint64_t)span + 1);
     case 1: /* collides with a grid time now and then */
     case 2:
     case 3: {
-        int64_t t = m->twin.now_ms - STEP_MS * (int64_t)check_random_below(r, 2000);
-        return t < m->twin.cutoff_ms ? m->twin.cutoff_ms : t;
+        int64_t t = m->view.now_ms - STEP_MS * (int64_t)check_random_below(r, 2000);
+        return t < m->cutoff_ms ? m->cutoff_ms : t;
     }
     default:
-        return m->twin.now_ms;
+        return m->view.now_ms;
     }
 }
 
 static void pass_time(struct model *m, int64_t ms)
 {
-    m->twin.now_ms += ms;
-    atomic_store(&m->clock_ms, m->twin.now_ms); /* the retention may run at any time */
-    m->twin.cutoff_ms = m->twin.now_ms - m->f->config.retention_ms;
+    m->view.now_ms += ms;
+    atomic_store(&m->clock_ms, m->view.now_ms); /* the retention may run at any time */
+    m->cutoff_ms = m->view.now_ms - RETENTION_MS;
+}
+
+struct answers {
+    uint64_t kept, kept_histograms, refused, exemplars, refused_exemplars;
+};
+
+static void add_sample(struct model *m, struct write_request *w, struct write_series *ws, unsigned i, int64_t t_ms,
+                       struct answers *want)
+{
+    struct check_random *r = &m->r;
+    struct twin_sample s = {.t_ms = t_ms, .value = random_value(r)};
+    const struct native_histogram *h = NULL;
+    if (check_random_below(r, i % 5 ? 40 : 2) == 0) /* some series have many, most have a few */
+        s.seed = m->histograms[1 + check_random_below(r, SEEDS)];
+    s.start_ms = check_random_below(r, 30) ? 0 : (int64_t)check_random_below(r, 1000) - 500;
+    const struct twin_sample *known = twin_find(&m->twin[i], t_ms);
+    if (known && check_random_below(r, 2))
+        s = (struct twin_sample){t_ms, s.start_ms, known->value, known->seed, 0, 0}; /* a retry */
+    if (s.seed)
+        h = histogram_of(&w->arena, s.seed);
+    if (h) {
+        s.value = h->sum;
+        ws->histograms[ws->n_histograms++] = (struct histogram_sample){t_ms, s.start_ms, h};
+    } else {
+        ws->samples[ws->n_samples++] = (struct sample){t_ms, s.start_ms, s.value};
+    }
+    int kept = twin_put(&m->twin[i], &s, m->view.op);
+    want->kept += kept != 0;
+    want->refused += kept == 0;
+    want->kept_histograms += kept && h;
+}
+
+static void add_exemplar(struct model *m, struct write_request *w, struct write_series *ws, unsigned i, int64_t t_ms,
+                         struct answers *want)
+{
+    struct check_random *r = &m->r;
+    struct twin_exemplar x = {.t_ms = t_ms - (int64_t)check_random_below(r, 4) * STEP_MS,
+                              .value = (double)check_random_below(r, 3),
+                              .trace = (unsigned)check_random_below(r, 3)};
+    if (x.t_ms < gone_before(&m->view, i))
+        return;
+    ws->exemplars = arena_alloc(&w->arena, sizeof *ws->exemplars);
+    ws->exemplars[ws->n_exemplars++] = (struct exemplar){
+        .t_ms = x.t_ms,
+        .has_time = true,
+        .value = x.value,
+        .labels = labels_of(&w->arena, arena_printf(&w->arena, "trace_id=%u", x.trace)),
+    };
+    int kept = twin_put_exemplar(&m->twin[i], &x);
+    want->exemplars += kept != 0;
+    want->refused_exemplars += kept == 0;
 }
 
 static void append(struct model *m)
 {
     struct check_random *r = &m->r;
     struct write_request *w = request_new();
-    uint64_t kept = 0, refused = 0;
+    struct answers want = {0};
     pass_time(m, STEP_MS);
     bool scrape = check_random_below(r, 3) == 0;
-    unsigned first = (unsigned)check_random_below(r, SERIES), n = 1 + (unsigned)check_random_below(r, scrape ? 120 : 6);
+    unsigned first = (unsigned)check_random_below(r, SERIES);
+    unsigned n = 1 + (unsigned)check_random_below(r, scrape ? SCRAPE : 6);
+    w->series = arena_array(&w->arena, n, sizeof *w->series);
     for (unsigned k = 0; k < n; k++) {
         unsigned i = scrape ? (first + k) % SERIES : (unsigned)check_random_below(r, SERIES);
         size_t run = scrape || check_random_below(r, 10) ? 1 : 1 + check_random_below(r, 400);
-        char text[64];
-        name_of(i, text);
-        struct write_series *ws = request_series(w, text, run);
+        struct write_series *ws = &w->series[w->n_series++];
+        ws->labels = m->known[i].labels;
+        ws->samples = arena_array(&w->arena, run, sizeof *ws->samples);
         ws->histograms = arena_array(&w->arena, run, sizeof *ws->histograms);
+        if (check_random_below(r, 10))
+            ws->key = m->known[i].key;
+        int64_t t = scrape ? m->view.now_ms : random_time(m);
+        t = t < gone_before(&m->view, i) ? gone_before(&m->view, i) : t;
+        m->touched[m->n_touched].series = i;
+        m->touched[m->n_touched].min_ms = t;
+        for (size_t j = 0; j < run && t <= m->view.now_ms; j++, t += STEP_MS)
+            add_sample(m, w, ws, i, t, &want);
         if (check_random_below(r, 10) == 0)
-            ws->key = (struct span){NULL, 0};
-        int64_t t = scrape ? m->twin.now_ms : random_time(m);
-        t = t < gone_before(&m->twin, i) ? gone_before(&m->twin, i) : t;
-        for (size_t j = 0; j < run && t <= m->twin.now_ms; j++, t += STEP_MS) {
-            struct twin_sample s = {.t_ms = t, .value = random_value(r)};
-            const struct native_histogram *h = NULL;
-            if (check_random_below(r, i % 5 ? 40 : 2) == 0) /* some series have many, most have a few */
-                s.seed = 1 + check_random_below(r, 1000);
-            s.start_ms = check_random_below(r, 30) ? 0 : (int64_t)check_random_below(r, 1000) - 500;
-            struct twin_series *ts = &m->twin.series[i];
-            size_t at = place(ts, t);
-            if (at < ts->n && ts->samples[at].t_ms == t && check_random_below(r, 2))
-                s = (struct twin_sample){t, s.start_ms, ts->samples[at].value, ts->samples[at].seed}; /* a retry */
-            if (s.seed)
-                h = histogram_of(&w->arena, s.seed);
-            if (h) {
-                s.value = h->sum;
-                ws->histograms[ws->n_histograms++] = (struct histogram_sample){t, s.start_ms, h};
-            } else {
-                ws->samples[ws->n_samples++] = (struct sample){t, s.start_ms, s.value};
-            }
-            if (twin_put(ts, &s)) {
-                kept++;
-                m->kept_histograms += h != NULL;
-            } else {
-                refused++;
-            }
-        }
+            add_exemplar(m, w, ws, i, t - STEP_MS, &want);
+        m->touched[m->n_touched++].max_ms = t;
     }
-    struct store_written written = write_now(m->f->s, w);
-    if (written.error || written.samples + written.histograms != kept ||
-        written.refused[STORE_REFUSED_DUPLICATE] != refused)
-        check_failed("op %llu: kept %llu of %llu, refused %llu of %llu, error %d", (unsigned long long)m->op,
-                     (unsigned long long)(written.samples + written.histograms), (unsigned long long)kept,
-                     (unsigned long long)written.refused[STORE_REFUSED_DUPLICATE], (unsigned long long)refused,
-                     written.error);
-    m->kept += kept;
-    m->refused += refused;
+    struct store_written got = write_now(m->f->s, w);
+    if (got.error || got.samples + got.histograms != want.kept || got.exemplars != want.exemplars ||
+        got.refused[STORE_REFUSED_DUPLICATE] != want.refused ||
+        got.refused[STORE_REFUSED_EXEMPLAR] != want.refused_exemplars)
+        check_failed("op %llu: kept %llu of %llu and %llu of %llu, refused %llu of %llu and %llu of %llu, error %d %s",
+                     (unsigned long long)m->view.op, (unsigned long long)(got.samples + got.histograms),
+                     (unsigned long long)want.kept, (unsigned long long)got.exemplars,
+                     (unsigned long long)want.exemplars, (unsigned long long)got.refused[STORE_REFUSED_DUPLICATE],
+                     (unsigned long long)want.refused, (unsigned long long)got.refused[STORE_REFUSED_EXEMPLAR],
+                     (unsigned long long)want.refused_exemplars, got.error, got.why);
+    m->kept += want.kept;
+    m->kept_histograms += want.kept_histograms;
+    m->refused += want.refused;
+    m->exemplars += want.exemplars;
 }
 
-static void close_snapshot(struct snapshot *sn)
-{
-    store_reader_close(sn->rd);
-    twin_done(&sn->twin);
-    sn->rd = NULL;
-}
-
+/* ---- readers ---- */
 static void close_snapshots(struct model *m)
 {
-    for (size_t i = 0; i < SNAPSHOTS; i++)
-        if (m->snapshots[i].rd)
-            close_snapshot(&m->snapshots[i]);
+    for (size_t i = 0; i < SNAPSHOTS; i++) {
+        store_reader_close(m->snapshots[i].rd);
+        m->snapshots[i].rd = NULL;
+    }
+}
+
+/* A series of the same group, whose extents the reader has already: what the others have is asked of other readers. */
+static unsigned neighbour(struct model *m, unsigned i)
+{
+    for (int tries = 0; tries < 10; tries++) {
+        unsigned other = (unsigned)check_random_below(&m->r, SERIES);
+        if (m->known[other].id / EXTENT_SERIES_MAX == m->known[i].id / EXTENT_SERIES_MAX)
+            return other;
+    }
+    return i;
 }
 
 static void use_snapshot(struct model *m)
@@ -312,39 +176,42 @@ static void use_snapshot(struct model *m)
     struct snapshot *sn = &m->snapshots[check_random_below(&m->r, SNAPSHOTS)];
     if (!sn->rd) {
         check_ok(store_reader_open(m->f->s, &sn->rd));
-        twin_copy(&m->twin, &sn->twin);
+        sn->view = m->view;
         return;
     }
-    for (int k = 0; k < 5; k++)
-        compare(m, &sn->twin, sn->rd, (unsigned)check_random_below(&m->r, SERIES), INT64_MIN, INT64_MAX, "snapshot");
-    compare_rolled(m, &sn->twin, sn->rd, (unsigned)check_random_below(&m->r, SERIES));
-    if (check_random_below(&m->r, 3) == 0)
-        close_snapshot(sn);
+    unsigned i = (unsigned)check_random_below(&m->r, SERIES);
+    for (int k = 0; k < 3; k++)
+        compare(m, &sn->view, sn->rd, k ? neighbour(m, i) : i, INT64_MIN, INT64_MAX, "snapshot");
+    compare_rolled(m, &sn->view, sn->rd, i);
+    if (check_random_below(&m->r, 3) == 0) {
+        store_reader_close(sn->rd);
+        sn->rd = NULL;
+    }
 }
 
 static void look(struct model *m)
 {
     struct store_reader *rd;
     check_ok(store_reader_open(m->f->s, &rd));
+    unsigned first = (unsigned)check_random_below(&m->r, SERIES);
     for (int k = 0; k < 3; k++) {
-        unsigned i = (unsigned)check_random_below(&m->r, SERIES);
+        unsigned i = k ? neighbour(m, first) : first;
         int64_t from = random_time(m), to = from + (int64_t)check_random_below(&m->r, 3600000);
-        compare(m, &m->twin, rd, i, from, to, "range");
-        compare(m, &m->twin, rd, i, INT64_MIN, INT64_MAX, "whole series");
-        compare_rolled(m, &m->twin, rd, i);
+        compare(m, &m->view, rd, i, from, to, "range");
+        if (k == 0) {
+            compare(m, &m->view, rd, i, INT64_MIN, INT64_MAX, "whole series");
+            compare_rolled(m, &m->view, rd, i);
+            uint32_t id = id_of(rd, m->known[i].text); /* through the index, which has others' ids, too */
+            if (id != UINT32_MAX && id != id_in(m, rd, i))
+                check_failed("op %llu: %s is %u and %u", (unsigned long long)m->view.op, m->known[i].text, id,
+                             m->known[i].id);
+            compare_exemplars(m, rd, i);
+        }
     }
     store_reader_close(rd);
 }
 
-static void look_at_all(struct model *m)
-{
-    struct store_reader *rd;
-    check_ok(store_reader_open(m->f->s, &rd));
-    for (unsigned i = 0; i < SERIES; i++)
-        compare(m, &m->twin, rd, i, INT64_MIN, INT64_MAX, "all");
-    store_reader_close(rd);
-}
-
+/* ---- deleting, pins ---- */
 /* One series, or every other one; some stretch of time, or all. */
 static void delete_some(struct model *m)
 {
@@ -365,16 +232,151 @@ static void delete_some(struct model *m)
     struct store_selection selection = {.matchers = &matcher, .n_matchers = 1, .min_ms = min_ms, .max_ms = max_ms};
     check_ok(store_delete(m->f->s, &selection, 1, &n));
     matcher_done(&matcher);
-    for (unsigned i = 0; i < SERIES; i++) {
-        struct twin_series *ts = &m->twin.series[i];
-        if (many ? i % 2 != which : i != which)
-            continue;
-        size_t from = place(ts, min_ms), to = max_ms == INT64_MAX ? ts->n : place(ts, max_ms + 1);
-        if (ts->n)
-            memmove(ts->samples + from, ts->samples + to, (ts->n - to) * sizeof *ts->samples);
-        ts->n -= to - from;
-        m->deleted += to - from;
+    for (unsigned i = 0; i < SERIES; i++)
+        if (many ? i % 2 == which : i == which)
+            m->deleted += twin_delete(&m->twin[i], min_ms, max_ms, m->view.op);
+    struct store_reader *rd;
+    check_ok(store_reader_open(m->f->s, &rd));
+    for (unsigned k = 0; k < (many ? 3 : 1); k++) {
+        unsigned i = many ? which + 2 * (unsigned)check_random_below(r, SERIES / 2) : which;
+        compare(m, &m->view, rd, i, INT64_MIN, INT64_MAX, "deleted");
+        compare_rolled(m, &m->view, rd, i);
+        compare_exemplars(m, rd, i);
     }
+    store_reader_close(rd);
+}
+
+/* A window of an event: what it takes in is there when it is pinned. */
+static void pin_some(struct model *m)
+{
+    struct check_random *r = &m->r;
+    struct view *v = &m->view;
+    size_t k = check_random_below(r, PINS);
+    if (v->n_pins == PINS && check_random_below(r, 2))
+        v->pins[k] = v->pins[--v->n_pins];
+    else if (v->n_pins == PINS || check_random_below(r, 3) == 0)
+        v->n_pins = 0;
+    if (v->n_pins < PINS) {
+        int64_t start_ms = v->now_ms - (int64_t)check_random_below(r, DAY_MS);
+        v->pins[v->n_pins++] =
+            (struct store_pin){start_ms, start_ms + (int64_t)check_random_below(r, 2 * DAY_MS), PINNED};
+        m->pinned++;
+    }
+    check_ok(store_set_pins(m->f->s, v->pins, v->n_pins));
+}
+
+/* ---- time, starts ---- */
+static void retire_all(struct store *s, void *ctx)
+{
+    (void)ctx;
+    int r;
+    while ((r = store_retire(s)) > 0)
+        ;
+    check_ok(r);
+}
+
+/* Extents go as a whole, at the end of the longest retention beside them; those of a pinned day stay. */
+static bool is_over(const void *ctx, int64_t t_ms)
+{
+    const struct model *m = ctx;
+    for (size_t k = 0; k < m->view.n_pins; k++)
+        if (t_ms >= m->view.pins[k].start_ms - DAY_MS && t_ms <= m->view.pins[k].end_ms + DAY_MS)
+            return false;
+    return t_ms < m->view.now_ms - own_ms[2] - DAY_MS;
+}
+
+static void forget_exemplars(struct model *m, unsigned i)
+{
+    struct twin_series *ts = &m->twin[i];
+    size_t kept = 0;
+    for (size_t k = 0; k < ts->n_exemplars; k++)
+        if (is_spared(m, i, ts->exemplars[k].t_ms))
+            ts->exemplars[kept++] = ts->exemplars[k];
+    ts->n_exemplars = kept;
+}
+
+/* What can be in no extent any more leaves the twin. No snapshot is open. */
+static void forget(struct model *m)
+{
+    check_ok(store_seal(m->f->s));
+    check_ok(store_call(m->f->s, retire_all, NULL));
+    for (unsigned i = 0; i < SERIES; i++) {
+        twin_forget(&m->twin[i], m->view.op, is_over, m);
+        forget_exemplars(m, i);
+    }
+}
+
+static void note_counters(struct model *m)
+{
+    const atomic_uint_fast64_t *counters = m->f->s->counters;
+    m->merged = m->merged || counters[COUNT_MERGED_EXTENTS] > 0;
+    m->moved = m->moved || counters[COUNT_MOVED_DAYS] > 0;
+    m->weeks = m->weeks || counters[COUNT_MOVED_WEEKS] > 0;
+    m->purged = m->purged || counters[COUNT_PURGED_EXTENTS] > 0;
+}
+
+/* All that a selector finds, at once. */
+static void learn_ids(struct model *m)
+{
+    struct store_reader *rd;
+    struct store_series *series;
+    size_t n;
+    for (unsigned i = 0; i < SERIES; i++)
+        m->known[i].id = UINT32_MAX;
+    check_ok(store_reader_open(m->f->s, &rd));
+    check_ok(select_text(rd, "series=~.+", 0, &m->arena, &series, &n));
+    for (size_t k = 0; k < n; k++) {
+        uint64_t i;
+        check_ok(parse_u64_span(labels_get(&series[k].labels, SPAN("series")), SERIES - 1, &i));
+        if (m->known[i].id != UINT32_MAX || !labels_equal(&series[k].labels, &m->known[i].labels))
+            check_failed("op %llu: series %llu is there twice, or has other labels", (unsigned long long)m->view.op,
+                         (unsigned long long)i);
+        m->known[i].id = series[k].id;
+    }
+    store_reader_close(rd);
+    arena_reset(&m->arena);
+}
+
+/* Rollups outlive their samples, or not, from one start to the next. Nothing leaves before the pins are known. */
+static void start(struct model *m)
+{
+    struct store_fixture *f = m->f;
+    f->config.rollup_retention_ms = check_random_below(&m->r, 2) ? 0 : own_ms[2] + 10 * DAY_MS;
+    f->config.n_fine_rollups = check_random_below(&m->r, 3) == 0;
+    open_again(f);
+    f->s->part_bytes_min = 1; /* days move into files of their own however small they are */
+    check_ok(store_set_pins(f->s, m->view.pins, m->view.n_pins));
+    learn_ids(m);
+}
+
+static void stop(struct model *m)
+{
+    close_snapshots(m);
+    note_counters(m);
+    shut(m->f);
+}
+
+static char *folder_of(struct model *m)
+{
+    return arena_printf(&m->names, "%s/%u", m->f->folder, m->folder);
+}
+
+/* The store goes on from a copy of what it had on disk while it was open, as after a kill: the log has what was not sealed. */
+static void start_from_backup(struct model *m)
+{
+    struct store_backup b;
+    char why[512];
+    const char *from = m->f->config.path;
+    m->folder++;
+    char *to = folder_of(m);
+    if (store_backup(from, to, &b, why, sizeof why) < 0)
+        check_failed("op %llu: backup: %s", (unsigned long long)m->view.op, why);
+    assert_int_equal(b.missing, 0);
+    stop(m);
+    check_ok(dir_remove(from));
+    m->f->config.path = to;
+    start(m);
+    m->restored++;
 }
 
 static void seal_held(struct store *s, void *ctx)
@@ -397,12 +399,31 @@ static void go_on(struct store *s, void *ctx)
     s->seal.retry_us = 0;
 }
 
+/* What costs most: some ten milliseconds and more each. */
+static void rare_step(struct model *m, uint64_t pick)
+{
+    if (pick < 1) {
+        pin_some(m);
+    } else if (pick < 4) {
+        check_ok(store_compact(m->f->s));
+    } else if (pick < 5 || m->in_memory) { /* in memory a restart would end it */
+        look_at_all(m);
+    } else if (pick < 8) {
+        stop(m);
+        start(m);
+        look(m);
+    } else {
+        start_from_backup(m);
+        look_at_all(m);
+    }
+}
+
 static void step(struct model *m)
 {
     uint64_t pick = check_random_below(&m->r, 1000);
-    if (pick < 695) {
+    if (pick < 700) {
         append(m);
-    } else if (pick < 700) {
+    } else if (pick < 705) {
         delete_some(m);
     } else if (pick < 850) {
         look(m);
@@ -416,25 +437,49 @@ static void step(struct model *m)
         check_ok(store_call(m->f->s, freeze, NULL));
     } else if (pick < 978) {
         check_ok(store_call(m->f->s, go_on, NULL));
-    } else if (pick < 980) {
-        check_ok(store_compact(m->f->s));
-        m->merged = m->merged || m->f->s->counters[COUNT_MERGED_EXTENTS] > 0;
-        m->moved = m->moved || m->f->s->counters[COUNT_MOVED_DAYS] > 0;
-        m->weeks = m->weeks || m->f->s->counters[COUNT_MOVED_WEEKS] > 0;
-        m->purged = m->purged || m->f->s->counters[COUNT_PURGED_EXTENTS] > 0;
-    } else if (!m->f->config.path) { /* in memory: what follows ends it */
-        look_at_all(m);
-    } else if (pick < 990) {
-        close_snapshots(m);
-        restart(m->f);
-        m->f->s->part_bytes_min = 1;
-        look_at_all(m);
-    } else if (pick < 993) { /* days pass: retention takes what is old when the store opens */
-        close_snapshots(m);
-        pass_time(m, (int64_t)check_random_below(&m->r, 4) * 43200000);
-        restart(m->f);
-        m->f->s->part_bytes_min = 1;
+    } else if (pick < 988) {
+        rare_step(m, pick - 978);
+    } else if (pick < 991) { /* days pass: retention takes what is old when the store opens */
+        if (m->in_memory) {
+            close_snapshots(m);
+            pass_time(m, (int64_t)check_random_below(&m->r, 4) * 43200000);
+        } else {
+            stop(m);
+            pass_time(m, (int64_t)check_random_below(&m->r, 4) * 43200000);
+            start(m);
+        }
+        forget(m);
         look(m);
+    }
+    look_at_touched(m);
+}
+
+/* ---- runs ---- */
+static void know_histograms(struct model *m)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        const struct native_histogram *h = histogram_of(&m->arena, seed);
+        m->histograms[seed] = seed;
+        for (uint64_t k = 1; k < seed && m->histograms[seed] == seed; k++)
+            if (m->histograms[k] == k && is_stale(h->sum) && histogram_equal(h, histogram_of(&m->arena, k)))
+                m->histograms[seed] = k;
+        arena_reset(&m->arena);
+    }
+}
+
+static void know_series(struct model *m)
+{
+    for (unsigned i = 0; i < SERIES; i++) {
+        struct known *k = &m->known[i];
+        struct buf key;
+        bool ok = true;
+        name_of(i, k->text);
+        k->labels = labels_of(&m->names, k->text);
+        buf_init(&key, 1 << 20);
+        series_key_build(&key, &k->labels);
+        k->key = arena_span(&m->names, buf_view(&key), &ok);
+        assert_true(ok);
+        buf_done(&key);
     }
 }
 
@@ -442,45 +487,65 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
 {
     static struct model model;
     struct model *m = &model;
-    *m = (struct model){.f = f, .r = check_random_new(name)};
-    arena_init(&m->arena, 1 << 20);
-    shut(m->f);
-    if (in_memory)
-        m->f->config.path = NULL;
-    m->twin.now_ms = 1700000000000;
-    atomic_store(&m->clock_ms, m->twin.now_ms);
-    m->f->config.retention_ms = RETENTION_MS;
-    own_ms[2] = (in_memory ? 8 : 30) * INT64_C(86400000); /* in memory nothing is merged: reading would be slow */
+    *m = (struct model){.f = f, .r = check_random_new(name), .in_memory = in_memory};
+    arena_init(&m->arena, 64 << 20);
+    arena_init(&m->names, 64 << 20);
+    sample_columns_init(&m->columns);
+    know_series(m);
+    know_histograms(m);
+    shut(f);
+    pass_time(m, 1700000000000);
+    own_ms[2] = (in_memory ? 8 : 30) * DAY_MS; /* in memory nothing is merged: reading would be slow */
     struct matcher matchers[2];
     struct parse_error error;
     check_ok(matcher_init(&matchers[0], MATCH_EQUAL, SPAN("third"), SPAN("1"), &error));
     check_ok(matcher_init(&matchers[1], MATCH_REGEX, SPAN("third"), SPAN("2|3"), &error));
     const struct store_retention rules[] = {{&matchers[0], 1, own_ms[1]}, {&matchers[1], 1, own_ms[2]}};
-    m->f->config.retentions = rules;
-    m->f->config.n_retentions = ARRAY_LEN(rules);
-    m->twin.cutoff_ms = m->twin.now_ms - m->f->config.retention_ms;
-    m->f->config.now_ms = model_now;
-    m->f->config.now_ctx = m;
-    open_again(m->f);
-    m->f->s->part_bytes_min = 1; /* days move into files of their own however small they are */
+    f->config.path = in_memory ? NULL : folder_of(m);
+    f->config.retention_ms = RETENTION_MS;
+    f->config.retentions = rules;
+    f->config.n_retentions = ARRAY_LEN(rules);
+    f->config.fine_rollups = &rules[1];
+    f->config.retention_waits = true;
+    f->config.now_ms = model_now;
+    f->config.now_ctx = m;
+    start(m);
     uint64_t ops = 4000 / check_slowness();
     const char *wanted = getenv("CREST_MODEL_OPS");
     if (wanted)
         check_ok(parse_u64(wanted, UINT64_MAX, &ops));
-    for (m->op = 0; m->op < ops; m->op++)
+    int64_t started_us = cpu_process_us();
+    for (m->view.op = 0; m->view.op < ops; m->view.op++) {
+        if (m->view.op && m->view.op % TELL_EVERY == 0) {
+            print_message("%llu operations, %.0f s of CPU\n", (unsigned long long)m->view.op,
+                          (double)(cpu_process_us() - started_us) / 1e6);
+            (void)fflush(stdout);
+        }
         step(m);
+    }
     look_at_all(m);
+    note_counters(m);
     assert_true(m->kept > ops);
     assert_true(m->kept_histograms > ops / 10);
-    assert_true(m->refused > 0);
-    assert_true(m->deleted > 0 || ops < 1000); /* one step in seventy or so */
-    assert_true((m->merged && m->moved && m->weeks && m->purged && m->rolled) || in_memory || ops < 6000);
-    print_message("%llu series were read with rollups\n", (unsigned long long)m->rolled);
+    assert_true(m->refused > 0 && m->exemplars > 0);
+    assert_true(m->deleted > 0 || ops < 1000); /* one step in two hundred */
+    assert_true((m->merged && m->moved && m->weeks && m->purged && m->rolled && m->restored && m->gone) || in_memory ||
+                ops < 6000);
+    print_message(
+        "%llu operations, %llu samples, %llu histograms among them, %llu exemplars, %llu deleted, %llu pins; %llu "
+        "series read with rollups, %llu pinned samples read that were over, %llu starts from a backup; %.0f s of CPU\n",
+        (unsigned long long)ops, (unsigned long long)m->kept, (unsigned long long)m->kept_histograms,
+        (unsigned long long)m->exemplars, (unsigned long long)m->deleted, (unsigned long long)m->pinned,
+        (unsigned long long)m->rolled, (unsigned long long)m->gone, (unsigned long long)m->restored,
+        (double)(cpu_process_us() - started_us) / 1e6);
     close_snapshots(m);
-    twin_done(&m->twin);
+    for (unsigned i = 0; i < SERIES; i++)
+        twin_done(&m->twin[i]);
+    sample_columns_done(&m->columns);
+    shut(f);
     arena_done(&m->arena);
-    shut(m->f);
-    m->f->config.n_retentions = 0;
+    arena_done(&m->names);
+    f->config.n_retentions = f->config.n_fine_rollups = 0;
     for (size_t i = 0; i < ARRAY_LEN(matchers); i++)
         matcher_done(&matchers[i]);
 }
