@@ -11,6 +11,9 @@
 #include "loadgen/hurl/check.h"
 #include "loadgen/hurl/parse.h"
 
+#define CONNECT_TIMEOUT_MS 10000
+#define MAX_TIME_MS 300000 /* hurl's */
+
 enum { HURL_USAGE = 1, HURL_PARSE = 2, HURL_RUNTIME = 3 };
 
 extern char **environ;
@@ -161,6 +164,8 @@ static const struct {
              {"retry", "retry"},
              {"retry-interval", "retry-interval"},
              {"delay", "delay"},
+             {"connect-timeout", "connect-timeout"},
+             {"max-time", "max-time"},
              {"cacert", "cacert"},
              {"cert", "cert"},
              {"key", "key"},
@@ -306,8 +311,8 @@ int test_setup_read(const struct options *o, struct test_setup *s)
     if (!make_run_id(o, seed, s->run_id, sizeof s->run_id))
         return HURL_USAGE;
     snprintf(s->header, sizeof s->header, "synthetic/%s", s->run_id);
-    s->config = (struct run_config){.connect_timeout_ms = options_duration_ms(o, "connect-timeout"),
-                                    .max_time_ms = options_duration_ms(o, "max-time"),
+    s->config = (struct run_config){.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                    .max_time_ms = MAX_TIME_MS,
                                     .seed = seed,
                                     .run_id = s->run_id,
                                     .run_header = options_flag(o, "as-customers") ? NULL : s->header,
