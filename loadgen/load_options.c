@@ -41,11 +41,16 @@ static size_t refuse_hosts(const struct run_config *c)
             const char *reason;
             buf_init(&text, 65536);
             bool known = hurl_render(&scope, t, &text, &why) == 0 && url_parse(&u, buf_view(&text), &reason) == 0;
-            if (known && !allow_hosts_permits(c->allow, u.host, u.port))
+            struct buf host;
+            buf_init(&host, 65536);
+            if (known && !allow_hosts_permits(c->allow, u.host, u.port)) {
+                secrets_hide(&host, &c->journeys->secrets, u.host);
                 problem_add(&ps, PROBLEM_ERROR, j->file->name, t->at.line, t->at.column,
                             "no load to '" SPAN_FMT
                             ":%u': it is not loopback; name it in a file given with --allow-hosts FILE",
-                            SPAN_ARG(u.host), (unsigned)u.port);
+                            SPAN_ARG(buf_view(&host)), (unsigned)u.port);
+            }
+            buf_done(&host);
             buf_done(&text);
         }
         arena_done(&scratch);
@@ -109,10 +114,15 @@ int load_options_read(const struct options *o, const char *kind, struct load_opt
     c->run_id = to->run_id;
     snprintf(to->header, sizeof to->header, "%s/%s", kind, to->run_id);
     c->run_header = options_flag(o, "as-customers") ? NULL : to->header;
+    if (command_options_read(o, &to->options) < 0)
+        return EXIT_USAGE;
+    c->options = to->options.list;
+    c->n_options = to->options.n;
     return read_target(o, to, c);
 }
 
 void load_options_done(struct load_options *lo)
 {
     allow_hosts_free(lo->allow);
+    command_options_done(&lo->options);
 }

@@ -7,12 +7,14 @@
 #pragma once
 
 #include "lib/base/options.h"
+#include "loadgen/command_options.h"
 #include "loadgen/engine/config.h"
 
 struct load_options {
     const char *default_target; /* of a plan; NULL: none. To be set before load_options_read */
     struct url target;
     struct allow_hosts *allow;
+    struct command_options options;
     char run_id[RUN_ID_BYTES_MAX + 1], header[RUN_ID_BYTES_MAX + 16];
 };
 /* Fills in the configuration, which then points into *to. kind: what the requests' X-Crest-Run says before the ID. Hosts that are known before

@@ -7,10 +7,12 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/number.h"
+#include "lib/base/options_print.h"
 #include "loadgen/load_options.h"
 #include "loadgen/workers/coordinator.h"
 #include "loadgen/workers/order.h"
 #include "loadgen/workers/results.h"
+#include "loadgen/workers/run_files.h"
 
 /* ---- a part of a run, in the worker's hands ---- */
 
@@ -97,140 +99,94 @@ void remote_part_done(struct remote_part *part)
 
 /* ---- the coordinator's: options and files into an order ---- */
 
-static bool is_listed(const char *name, const char *const *list)
+static bool stays_here(const char *option)
 {
-    for (size_t i = 0; list[i]; i++)
-        if (strcmp(list[i], name) == 0)
+    static const char *const HERE[] = {"json",         "csv",       "html",  "hdr-log", "compare",
+                                       "remote-write", "quiet",     "plain", "workers", "worker-auth-file",
+                                       "allow-hosts",  "auth-file", "guard", "ca-file", "run-id",
+                                       "seed"};
+    for (size_t i = 0; i < ARRAY_LEN(HERE); i++)
+        if (strcmp(HERE[i], option) == 0)
             return true;
     return false;
+}
+
+/* Said apart, by what they came to: a file of them may be one that can be read only once. */
+static bool is_variable(const char *option)
+{
+    return option_in_list("variable|variables-file|secret|secrets-file", option);
 }
 
 /* What load to make goes to the workers; what is made of it here stays; anything else would be lost unsaid. */
 static bool add_options(const struct options *o, const struct run_config *c, struct buf *out)
 {
-    static const char *const HERE[] = {"json",      "csv",   "html",        "hdr-log", "compare", "remote-write",
-                                       "auth-file", "quiet", "allow-hosts", "ca-file", "workers", "worker-auth-file",
-                                       "run-id",    "seed",  NULL};
-    char text[8192];
     const struct option_def *def;
+    char seed[NUMBER_TEXT_MAX];
     for (size_t i = 0; (def = options_def(o, i)); i++) {
-        if (!options_given(o, def->name) || is_listed(def->name, HERE))
+        if (!options_given(o, def->name) || stays_here(def->name) || is_variable(def->name))
             continue;
-        if (!is_listed(def->name, ORDER_OPTIONS) || def->type == OPT_FLAG) {
+        if (!order_takes(def->name)) {
             usage_error("--%s cannot be given with --workers", def->name);
             return false;
         }
-        size_t n = def->type == OPT_LIST ? options_list_count(o, def->name) : 1;
-        for (size_t k = 0; k < n; k++) {
-            snprintf(text, sizeof text, "--%s=%s", def->name,
-                     def->type == OPT_LIST ? options_list(o, def->name, k) : options_text(o, def->name));
-            order_arg(out, text);
-        }
+        order_option(out, def->name, def->type == OPT_FLAG ? NULL : options_text(o, def->name));
     }
-    snprintf(text, sizeof text, "--run-id=%s", c->run_id);
-    order_arg(out, text);
-    snprintf(text, sizeof text, "--seed=%llu", (unsigned long long)c->seed);
-    order_arg(out, text);
+    for (const struct journey_given *g = c->journeys->given; g; g = g->next)
+        if (g->secret)
+            order_secret(out, g->text);
+        else
+            order_option(out, "variable", g->text.ptr);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
+    order_option(out, "run-id", c->run_id);
+    order_option(out, "seed", seed);
     return true;
 }
 
-struct sent_files {
-    char *paths[ORDER_ARGS_MAX]; /* absolute */
-    size_t n, operands;
-    size_t common; /* bytes of the folder that all are below, with its slash */
-};
-
-static bool add_path(struct sent_files *f, const char *path)
+MUST_USE static int find_files(const struct options *o, const struct run_config *c, const struct plan_file *plan,
+                               struct run_files *files)
 {
-    char *real = realpath(path, NULL);
-    if (!real) {
-        usage_error("%s: %s", path, strerror(errno));
-        return false;
-    }
-    for (size_t i = 0; i < f->n; i++)
-        if (strcmp(f->paths[i], real) == 0) {
-            free(real);
-            return true;
-        }
-    if (f->n == ORDER_ARGS_MAX) {
-        free(real);
+    struct problems ps;
+    const char *trace;
+    int r = 0;
+    problems_init(&ps);
+    for (size_t i = 0; i < options_operand_count(o) && r == 0; i++)
+        r = run_files_add(files, options_operand(o, i));
+    for (size_t i = 0; plan && r == 0 && (trace = plan_file_trace_path(plan, i)); i++)
+        r = run_files_add(files, trace);
+    if (r == 0)
+        r = run_files_add_journeys(files, c->journeys, &ps);
+    problems_print(&ps, stderr);
+    problems_done(&ps);
+    if (r == -E2BIG)
         usage_error("more than %u files", ORDER_ARGS_MAX);
-        return false;
-    }
-    f->paths[f->n++] = real;
-    return true;
+    return r;
 }
 
-static bool add_beside(struct sent_files *f, const char *journey, struct span name)
+MUST_USE static int add_files(const struct options *o, const struct run_config *c, const struct plan_file *plan,
+                              struct buf *out)
 {
-    char *text = span_dup(name), *path = text ? path_beside(journey, text) : NULL;
-    bool good = path && add_path(f, path);
-    free(text);
-    free(path);
-    return good;
-}
-
-/* What a journey reads: feeds, and bodies whose names are known. */
-static bool add_files_of(struct sent_files *f, const struct hurl_file *file)
-{
-    struct span name;
-    bool good = add_path(f, file->name);
-    for (size_t i = 0; good && i < file->n_feeds; i++)
-        good = add_beside(f, file->name, file->feeds[i].file);
-    for (size_t i = 0; good && i < file->n_entries; i++) {
-        const struct hurl_request *r = &file->entries[i].request;
-        if (r->body.kind == HURL_BODY_FILE && hurl_template_static(&r->body.text, &name))
-            good = add_beside(f, file->name, name);
-        for (size_t k = 0; good && k < r->n_multipart; k++)
-            if (r->multipart[k].is_file && hurl_template_static(&r->multipart[k].value, &name))
-                good = add_beside(f, file->name, name);
-    }
-    return good;
-}
-
-static void find_common(struct sent_files *f)
-{
-    f->common = f->n ? (size_t)(strrchr(f->paths[0], '/') - f->paths[0]) + 1 : 0;
-    for (size_t i = 1; i < f->n; i++) {
-        size_t same = 0;
-        while (same < f->common && f->paths[i][same] == f->paths[0][same])
-            same++;
-        while (same && f->paths[0][same - 1] != '/')
-            same--;
-        f->common = same;
-    }
-}
-
-static bool add_files(const struct options *o, const struct run_config *c, struct buf *out)
-{
-    struct sent_files *f = calloc(1, sizeof *f);
-    bool good = f != NULL;
-    for (size_t i = 0; good && i < options_operand_count(o); i++)
-        good = add_path(f, options_operand(o, i));
-    if (good)
-        f->operands = f->n;
-    for (size_t i = 0; good && i < c->journeys->n; i++)
-        good = add_files_of(f, c->journeys->list[i].file);
-    if (good)
-        find_common(f);
-    for (size_t i = 0; good && i < f->n; i++) {
-        struct span name = span_str(f->paths[i] + f->common);
+    struct run_files files;
+    run_files_init(&files);
+    int r = find_files(o, c, plan, &files);
+    for (size_t i = 0; i < files.n && r == 0; i++) {
         char *text = NULL;
         size_t n;
-        int r = file_read(f->paths[i], FEED_BYTES_MAX, &text, &n);
+        r = file_read(files.list[i].path, FEED_BYTES_MAX, &text, &n);
         if (r < 0)
-            usage_error("%s: %s", f->paths[i], strerror(-r));
+            usage_error("%s: %s", files.list[i].path, strerror(-r));
         else
-            order_file(out, name, span_of(text, n));
-        if (i < f->operands)
-            order_operand(out, name);
+            order_file(out, span_str(run_files_name(&files, i)), span_of(text, n));
         free(text);
-        good = r == 0;
     }
-    for (size_t i = 0; f && i < f->n; i++)
-        free(f->paths[i]);
-    free(f);
-    return good;
+    for (size_t i = 0; i < options_operand_count(o) && r == 0; i++) {
+        const char *name = run_files_find(&files, options_operand(o, i));
+        if (name)
+            order_operand(out, span_str(name));
+        else
+            r = -ENOMEM;
+    }
+    run_files_done(&files);
+    return r;
 }
 
 /* ---- and the run ---- */
@@ -240,8 +196,8 @@ bool remote_wanted(const struct options *o)
     return options_text(o, "workers") != NULL;
 }
 
-int remote_run(const struct options *o, const struct run_config *config, const struct run_hooks *hooks,
-               struct run_result *result)
+int remote_run(const struct options *o, const struct run_config *config, const struct plan_file *plan,
+               const struct run_hooks *hooks, struct run_result *result)
 {
     char urls[WORKERS_MAX][280], why[400] = "";
     const char *list[WORKERS_MAX];
@@ -263,7 +219,7 @@ int remote_run(const struct options *o, const struct run_config *config, const s
     struct buf order;
     buf_init(&order, ORDER_BYTES_MAX);
     ws.credentials = &credentials;
-    int r = add_options(o, config, &order) && add_files(o, config, &order) ? 0 : -EINVAL;
+    int r = add_options(o, config, &order) ? add_files(o, config, plan, &order) : -EINVAL;
     if (r == 0 && buf_error(&order))
         r = buf_error(&order);
     ws.order = buf_view(&order);

@@ -21,7 +21,7 @@ MUST_USE static int set_variable(struct journeys *js, struct span text, bool *re
         return -EINVAL;
     int r = journeys_set(js, name, hurl_value_guess(span_from(text, equals + 1)));
     *ret_used = r > 0;
-    return r < 0 ? r : 0;
+    return r > 0 ? journeys_note_given(js, text, false) : r;
 }
 
 /* HURL_name and HURL_VARIABLE_name, as hurl reads them. */
@@ -83,6 +83,60 @@ int set_variables(struct journeys *js, const struct options *o, bool warn, struc
     return r;
 }
 
+/* ---- secrets: variables like others, and hidden. What is wrong with one is said without it ---- */
+
+MUST_USE static int set_secret(struct journeys *js, struct span text)
+{
+    size_t equals = span_find(text, '=');
+    struct span name = span_trim(span_of(text.ptr, equals));
+    if (equals == text.len || name.len == 0)
+        return -EINVAL;
+    int r = journeys_set_secret(js, name, span_from(text, equals + 1));
+    return r > 0 ? journeys_note_given(js, text, true) : r;
+}
+
+MUST_USE static int set_secrets_file(struct journeys *js, const char *path, struct problems *ps)
+{
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
+    if (r < 0) {
+        problem_add(ps, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
+        return -EINVAL;
+    }
+    struct span rest = span_of(text, n), line;
+    for (uint32_t number = 1; span_cut(&rest, '\n', &line); number++) {
+        line = span_trim(line);
+        if (line.len == 0 || line.ptr[0] == '#')
+            continue;
+        r = set_secret(js, line);
+        if (r == -EINVAL)
+            problem_add(ps, PROBLEM_ERROR, path, number, 1, "expected name=value");
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int set_secrets(struct journeys *js, const struct options *o, struct problems *ps)
+{
+    static const struct span PREFIX = SPAN_INIT("HURL_SECRET_");
+    int r = 0;
+    for (char **at = environ; *at && r == 0; at++)
+        if (span_starts(span_str(*at), PREFIX))
+            r = set_secret(js, span_from(span_str(*at), PREFIX.len));
+    if (r == 0 && options_text(o, "secrets-file"))
+        r = set_secrets_file(js, options_text(o, "secrets-file"), ps);
+    for (size_t i = 0; r == 0 && i < options_list_count(o, "secret"); i++) {
+        r = set_secret(js, span_str(options_list(o, "secret", i)));
+        if (r == -EINVAL)
+            problem_add(ps, PROBLEM_ERROR, "", 0, 0, "--secret: expected name=value");
+    }
+    return r;
+}
+
+/* ---- journeys ---- */
+
 MUST_USE static int load_operands(const struct options *o, struct journeys **ret, struct problems *ps)
 {
     size_t n = options_operand_count(o);
@@ -127,6 +181,8 @@ struct journeys *load_run(const struct options *o, struct plan_file **ret_plan, 
     }
     if (r == 0)
         r = set_variables(js, o, true, &ps);
+    if (r == 0)
+        r = set_secrets(js, o, &ps);
     if (r == 0)
         r = journeys_complete(js, &ps);
     problems_print(&ps, stderr);

@@ -146,9 +146,8 @@ MUST_USE static int make_records(struct testing *t)
     for (size_t i = 0; i < t->n; i++) {
         const struct journey *j = &js->list[i % js->n];
         buf_init(&t->cookies[i], 1u << 24);
-        for (size_t k = 0; k < t->setup.secrets.n; k++)
-            if (secrets_add(&t->secrets[i], t->setup.secrets.list[k]) < 0)
-                return -ENOMEM;
+        if (secrets_copy(&t->secrets[i], &js->secrets) < 0)
+            return -ENOMEM;
         t->records[i] = malloc(sizeof *t->records[i]);
         if (!t->records[i])
             return -ENOMEM;

@@ -8,15 +8,11 @@
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 #include "loadgen/commands.h"
-#include "loadgen/hurl/check.h"
-#include "loadgen/hurl/parse.h"
 
 #define CONNECT_TIMEOUT_MS 10000
 #define MAX_TIME_MS 300000 /* hurl's */
 
 enum { HURL_USAGE = 1, HURL_PARSE = 2, HURL_RUNTIME = 3 };
-
-extern char **environ;
 
 /* ---- files ---- */
 
@@ -97,149 +93,6 @@ MUST_USE static int find_files(const struct options *o, struct paths *p)
     return r;
 }
 
-/* ---- secrets ---- */
-
-/* NAME=VALUE: a variable like others, and hidden. What is wrong with it is said without it. */
-MUST_USE static int set_secret(struct test_setup *s, struct span text)
-{
-    size_t equals = span_find(text, '=');
-    struct span name = span_trim(span_of(text.ptr, equals)), value = span_from(text, equals + 1);
-    if (equals == text.len || name.len == 0)
-        return -EINVAL;
-    int r = secrets_add(&s->secrets, value);
-    if (r == 0)
-        r = journeys_set(s->journeys, name, hurl_value_text(value));
-    return r < 0 ? r : 0;
-}
-
-MUST_USE static int set_secrets_file(struct test_setup *s, const char *path)
-{
-    AUTO_FREE char *text = NULL;
-    size_t n;
-    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
-    if (r < 0) {
-        fprintf(stderr, "crest-loadgen: %s cannot be read: %s\n", path, strerror(-r));
-        return -EINVAL;
-    }
-    struct span rest = span_of(text, n), line;
-    for (unsigned number = 1; span_cut(&rest, '\n', &line); number++) {
-        line = span_trim(line);
-        if (line.len == 0 || line.ptr[0] == '#')
-            continue;
-        r = set_secret(s, line);
-        if (r == -EINVAL)
-            fprintf(stderr, "%s:%u:1: error: expected name=value\n", path, number);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-MUST_USE static int set_secrets(const struct options *o, struct test_setup *s)
-{
-    static const struct span PREFIX = SPAN_INIT("HURL_SECRET_");
-    int r = 0;
-    for (char **at = environ; *at && r == 0; at++)
-        if (span_starts(span_str(*at), PREFIX))
-            r = set_secret(s, span_from(span_str(*at), PREFIX.len));
-    if (r == 0 && options_text(o, "secrets-file"))
-        r = set_secrets_file(s, options_text(o, "secrets-file"));
-    for (size_t i = 0; r == 0 && i < options_list_count(o, "secret"); i++) {
-        r = set_secret(s, span_str(options_list(o, "secret", i)));
-        if (r == -EINVAL)
-            fprintf(stderr, "crest-loadgen: --secret: expected name=value\n");
-    }
-    return r;
-}
-
-/* ---- options for every entry: hurl's of the same name, read as their line in [Options] would be ---- */
-
-static const char *const FLAGS[] = {"location",   "location-trusted", "compressed",   "insecure",
-                                    "http1.0",    "http1.1",          "http2",        "ipv4",
-                                    "ipv6",       "digest",           "netrc",        "netrc-optional",
-                                    "path-as-is", "verbose",          "very-verbose", "no-jsonpath-coercion"};
-static const struct {
-    const char *given, *option;
-} TEXTS[] = {{"max-redirs", "max-redirs"},
-             {"retry", "retry"},
-             {"retry-interval", "retry-interval"},
-             {"delay", "delay"},
-             {"connect-timeout", "connect-timeout"},
-             {"max-time", "max-time"},
-             {"cacert", "cacert"},
-             {"cert", "cert"},
-             {"key", "key"},
-             {"pinnedpubkey", "pinnedpubkey"},
-             {"user", "user"},
-             {"netrc-file", "netrc-file"},
-             {"proxy", "proxy"},
-             {"noproxy", "no-proxy"},
-             {"unix-socket", "unix-socket"},
-             {"limit-rate", "limit-rate"},
-             {"verbosity", "verbosity"}};
-static const char *const LISTS[] = {"header", "resolve", "connect-to"};
-
-/* A value of the command line in a file's words: it starts no comment and no template. */
-static void put_value(struct buf *line, const char *value)
-{
-    for (; *value; value++) {
-        if (*value == '#' || *value == '\\')
-            buf_char(line, '\\');
-        if (*value == '{')
-            buf_str(line, "\\u{7b}");
-        else
-            buf_char(line, *value);
-    }
-}
-
-MUST_USE static int add_option(struct test_setup *s, const char *name, const char *value, struct problems *ps)
-{
-    struct hurl_option *options = (struct hurl_option *)(uintptr_t)s->config.options;
-    struct buf line;
-    buf_init(&line, 1u << 20);
-    buf_printf(&line, "%s: ", name);
-    put_value(&line, value);
-    int r = buf_error(&line) ? -ENOMEM
-                             : hurl_parse_option(s->option_file, buf_view(&line), &options[s->config.n_options], ps);
-    buf_done(&line);
-    if (r == 0)
-        s->config.n_options++;
-    return r;
-}
-
-MUST_USE static int read_options(const struct options *o, struct test_setup *s)
-{
-    size_t room = ARRAY_LEN(FLAGS) + ARRAY_LEN(TEXTS) + 1; /* user-agent is a header */
-    for (size_t i = 0; i < ARRAY_LEN(LISTS); i++)
-        room += options_list_count(o, LISTS[i]);
-    struct problems ps;
-    problems_init(&ps);
-    int r = hurl_parse("command line", SPAN(""), &s->option_file, &ps);
-    if (r == 0)
-        s->config.options = arena_array(&s->option_file->arena, room, sizeof *s->config.options);
-    if (r == 0 && !s->config.options)
-        r = -ENOMEM;
-    for (size_t i = 0; i < ARRAY_LEN(FLAGS) && r == 0; i++)
-        if (options_flag(o, FLAGS[i]))
-            r = add_option(s, FLAGS[i], "true", &ps);
-    for (size_t i = 0; i < ARRAY_LEN(TEXTS) && r == 0; i++)
-        if (options_text(o, TEXTS[i].given))
-            r = add_option(s, TEXTS[i].option, options_text(o, TEXTS[i].given), &ps);
-    for (size_t i = 0; i < ARRAY_LEN(LISTS); i++)
-        for (size_t k = 0; k < options_list_count(o, LISTS[i]) && r == 0; k++)
-            r = add_option(s, LISTS[i], options_list(o, LISTS[i], k), &ps);
-    if (r == 0 && options_text(o, "user-agent")) {
-        struct buf header;
-        buf_init(&header, 1u << 20);
-        buf_printf(&header, "User-Agent: %s", options_text(o, "user-agent"));
-        r = buf_error(&header) ? -ENOMEM : add_option(s, "header", header.data, &ps);
-        buf_done(&header);
-    }
-    problems_print(&ps, stderr);
-    problems_done(&ps);
-    return r;
-}
-
 /* ---- all of it ---- */
 
 MUST_USE static int load_files(const struct options *o, struct test_setup *s)
@@ -259,7 +112,7 @@ MUST_USE static int load_files(const struct options *o, struct test_setup *s)
             r = set_variables(s->journeys, o, false, &ps);
         }
         if (r == 0)
-            r = problems_errors(&ps) ? -EINVAL : set_secrets(o, s);
+            r = problems_errors(&ps) ? -EINVAL : set_secrets(s->journeys, o, &ps);
     }
     problems_print(&ps, stderr);
     problems_done(&ps);
@@ -302,7 +155,6 @@ static bool read_cookies(const struct options *o, struct test_setup *s)
 int test_setup_read(const struct options *o, struct test_setup *s)
 {
     *s = (struct test_setup){0};
-    secrets_init(&s->secrets);
     uint64_t seed = 0;
     if (options_given(o, "seed"))
         seed = options_count(o, "seed");
@@ -319,8 +171,10 @@ int test_setup_read(const struct options *o, struct test_setup *s)
                                     .ca_file = options_text(o, "ca-file")};
     if (!read_target(o, s) || !read_cookies(o, s))
         return HURL_USAGE;
-    if (read_options(o, s) < 0)
+    if (command_options_read(o, &s->options) < 0)
         return HURL_USAGE;
+    s->config.options = s->options.list;
+    s->config.n_options = s->options.n;
     int code = load_files(o, s);
     s->config.journeys = s->journeys;
     return code;
@@ -329,8 +183,7 @@ int test_setup_read(const struct options *o, struct test_setup *s)
 void test_setup_done(struct test_setup *s)
 {
     journeys_free(s->journeys);
-    hurl_file_free(s->option_file);
+    command_options_done(&s->options);
     allow_hosts_free(s->allow);
-    secrets_done(&s->secrets);
     free(s->cookies);
 }

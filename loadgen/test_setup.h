@@ -8,15 +8,14 @@
 #pragma once
 
 #include "lib/base/options.h"
+#include "loadgen/command_options.h"
 #include "loadgen/engine/config.h"
-#include "loadgen/engine/secrets.h"
 
 struct test_setup {
     struct journeys *journeys;
-    struct secrets secrets; /* --secret, --secrets-file */
-    char *cookies;          /* --cookie; NULL: none */
+    char *cookies; /* --cookie; NULL: none */
     struct run_config config;
-    struct hurl_file *option_file; /* owns the options' texts */
+    struct command_options options;
     struct allow_hosts *allow;
     struct url target;
     char run_id[RUN_ID_BYTES_MAX + 1], header[RUN_ID_BYTES_MAX + 16];

@@ -18,6 +18,8 @@
 #include "loadgen/load_options.h"
 #include "loadgen/workers/order.h"
 
+extern char **environ;
+
 #define TURN_MS 20
 #define LOG_TAIL_BYTES 2000u /* of the run's stderr: why it could not be made */
 #define STOP_MS 8000         /* a run whose coordinator is gone: it drains, then it is killed */
@@ -191,7 +193,10 @@ MUST_USE static int start_process(struct worker_daemon *d, const struct order *o
         argv[n++] = hosts;
     if (own_file(d->options, "ca-file", ca, sizeof ca))
         argv[n++] = ca;
-    struct process_options o = {.log_path = d->log_path, .stdout_path = "/dev/null", .directory = d->folder};
+    struct process_options o = {.log_path = d->log_path,
+                                .stdout_path = "/dev/null",
+                                .directory = d->folder,
+                                .env = (const char *const *)order->env};
     int r = process_start(argv, &o, &d->run);
     free(argv);
     return r;
@@ -304,6 +309,17 @@ static void work(struct worker_daemon *d, struct httpd *httpd, struct httpd_daem
     daemon_notify("STOPPING=1");
 }
 
+/* A run's variables are its coordinator's: what this machine has of the kind is left out. */
+static void forget_variables(void)
+{
+    for (size_t i = 0; environ[i];) {
+        struct span entry = span_str(environ[i]);
+        AUTO_FREE char *name = span_dup(span_of(entry.ptr, span_find(entry, '=')));
+        if (!span_starts(entry, SPAN("HURL_")) || !name || unsetenv(name) < 0)
+            i++;
+    }
+}
+
 int command_worker(const struct options *o)
 {
     struct worker_daemon d = {.options = o, .results = -1};
@@ -319,6 +335,7 @@ int command_worker(const struct options *o)
     problems_done(&problems);
     if (r < 0)
         return EXIT_USAGE;
+    forget_variables();
     pthread_mutex_init(&d.lock, NULL);
     daemon_init("crest-loadgen");
     raise_descriptor_limit();

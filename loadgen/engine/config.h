@@ -21,6 +21,7 @@ struct step_report {
     bool good;
     const struct hurl_failure *why;     /* NULL when it is good */
     const struct hurl_scope *scope;     /* of the session: its variables */
+    const struct secrets *secrets;      /* of the run */
     int64_t response_us, service_us;    /* negative: it was not sent */
     const struct conn_request *request; /* of the last hop; NULL: it was not sent */
     const struct conn_response *answer; /* NULL: there is none */

@@ -289,6 +289,7 @@ void journeys_free(struct journeys *js)
     }
     for (struct journey_shared_feed *f = js->feeds; f; f = f->next)
         feed_free(f->feed);
+    secrets_done(&js->secrets);
     arena_done(&js->arena);
     free(js);
 }
@@ -305,6 +306,33 @@ int journeys_set(struct journeys *js, struct span name, struct hurl_value value)
         used = 1;
     }
     return used;
+}
+
+int journeys_set_secret(struct journeys *js, struct span name, struct span value)
+{
+    int r = secrets_add(&js->secrets, value);
+    return r < 0 ? r : journeys_set(js, name, hurl_value_text(value));
+}
+
+int journeys_note_given(struct journeys *js, struct span text, bool secret)
+{
+    struct journey_given **last = &js->given, *g = arena_alloc(&js->arena, sizeof *g);
+    const char *kept = arena_dup(&js->arena, text);
+    if (!g || !kept)
+        return -ENOMEM;
+    while (*last)
+        last = &(*last)->next;
+    *g = (struct journey_given){.text = span_of(kept, text.len), .secret = secret};
+    *last = g;
+    return 0;
+}
+
+const char *journeys_feed_path(const struct journeys *js, size_t i)
+{
+    const struct journey_shared_feed *f = js->feeds;
+    while (f && i--)
+        f = f->next;
+    return f ? f->path : NULL;
 }
 
 int journeys_complete(struct journeys *js, struct problems *problems)

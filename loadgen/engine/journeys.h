@@ -11,6 +11,7 @@
 
 #include "lib/base/problem.h"
 #include "loadgen/engine/feed.h"
+#include "loadgen/engine/secrets.h"
 #include "loadgen/hurl/random.h"
 #include "loadgen/hurl/tree.h"
 #include "loadgen/hurl/value.h"
@@ -36,12 +37,20 @@ struct journey_step {
     const struct hurl_slo *slos;
     size_t n_slos;
 };
+/* A variable of the command line, as it was written: workers elsewhere are told the same. */
+struct journey_given {
+    struct journey_given *next;
+    struct span text; /* NAME=VALUE, also NUL-terminated */
+    bool secret;
+};
 struct journeys {
     struct arena arena;
     struct journey *list;
     size_t n;
     struct journey_step *steps;
     size_t n_steps;
+    struct secrets secrets;            /* values of variables that are shown nowhere */
+    struct journey_given *given;       /* in their order */
     struct journey_shared_feed *feeds; /* by file and mode: journeys that name the same one share its rows */
 };
 /* What a plan says of a journey. */
@@ -62,6 +71,12 @@ MUST_USE int journeys_load_specs(const struct journey_spec *specs, size_t n, con
 void journeys_free(struct journeys *js);
 /* Set a variable in every journey that has it. 1: some use it; 0: none does; -ENOMEM. */
 MUST_USE int journeys_set(struct journeys *js, struct span name, struct hurl_value value);
+/* The same with a text that is shown nowhere from then on. -E2BIG: more than SECRETS_MAX. */
+MUST_USE int journeys_set_secret(struct journeys *js, struct span name, struct span value);
+/* Remember NAME=VALUE in `given`. */
+MUST_USE int journeys_note_given(struct journeys *js, struct span text, bool secret);
+/* The i-th of the files that rows are read from; NULL past the last. */
+const char *journeys_feed_path(const struct journeys *js, size_t i);
 /* -EINVAL: a template reads what nothing sets, or all weights are 0; problems were added. */
 MUST_USE int journeys_complete(struct journeys *js, struct problems *problems);
 /* This machine's rows of a run on several (feed.h). */

@@ -503,6 +503,11 @@ const char *plan_file_target(const struct plan_file *pf)
     return pf->top.target;
 }
 
+const char *plan_file_trace_path(const struct plan_file *pf, size_t i)
+{
+    return i < pf->n_traces ? pf->traces[i].path : NULL;
+}
+
 double plan_file_seconds(const struct plan_file *pf)
 {
     return pf->seconds;

@@ -40,5 +40,7 @@ const char *plan_file_target(const struct plan_file *pf); /* NULL: it names none
  * 60 takes a minute at the same rates. Once, before plan_file_apply. */
 void plan_file_scale(struct plan_file *pf, double rates, double speed);
 void plan_file_apply(const struct plan_file *pf, struct run_config *config);
+/* The i-th of the files that arrivals were read from; NULL past the last. */
+const char *plan_file_trace_path(const struct plan_file *pf, size_t i);
 /* How long sessions start; 0: until the cap of sessions. */
 double plan_file_seconds(const struct plan_file *pf);

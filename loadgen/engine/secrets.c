@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/wire/url.h"
+#include "loadgen/hurl/json_text.h"
 
 #define SHORTEST 3u
 
@@ -42,17 +43,60 @@ MUST_USE static int add_form(struct secrets *s, struct span text)
     return 0;
 }
 
+/* As forms send it: a blank is a plus. */
+static void form_encode(struct buf *out, struct span text)
+{
+    size_t start = out->len;
+    url_encode(out, text);
+    struct span encoded = span_from(buf_view(out), start);
+    size_t to = start;
+    for (size_t i = 0; i < encoded.len; i++, to++) {
+        bool blank = span_starts(span_from(encoded, i), SPAN("%20"));
+        out->data[to] = blank ? '+' : encoded.ptr[i];
+        i += blank ? 2 : 0;
+    }
+    if (buf_error(out) == 0)
+        buf_truncate(out, to);
+}
+
 int secrets_add(struct secrets *s, struct span text)
 {
+    static void (*const FORMS[])(struct buf *, struct span) = {url_encode, form_encode, json_text_escape};
     if (text.len < SHORTEST)
         return 0;
-    struct buf encoded;
-    buf_init(&encoded, 1u << 20);
-    url_encode(&encoded, text);
+    struct buf form;
+    buf_init(&form, 1u << 20);
     int r = add_form(s, text);
+    for (size_t i = 0; i < ARRAY_LEN(FORMS) && r == 0; i++) {
+        buf_clear(&form);
+        FORMS[i](&form, text);
+        r = buf_error(&form) ? buf_error(&form) : add_form(s, buf_view(&form));
+    }
+    buf_done(&form);
+    return r;
+}
+
+int secrets_add_value(struct secrets *s, const struct hurl_value *v)
+{
+    if (v->kind == HURL_VALUE_NONE || v->kind == HURL_VALUE_BYTES || v->kind == HURL_VALUE_NULL ||
+        v->kind == HURL_VALUE_BOOL)
+        return 0;
+    struct buf text;
+    buf_init(&text, 1u << 25);
+    int r = hurl_value_print(v, &text);
+    if (r == -EINVAL)
+        r = hurl_value_to_json(v, &text);
     if (r == 0)
-        r = buf_error(&encoded) ? buf_error(&encoded) : add_form(s, buf_view(&encoded));
-    buf_done(&encoded);
+        r = buf_error(&text) ? buf_error(&text) : secrets_add(s, buf_view(&text));
+    buf_done(&text);
+    return r;
+}
+
+int secrets_copy(struct secrets *s, const struct secrets *from)
+{
+    int r = 0;
+    for (size_t i = 0; i < from->n && r == 0; i++)
+        r = add_form(s, from->list[i]);
     return r;
 }
 
@@ -85,4 +129,18 @@ void secrets_hide(struct buf *out, const struct secrets *s, struct span text)
         plain = at;
     }
     buf_span(out, span_from(text, plain));
+}
+
+void secrets_hide_in(char *text, size_t room, const struct secrets *s)
+{
+    if (s->n == 0)
+        return;
+    struct buf out;
+    buf_init(&out, 1u << 20);
+    secrets_hide(&out, s, span_str(text));
+    snprintf(text, room, "%s",
+             buf_error(&out) ? "[not shown: no memory to look for secrets in it]"
+             : out.data      ? out.data
+                             : "");
+    buf_done(&out);
 }

@@ -111,11 +111,22 @@ int trace_load(const char *path, double speed, struct trace *ret, struct problem
         problem_add(problems, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
         return r == -ENOMEM ? r : -EINVAL;
     }
-    return trace_parse(path, span_of(text, n), speed, ret, problems);
+    struct trace t;
+    r = trace_parse(path, span_of(text, n), speed, &t, problems);
+    if (r < 0)
+        return r;
+    t.path = span_dup(span_str(path));
+    if (!t.path) {
+        trace_done(&t);
+        return -ENOMEM;
+    }
+    *ret = t;
+    return 0;
 }
 
 void trace_done(struct trace *t)
 {
     free(t->at_us);
+    free(t->path);
     *t = (struct trace){0};
 }

@@ -17,6 +17,7 @@
 struct trace {
     int64_t *at_us; /* rising, from the phase's start */
     size_t n;
+    char *path; /* what trace_load read; NULL: a text was parsed */
 };
 MUST_USE int trace_load(const char *path, double speed, struct trace *ret, struct problems *problems);
 MUST_USE int trace_parse(const char *name, struct span text, double speed, struct trace *ret,

@@ -7,6 +7,7 @@
 #include "loadgen/engine/answer.h"
 #include "loadgen/engine/think.h"
 #include "loadgen/engine/worker.h"
+#include "loadgen/hurl/parse.h"
 #include "loadgen/hurl/json_text.h"
 
 int user_new(struct worker *w, struct worker_traffic *traffic, struct user **ret)
@@ -150,33 +151,47 @@ static void judge(struct result *r)
 
 static void run_from(struct user *u, int64_t base_us);
 
-#define SECRET_START_BYTES 6u /* so much of a secret in a text is taken for it, even when the rest was cut off */
-
-/* Stars over the secret wherever the text shows it, or a beginning of it. */
-static void mask(char *text, struct span secret)
+/* The slot of a capture whose name is made of variables; what no entry reads has none. */
+static uint32_t slot_of(struct user *u, const struct hurl_capture *c)
 {
-    struct span start = span_of(secret.ptr, secret.len < SECRET_START_BYTES ? secret.len : SECRET_START_BYTES);
-    if (start.len == 0)
-        return;
-    for (char *at = text; (at = memmem(at, strlen(at), start.ptr, start.len));) {
-        size_t n = 0;
-        while (n < secret.len && at[n] == secret.ptr[n])
-            at[n++] = '*';
-        at += n;
-    }
+    struct hurl_failure why;
+    struct buf name;
+    if (c->slot != HURL_NO_SLOT)
+        return c->slot;
+    buf_init(&name, 65536);
+    int slot = hurl_render(&u->scope, &c->dynamic_name, &name, &why) == 0 && buf_error(&name) == 0
+                   ? hurl_slot_of(u->scope.file, buf_view(&name))
+                   : -1;
+    buf_done(&name);
+    return slot < 0 ? HURL_NO_SLOT : (uint32_t)slot;
 }
 
-/* Captures marked `redact` are never shown. */
-static void mask_secrets(struct user *u, char *text)
+/* What the session captured with `redact`. */
+MUST_USE static int add_redacted(struct user *u, struct secrets *to)
 {
     const struct hurl_file *f = u->journey->file;
+    int r = 0;
     for (size_t i = 0; i < f->n_entries; i++) {
-        const struct hurl_response *r = &f->entries[i].response;
-        for (size_t k = 0; k < r->n_captures; k++)
-            if (r->captures[k].redact && r->captures[k].slot != HURL_NO_SLOT &&
-                u->scope.values[r->captures[k].slot].kind == HURL_VALUE_TEXT)
-                mask(text, u->scope.values[r->captures[k].slot].text);
+        const struct hurl_response *answer = &f->entries[i].response;
+        for (size_t k = 0; k < answer->n_captures && r == 0; k++) {
+            uint32_t slot = answer->captures[k].redact ? slot_of(u, &answer->captures[k]) : HURL_NO_SLOT;
+            if (slot != HURL_NO_SLOT)
+                r = secrets_add_value(to, &u->scope.values[slot]);
+        }
     }
+    return r;
+}
+
+/* Why a step failed, for people: without what is shown nowhere. */
+static void hide_secrets(struct user *u, char *text, size_t room)
+{
+    struct secrets redacted;
+    secrets_init(&redacted);
+    secrets_hide_in(text, room, &u->worker->config->journeys->secrets);
+    if (add_redacted(u, &redacted) < 0)
+        snprintf(text, room, "[not shown: there is no room for its secrets]");
+    secrets_hide_in(text, room, &redacted);
+    secrets_done(&redacted);
 }
 
 /* Where the session goes on behind this entry; n_entries: nowhere. */
@@ -201,7 +216,7 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
     bool good = r->outcome == OUTCOME_OK;
     char text[STATS_SAMPLE_MAX] = "";
     if (!good)
-        mask_secrets(u, r->why.text);
+        hide_secrets(u, r->why.text, sizeof r->why.text);
     if (!good)
         snprintf(text, sizeof text, "%s:%u:%u: %.150s", u->journey->file->name, r->why.at.line, r->why.at.column,
                  r->why.text);
@@ -221,6 +236,7 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
                                                          .good = good,
                                                          .why = good ? NULL : &r->why,
                                                          .scope = &u->scope,
+                                                         .secrets = &c->journeys->secrets,
                                                          .response_us = response_us,
                                                          .service_us = service_us,
                                                          .request = sent ? &u->request.out : NULL,

@@ -10,7 +10,6 @@
 #include "loadgen/import/names.h"
 #include "loadgen/synthetic/redact.h"
 
-#define SECRETS_MAX 64u
 #define NAME_PIECE_BYTES_MAX 60
 #define PATTERN "/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9]*Z-*.txt"
 
@@ -50,9 +49,10 @@ void artifacts_free(struct artifacts *a)
 
 /* ---- the text ---- */
 
-static bool is_redacted_slot(const struct hurl_file *f, size_t slot)
+static bool is_redacted_slot(const struct hurl_file *f, size_t slot, enum hurl_value_kind kind)
 {
-    if (is_secret_name(f->variables[slot]) || is_card_name(f->variables[slot]))
+    bool named = is_secret_name(f->variables[slot]) || is_card_name(f->variables[slot]);
+    if (named && kind == HURL_VALUE_TEXT) /* a number under such a name may be a count */
         return true;
     for (size_t i = 0; i < f->n_entries; i++)
         for (size_t k = 0; k < f->entries[i].response.n_captures; k++)
@@ -61,32 +61,32 @@ static bool is_redacted_slot(const struct hurl_file *f, size_t slot)
     return false;
 }
 
-/* The session's variables that are secrets: by name, or captured with `redact`. */
-static size_t secrets_of(const struct step_report *step, struct span to[SECRETS_MAX])
+/* The run's, and the session's variables that are secrets: by name, or captured with `redact`. */
+MUST_USE static int secrets_of(const struct step_report *step, struct secrets *to)
 {
     const struct hurl_file *f = step->journey->file;
-    size_t n = 0;
-    for (size_t i = 0; step->scope && i < f->n_variables && n < SECRETS_MAX; i++)
-        if (step->scope->values[i].kind == HURL_VALUE_TEXT && is_redacted_slot(f, i))
-            to[n++] = step->scope->values[i].text;
-    return n;
+    int r = step->secrets ? secrets_copy(to, step->secrets) : 0;
+    for (size_t i = 0; step->scope && i < f->n_variables && r == 0; i++)
+        if (is_redacted_slot(f, i, step->scope->values[i].kind))
+            r = secrets_add_value(to, &step->scope->values[i]);
+    return r;
 }
 
-static void add_request(struct buf *out, const struct conn_request *q, const struct span *secrets, size_t n)
+static void add_request(struct buf *out, const struct conn_request *q, const struct secrets *secrets)
 {
     buf_printf(out, "\n---- request\n%s ", q->method);
-    redact_url(out, span_str(q->url), secrets, n);
+    redact_url(out, span_str(q->url), secrets);
     buf_char(out, '\n');
     for (size_t i = 0; i < q->n_headers; i++)
-        redact_headers(out, span_str(q->headers[i]));
+        redact_headers(out, span_str(q->headers[i]), secrets);
     if (q->has_body) {
         buf_char(out, '\n');
-        redact_body(out, q->body, secrets, n, ARTIFACT_BODY_BYTES_MAX);
+        redact_body(out, q->body, secrets, ARTIFACT_BODY_BYTES_MAX);
         buf_char(out, '\n');
     }
 }
 
-static void add_answer(struct buf *out, const struct conn_response *a, const struct span *secrets, size_t n)
+static void add_answer(struct buf *out, const struct conn_response *a, const struct secrets *secrets)
 {
     buf_str(out, "\n---- response\n");
     if (a->error != CONN_OK)
@@ -94,31 +94,38 @@ static void add_answer(struct buf *out, const struct conn_response *a, const str
     if (a->status == 0)
         return;
     buf_printf(out, "HTTP/%d.%d %d\n", a->version / 10, a->version % 10, a->status);
-    redact_headers(out, a->headers);
+    redact_headers(out, a->headers, secrets);
     buf_char(out, '\n');
-    redact_body(out, a->body, secrets, n, ARTIFACT_BODY_BYTES_MAX);
+    redact_body(out, a->body, secrets, ARTIFACT_BODY_BYTES_MAX);
     buf_char(out, '\n');
 }
 
-void artifact_text(struct buf *out, const struct step_report *step, int64_t now_ms)
+int artifact_text(struct buf *out, const struct step_report *step, int64_t now_ms)
 {
-    struct span secrets[SECRETS_MAX];
-    size_t n = secrets_of(step, secrets);
+    struct secrets secrets;
     char now[NUMBER_TEXT_MAX];
     struct span time = span_of(now, format_rfc3339_ms(now, now_ms));
+    secrets_init(&secrets);
+    int r = secrets_of(step, &secrets);
+    if (r < 0) {
+        secrets_done(&secrets);
+        return r;
+    }
     buf_printf(out, "time     " SPAN_FMT "\njourney  %s\nstep     " SPAN_FMT "\n", SPAN_ARG(time), step->journey->name,
                SPAN_ARG(step->entry->step));
     if (step->why) {
         buf_printf(out, "failed   %s:%u:%u: ", step->journey->file->name, step->why->at.line, step->why->at.column);
-        redact_body(out, span_str(step->why->text), secrets, n, ARTIFACT_BODY_BYTES_MAX);
+        redact_body(out, span_str(step->why->text), &secrets, ARTIFACT_BODY_BYTES_MAX);
         buf_char(out, '\n');
     }
     if (step->service_us >= 0)
         buf_printf(out, "took     %.3f s\n", (double)step->service_us / 1e6);
     if (step->request)
-        add_request(out, step->request, secrets, n);
+        add_request(out, step->request, &secrets);
     if (step->answer)
-        add_answer(out, step->answer, secrets, n);
+        add_answer(out, step->answer, &secrets);
+    secrets_done(&secrets);
+    return buf_error(out);
 }
 
 /* ---- the folder ---- */
@@ -173,8 +180,9 @@ int artifacts_keep(struct artifacts *a, const struct step_report *step, int64_t 
     buf_init(&path, 8192);
     buf_init(&text, ARTIFACT_BYTES_MAX);
     path_of(a, &path, step, now_ms);
-    artifact_text(&text, step, now_ms);
-    int r = buf_error(&path) ? buf_error(&path) : buf_error(&text);
+    int r = artifact_text(&text, step, now_ms);
+    if (r == 0)
+        r = buf_error(&path);
     pthread_mutex_lock(&a->lock);
     if (r == 0)
         r = file_write(path.data, text.data, text.len);

@@ -18,5 +18,5 @@ MUST_USE int artifacts_open(const char *folder, struct artifacts **ret);
 void artifacts_free(struct artifacts *a);
 /* -errno: it could not be written. */
 MUST_USE int artifacts_keep(struct artifacts *a, const struct step_report *step, int64_t now_ms);
-/* The text of one, for tests and for artifacts_keep. */
-void artifact_text(struct buf *out, const struct step_report *step, int64_t now_ms);
+/* The text of one, for tests and for artifacts_keep. -ENOMEM; -E2BIG: it has more secrets than can be looked for. */
+MUST_USE int artifact_text(struct buf *out, const struct step_report *step, int64_t now_ms);

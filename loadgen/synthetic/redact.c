@@ -32,24 +32,6 @@ static bool is_private(struct span name)
     return is_secret_name(name) || is_card_name(name);
 }
 
-void redact_headers(struct buf *out, struct span lines)
-{
-    struct span line;
-    while (span_cut(&lines, '\n', &line)) {
-        line = span_trim(line);
-        size_t colon = span_find(line, ':');
-        if (line.len == 0)
-            continue;
-        if (colon < line.len && is_private(span_of(line.ptr, colon))) {
-            buf_span(out, span_of(line.ptr, colon));
-            buf_str(out, ": " REMOVED);
-        } else {
-            buf_span(out, line);
-        }
-        buf_char(out, '\n');
-    }
-}
-
 /* ---- values of such names in a text ---- */
 
 static bool is_name_byte(char c)
@@ -155,17 +137,6 @@ static void remove_named(struct buf *out, struct span s)
 
 /* ---- secrets and cards, wherever they stand ---- */
 
-static void remove_text(struct buf *out, struct span s, struct span secret)
-{
-    size_t at;
-    while ((at = span_search(s, secret)) < s.len) {
-        buf_span(out, span_of(s.ptr, at));
-        buf_str(out, REMOVED);
-        s = span_from(s, at + secret.len);
-    }
-    buf_span(out, s);
-}
-
 static void remove_cards(struct buf *out, struct span s)
 {
     size_t start, len;
@@ -177,31 +148,40 @@ static void remove_cards(struct buf *out, struct span s)
     buf_span(out, s);
 }
 
-static void redact_text(struct buf *out, struct span text, const struct span *secrets, size_t n_secrets)
+static void redact_text(struct buf *out, struct span text, const struct secrets *secrets)
 {
-    struct buf a, b;
-    buf_init(&a, ARTIFACT_BYTES_MAX);
-    buf_init(&b, ARTIFACT_BYTES_MAX);
-    struct buf *from = &a, *to = &b;
-    remove_named(from, text);
-    for (size_t i = 0; i < n_secrets; i++) {
-        if (secrets[i].len < REDACT_SECRET_BYTES_MIN)
-            continue;
-        buf_clear(to);
-        remove_text(to, buf_view(from), secrets[i]);
-        struct buf *held = from;
-        from = to;
-        to = held;
-    }
-    if (buf_error(from) || buf_error(to))
+    struct buf named, hidden;
+    buf_init(&named, ARTIFACT_BYTES_MAX);
+    buf_init(&hidden, ARTIFACT_BYTES_MAX);
+    remove_named(&named, text);
+    secrets_hide(&hidden, secrets, buf_view(&named));
+    if (buf_error(&named) || buf_error(&hidden))
         buf_str(out, "[too large to be looked through]");
     else
-        remove_cards(out, buf_view(from));
-    buf_done(&a);
-    buf_done(&b);
+        remove_cards(out, buf_view(&hidden));
+    buf_done(&named);
+    buf_done(&hidden);
 }
 
-void redact_url(struct buf *out, struct span url, const struct span *secrets, size_t n_secrets)
+void redact_headers(struct buf *out, struct span lines, const struct secrets *secrets)
+{
+    struct span line;
+    while (span_cut(&lines, '\n', &line)) {
+        line = span_trim(line);
+        size_t colon = span_find(line, ':');
+        if (line.len == 0)
+            continue;
+        if (colon < line.len && is_private(span_of(line.ptr, colon))) {
+            buf_span(out, span_of(line.ptr, colon));
+            buf_str(out, ": " REMOVED);
+        } else {
+            redact_text(out, line, secrets);
+        }
+        buf_char(out, '\n');
+    }
+}
+
+void redact_url(struct buf *out, struct span url, const struct secrets *secrets)
 {
     size_t scheme = span_search(url, SPAN("://"));
     struct span rest = scheme < url.len ? span_from(url, scheme + 3) : url;
@@ -213,10 +193,10 @@ void redact_url(struct buf *out, struct span url, const struct span *secrets, si
     } else {
         rest = url;
     }
-    redact_text(out, rest, secrets, n_secrets);
+    redact_text(out, rest, secrets);
 }
 
-void redact_body(struct buf *out, struct span body, const struct span *secrets, size_t n_secrets, size_t max_bytes)
+void redact_body(struct buf *out, struct span body, const struct secrets *secrets, size_t max_bytes)
 {
     bool cut = body.len > max_bytes + CUT_BYTES;
     struct span shown = cut ? span_of(body.ptr, max_bytes + CUT_BYTES) : body;
@@ -227,7 +207,7 @@ void redact_body(struct buf *out, struct span body, const struct span *secrets, 
         return;
     }
     size_t before = out->len;
-    redact_text(out, shown, secrets, n_secrets);
+    redact_text(out, shown, secrets);
     if (!cut || buf_error(out))
         return;
     size_t made = out->len - before, kept = made > CUT_BYTES ? made - CUT_BYTES : 0;

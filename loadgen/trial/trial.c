@@ -66,8 +66,8 @@ static void tell_result(void *ctx, struct hurl_place at, const struct hurl_failu
 static void tell_captured(void *ctx, struct span name, const struct hurl_value *v, bool redact)
 {
     struct trial *t = ctx;
-    if (redact && v->kind == HURL_VALUE_TEXT) {
-        int r = secrets_add(t->c->secrets, v->text);
+    if (redact) {
+        int r = secrets_add_value(t->c->secrets, v);
         if (r < 0)
             t->broken = r; /* it would be shown */
     }

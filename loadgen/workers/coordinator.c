@@ -364,8 +364,9 @@ MUST_USE static int judge(struct run *run)
 {
     struct run_result *r = run->result;
     int code = run->error;
+    const char *why = run->wish != RUN_GO_ON && run->hooks->reason ? run->hooks->reason(run->hooks->ctx) : NULL;
     if (run->wish != RUN_GO_ON)
-        blame(r, RUN_INTERRUPTED, "stopped early");
+        blame(r, why ? RUN_THRESHOLD : RUN_INTERRUPTED, "%s", why ? why : "stopped early");
     for (unsigned i = 0; i < run->workers->n && code == 0; i++) {
         struct remote *w = &run->remotes[i];
         if (!w->ended)

@@ -8,10 +8,23 @@
 #include "loadgen/hurl/base64.h"
 #include "loadgen/workers/stats_codec.h"
 
-const char *const ORDER_OPTIONS[] = {"rate",        "stages",     "users",    "duration", "sessions", "arrivals",
-                                     "warmup",      "scale",      "speed",    "threads",  "target",   "variable",
-                                     "think-scale", "money-rate", "max-open", "grace",    "max-lag",  "connect-timeout",
-                                     "max-time",    "run-id",     "seed",     NULL};
+static const char *const ORDER_OPTIONS[] = {
+    "rate",    "stages",          "users",    "duration", "sessions",    "arrivals",   "warmup",   "scale",
+    "speed",   "threads",         "target",   "variable", "think-scale", "money-rate", "max-open", "grace",
+    "max-lag", "connect-timeout", "max-time", "run-id",   "seed",        "http2",      NULL};
+
+static bool takes(struct span name)
+{
+    for (size_t i = 0; ORDER_OPTIONS[i]; i++)
+        if (span_equal(name, span_str(ORDER_OPTIONS[i])))
+            return true;
+    return false;
+}
+
+bool order_takes(const char *name)
+{
+    return takes(span_str(name));
+}
 
 /* ---- writing ---- */
 
@@ -26,17 +39,34 @@ void order_begin(struct buf *out, unsigned segment, unsigned segments, int64_t s
     buf_printf(out, "segment %u %u\nstart %lld\n", segment, segments, (long long)start_ms);
 }
 
-void order_arg(struct buf *out, const char *option)
+void order_option(struct buf *out, const char *name, const char *value)
 {
+    struct buf text;
+    buf_init(&text, ORDER_BYTES_MAX);
+    buf_printf(&text, "--%s", name);
+    if (value) {
+        buf_char(&text, '=');
+        buf_str(&text, value);
+    }
     buf_str(out, "arg");
-    base64_word(out, span_str(option));
+    base64_word(out, buf_view(&text));
     buf_char(out, '\n');
+    if (buf_error(&text) && !out->error)
+        out->error = buf_error(&text);
+    buf_done(&text);
 }
 
 void order_operand(struct buf *out, struct span name)
 {
     buf_str(out, "operand");
     base64_word(out, name);
+    buf_char(out, '\n');
+}
+
+void order_secret(struct buf *out, struct span text)
+{
+    buf_str(out, "secret");
+    base64_word(out, text);
     buf_char(out, '\n');
 }
 
@@ -80,11 +110,7 @@ static bool is_wanted(struct span option)
     if (!span_starts(option, SPAN("--")))
         return false;
     option = span_from(option, 2);
-    struct span name = span_of(option.ptr, span_find(option, '='));
-    for (size_t i = 0; ORDER_OPTIONS[i]; i++)
-        if (span_equal(name, span_str(ORDER_OPTIONS[i])))
-            return name.len < option.len;
-    return false;
+    return takes(span_of(option.ptr, span_find(option, '=')));
 }
 
 MUST_USE static int write_inside(const char *folder, struct span name, const char *bytes, size_t n)
@@ -118,6 +144,27 @@ MUST_USE static int add_arg(struct order *o, char *text)
     return 0;
 }
 
+/* The run's environment, ended by NULL. */
+MUST_USE static int add_secret(struct order *o, struct span text)
+{
+    struct buf entry;
+    char **env = realloc(o->env, (o->n_env + 2) * sizeof *env);
+    if (!env)
+        return -ENOMEM;
+    o->env = env;
+    env[o->n_env] = NULL;
+    buf_init(&entry, ORDER_BYTES_MAX);
+    buf_str(&entry, "HURL_SECRET_");
+    buf_span(&entry, text);
+    char *kept = buf_error(&entry) ? NULL : buf_take(&entry, NULL);
+    buf_done(&entry);
+    if (!kept)
+        return -ENOMEM;
+    env[o->n_env++] = kept;
+    env[o->n_env] = NULL;
+    return 0;
+}
+
 MUST_USE static int take_line(struct order *o, struct span line, const char *folder)
 {
     struct span what, word, count;
@@ -142,6 +189,9 @@ MUST_USE static int take_line(struct order *o, struct span line, const char *fol
     if (text && o->n_args < ORDER_ARGS_MAX && span_find(name, '\0') == n &&
         ((span_equal(what, SPAN("arg")) && is_wanted(name)) || (span_equal(what, SPAN("operand")) && is_inside(name))))
         return add_arg(o, text);
+    if (text && o->n_env < ORDER_ARGS_MAX && span_equal(what, SPAN("secret")) && span_find(name, '\0') == n &&
+        span_find(name, '=') < n)
+        r = add_secret(o, name);
     if (text && span_equal(what, SPAN("file")) && is_inside(name)) {
         char *bytes = take_text(&line, &bytes_n);
         r = bytes ? write_inside(folder, name, bytes, bytes_n) : -EINVAL;
@@ -178,5 +228,8 @@ void order_done(struct order *o)
     for (size_t i = 0; i < o->n_args; i++)
         free(o->args[i]);
     free(o->args);
+    for (size_t i = 0; i < o->n_env; i++)
+        free(o->env[i]);
+    free(o->env);
     *o = (struct order){0};
 }

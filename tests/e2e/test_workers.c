@@ -6,11 +6,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/thread.h"
 #include "tests/support/stub_server.h"
 
 static struct stub_server *shop;
-static atomic_uint rows[64];
+static atomic_uint rows[64], whole; /* whole: requests that had everything that the plan's run has to bring */
 
 static void on_request(void *ctx, const struct stub_request *request, struct stub_page *page)
 {
@@ -20,6 +21,13 @@ static void on_request(void *ctx, const struct stub_request *request, struct stu
         page->body = "1700000000000000\n"; /* years behind: its own business */
     if (span_starts(request->path, SPAN("/api/crest/v1/load/segment")))
         page->body = "tick 1000 1000 0 0 0 1 1 18446744073709551615 18446744073709551615 nonsense\n";
+    static const struct span BROUGHT[] = {SPAN_INIT("body of a file"), SPAN_INIT("set-by-file"),
+                                          SPAN_INIT("set-by-environment"), SPAN_INIT("set-by-flag"),
+                                          SPAN_INIT("a \"secret\"")};
+    size_t found = 0;
+    for (size_t i = 0; i < ARRAY_LEN(BROUGHT); i++)
+        found += span_search(request->body, BROUGHT[i]) < request->body.len;
+    atomic_fetch_add(&whole, found == ARRAY_LEN(BROUGHT));
     size_t at = span_search(request->path, SPAN("row="));
     if (at < request->path.len) {
         unsigned n = 0;
@@ -35,6 +43,7 @@ static int start(void **state)
     (void)state;
     for (size_t i = 0; i < 64; i++)
         atomic_store(&rows[i], 0);
+    atomic_store(&whole, 0);
     check_ok(stub_server_start(0, on_request, NULL, &shop));
     return 0;
 }
@@ -103,6 +112,75 @@ static void two_workers_make_the_plan_between_them_exactly(void **state)
     free(metrics);
     e2e_stop(a);
     e2e_stop(b);
+}
+
+/* A plan in a folder of its own; what it names lies elsewhere: a feed, recorded arrivals and think times, a part of a form. Variables from everywhere. */
+static void a_plan_brings_its_feeds_recordings_files_and_variables(void **state)
+{
+    (void)state;
+    setenv("HURL_environment", "the-workers-own", 1); /* not the run's business */
+    struct e2e_program *a = e2e_start("crest-loadgen", E2E_ARGS("worker")),
+                       *b = e2e_start("crest-loadgen", E2E_ARGS("worker"));
+    static const char *const FOLDERS[] = {"plans", "data", "journeys", "journeys/parts"};
+    for (size_t i = 0; i < ARRAY_LEN(FOLDERS); i++)
+        check_ok(dir_make(e2e_path(FOLDERS[i])));
+    char feed[400] = "row\n", times[800] = "seconds\n", host[128];
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(feed + strlen(feed), sizeof feed - strlen(feed), "%u\n", i);
+        snprintf(times + strlen(times), sizeof times - strlen(times), "%.2f\n", i * 0.05);
+    }
+    e2e_write("data/rows.csv", feed);
+    e2e_write("data/arrivals.csv", times);
+    e2e_write("journeys/thinking", "0.001\n0.002\n");
+    e2e_write("journeys/parts/body.txt", "body of a file");
+    e2e_write("journeys/buy.hurl",
+              "# @step buy\n# @think recorded thinking\nPOST {{host}}/buy?row={{row}}\n[Multipart]\n"
+              "from: file,parts/{{part}}.txt;\na: {{filed}}\nb: {{environment}}\nc: {{given}}\nd: {{token}}\nHTTP 200\n"
+              "[Asserts]\nbytes == file,parts/answer.txt;\n");
+    e2e_write("journeys/parts/answer.txt", "ok");
+    const char *plan =
+        e2e_write("plans/peak.yml",
+                  "variables: {part: body, given: by-the-plan}\nfeeds: [{file: ../data/rows.csv, mode: unique}]\n"
+                  "phases: [{trace: {file: ../data/arrivals.csv}}]\njourneys: [../journeys/buy.hurl]\n");
+    const char *variables = e2e_write("variables", "# of a file\nfiled=set-by-file\ngiven=by-the-file\n");
+    snprintf(host, sizeof host, "host=%s", stub_server_url(shop));
+    setenv("HURL_environment", "set-by-environment", 1);
+    char *text = e2e_run("crest-loadgen",
+                         E2E_ARGS("run", plan, "--variables-file", variables, "--variable", host, "--variable",
+                                  "given=set-by-flag", "--secret", "token=a \"secret\"", "--workers", addresses(a, b),
+                                  "--max-lag", "10m", "--grace", "10m", "--json", "-", "--quiet"),
+                         0);
+    unsetenv("HURL_environment");
+    json_t *root = json_of(text);
+    assert_int_equal(number_at(root, "sessions", "planned"), 20);
+    assert_int_equal(number_at(root, "sessions", "completed"), 20);
+    json_decref(root);
+    free(text);
+    for (size_t i = 0; i < 20; i++)
+        assert_int_equal(atomic_load(&rows[i]), 1);
+    assert_int_equal(atomic_load(&whole), 20);
+    e2e_stop(a);
+    e2e_stop(b);
+}
+
+static void what_workers_cannot_be_sent_is_refused_at_its_place(void **state)
+{
+    (void)state;
+    const char *late = e2e_write("late.hurl", "GET http://127.0.0.1:1/\nHTTP 200\n[Captures]\nname: body\n"
+                                              "POST http://127.0.0.1:1/\nfile,{{name}};\n");
+    char *text =
+             e2e_run("crest-loadgen", E2E_ARGS("run", late, "--rate", "1", "--workers", "127.0.0.1:1", "--quiet"), 1),
+         *log = NULL;
+    size_t n;
+    check_ok(file_read(e2e_path("run.log"), 1u << 20, &log, &n));
+    check_contains(log, "late.hurl:6:6: workers cannot be sent a file whose name is known only while the run goes on");
+    free(text);
+    free(log);
+    const char *key = e2e_write("key.hurl", "GET https://127.0.0.1:1/\n[Options]\nkey: no-such.pem\nHTTP 200\n");
+    free(e2e_run("crest-loadgen", E2E_ARGS("run", key, "--rate", "1", "--workers", "127.0.0.1:1", "--quiet"), 1));
+    check_ok(file_read(e2e_path("run.log"), 1u << 20, &log, &n));
+    check_contains(log, "key.hurl:3:1: with --workers this file must lie beside the journey");
+    free(log);
 }
 
 static bool is_running(void *ctx)
@@ -186,6 +264,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_workers_make_the_plan_between_them_exactly, start, stop),
+        cmocka_unit_test_setup_teardown(a_plan_brings_its_feeds_recordings_files_and_variables, start, stop),
+        cmocka_unit_test_setup_teardown(what_workers_cannot_be_sent_is_refused_at_its_place, start, stop),
         cmocka_unit_test_setup_teardown(a_worker_that_is_killed_is_counted_and_said, start, stop),
         cmocka_unit_test_setup_teardown(a_worker_goes_only_where_it_may_and_is_not_trusted_either, start, stop),
     };

@@ -176,6 +176,9 @@ static void secrets_are_hidden_whole_and_in_part(void **state)
     check_ok(secrets_add(&s, SPAN("abc")));
     check_ok(secrets_add(&s, SPAN("no"))); /* too short to be one */
     check_ok(secrets_add(&s, SPAN("")));
+    check_ok(secrets_add(&s, SPAN("it's \"so\"")));
+    check_ok(secrets_add_value(&s, &(struct hurl_value){.kind = HURL_VALUE_INT, .integer = 918273}));
+    check_ok(secrets_add_value(&s, &(struct hurl_value){.kind = HURL_VALUE_BOOL, .boolean = true}));
     static const struct {
         const char *text, *shown;
     } cases[] = {{"", ""},
@@ -185,7 +188,10 @@ static void secrets_are_hidden_whole_and_in_part(void **state)
                  {"cut: \"hunter2/se\xe2\x80\xa6\"", "cut: \"***\xe2\x80\xa6\""},
                  {"hunte is not it", "hunte is not it"},
                  {"?q=hunter2%2Fsecret&r=1", "?q=***&r=1"},
-                 {"abcabc abd no", "****** abd no"}};
+                 {"abcabc abd no", "****** abd no"},
+                 {"pin 918273 is true", "pin *** is true"},
+                 {"{\"a\":\"it's \\\"so\\\"\"}", "{\"a\":\"***\"}"},
+                 {"a=it%27s%20%22so%22&b=it%27s+%22so%22", "a=***&b=***"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out;
         buf_init(&out, 65536);
@@ -193,6 +199,17 @@ static void secrets_are_hidden_whole_and_in_part(void **state)
         check_span(buf_view(&out), cases[i].shown);
         buf_done(&out);
     }
+    struct secrets other;
+    secrets_init(&other);
+    check_ok(secrets_copy(&other, &s));
+    assert_int_equal(other.n, s.n);
+    char text[24] = "say abc and abc again!!";
+    secrets_hide_in(text, sizeof text, &other);
+    assert_string_equal(text, "say *** and *** again!!");
+    snprintf(text, sizeof text, "%s", "");
+    secrets_hide_in(text, sizeof text, &other);
+    assert_string_equal(text, "");
+    secrets_done(&other);
     secrets_done(&s);
 }
 

@@ -399,7 +399,7 @@ static void a_redacted_capture_is_never_shown(void **state)
     check_step(&rig, "it", OUTCOME_BUSINESS, ERROR_BUSINESS);
     const char *said = step_named(&rig, "it")->samples[ERROR_BUSINESS];
     assert_null(strstr(said, "token"));
-    check_contains(said, "actual: text \"**********************\"");
+    check_contains(said, "actual: text \"***\"");
     rig_done(&rig);
     server_stop(s);
 }
