@@ -9,7 +9,6 @@
  * With --durability full, as everybody has it: every one of those scrapes waits for the disk, and a disk that others keep busy is
  * seen here. */
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "lib/base/thread.h"
 #include "lib/wire/json.h"
 #include "tests/support/bench.h"
+#include "tests/support/disk_probe.h"
 #include "tests/support/sse.h"
 
 #define SERVICES 10
@@ -30,6 +30,7 @@
 #define WINDOW_S 30
 #define PROBE_MORE_S 50 /* a p99 needs more than a hundred frames */
 #define SYNCS 200
+#define SYNC_EVERY_US 20000
 #define DELAYS_MAX 4096
 
 static const char *const SIGNALS[] = {"throughput_rps",
@@ -195,25 +196,6 @@ static double percentile(double p)
     return percentile_of(bed.delays_ms, bed.n_delays, p);
 }
 
-/* How long this disk takes to sync 8 KB just now: what a commit with --durability full cannot be faster than. */
-static void measure_disk(double *ret_p50, double *ret_p99)
-{
-    static const char PAGES[8192];
-    double took_ms[SYNCS];
-    int fd = open(e2e_path("sync"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    for (int i = 0; i < SYNCS; i++) {
-        assert_int_equal(pwrite(fd, PAGES, sizeof PAGES, i * (off_t)sizeof PAGES), sizeof PAGES);
-        int64_t start_us = mono_us();
-        assert_int_equal(fdatasync(fd), 0);
-        took_ms[i] = (double)(mono_us() - start_us) / 1000;
-        sleep_us(20000);
-    }
-    close(fd);
-    *ret_p50 = percentile_of(took_ms, SYNCS, 0.5);
-    *ret_p99 = percentile_of(took_ms, SYNCS, 0.99);
-}
-
 /* ---- measuring ---- */
 struct cost {
     double cpu_percent, rss_mb;
@@ -271,8 +253,9 @@ int main(void)
     thread_join(probe);
     size_t n_delays = bed.n_delays;
     double p50 = percentile(0.5), p99 = percentile(0.99), most = percentile(1);
-    double disk_p50, disk_p99;
-    measure_disk(&disk_p50, &disk_p99);
+    struct disk_probe *disk = disk_probe_start(e2e_path("sync"), SYNC_EVERY_US);
+    sleep_us(SYNCS * SYNC_EVERY_US);
+    struct disk_syncs syncs = disk_probe_stop(disk);
     double per_frame = (double)few.bytes / WINDOW_S / 300;
 
     bench_note(b,
@@ -287,8 +270,8 @@ int main(void)
     bench_add(b, "commit to frame read, p50", "ms", p50);
     bench_add(b, "commit to frame read, p99", "ms", p99);
     bench_add(b, "commit to frame read, max", "ms", most);
-    bench_add(b, "this disk's own sync of 8 KB, p50", "ms", disk_p50);
-    bench_add(b, "this disk's own sync of 8 KB, p99", "ms", disk_p99);
+    bench_add(b, "this disk's own sync of 8 KB, p50", "ms", syncs.p50_ms);
+    bench_add(b, "this disk's own sync of 8 KB, p99", "ms", syncs.p99_ms);
     bench_must(b, "300 clients", BENCH_AT_MOST, 2);
     bench_must(b, "300 clients, memory", BENCH_AT_MOST, 32);
     bench_must(b, "1,000 clients", BENCH_AT_MOST, 10);

@@ -12,6 +12,8 @@
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
 #include "tests/support/bench.h"
+#include "tests/support/disk_probe.h"
+#include "tests/support/e2e.h"
 #include "tests/support/store_load.h"
 #include "tests/support/store_server.h"
 #include "tests/support/write_client.h"
@@ -21,9 +23,10 @@
 #define PER_ROUND (SERIES / PER_REQUEST)
 #define STEP_MS 10000
 #define TRIAL_ROUNDS 200u
-#define AHEAD 256u         /* requests encoded before they are due: about a second */
-#define SPEED_MAX 2000.0   /* requests per second: more rounds than the retention of 30 days would keep */
-#define STALL_US 50000     /* is told at once, so that one can look what else happened then */
+#define AHEAD 256u       /* requests encoded before they are due: about a second */
+#define SPEED_MAX 2000.0 /* requests per second: more rounds than the retention of 30 days would keep */
+#define STALL_US 50000   /* is told at once, so that one can look what else happened then */
+#define PROBE_EVERY_US 50000
 #define ENCODER_NICENESS 5 /* the collector and the sender go first */
 
 struct encoder {
@@ -208,9 +211,11 @@ int main(void)
     check_ok(queue_new(AHEAD, &e.ready));
     check_ok(thread_start("encoder", encoder_main, &e, &encoder));
     struct process_usage before = store_server_usage(server);
+    struct disk_probe *probe = disk_probe_start(e2e_path("sync"), PROBE_EVERY_US);
     int64_t start_us = mono_us();
     run(&e, client, &w, 1e6 / rate);
     double took = (double)(mono_us() - start_us) / 1e6;
+    struct disk_syncs syncs = disk_probe_stop(probe);
     struct process_usage after = store_server_usage(server);
     drain(&e, encoder);
     write_client_free(client);
@@ -219,6 +224,9 @@ int main(void)
     const char *p99 = "acknowledgement since it was due, p99";
     add_waits(b, "acknowledgement since it was due", w.due_us, w.n);
     add_waits(b, "acknowledgement since it was sent", w.sent_us, w.n);
+    bench_add(b, "this disk's sync of another file's 8 KB meanwhile, p50", "ms", syncs.p50_ms);
+    bench_add(b, "this disk's sync of another file's 8 KB meanwhile, p99", "ms", syncs.p99_ms);
+    bench_add(b, "this disk's sync of another file's 8 KB meanwhile, max", "ms", syncs.max_ms);
     double samples = (double)w.n * PER_REQUEST;
     bench_add(b, "samples per second, planned", "k/s", rate * PER_REQUEST / 1e3);
     bench_add(b, "samples per second, sent", "k/s", samples / took / 1e3);
