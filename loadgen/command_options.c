@@ -25,6 +25,7 @@ static const struct {
              {"user", "user"},
              {"netrc-file", "netrc-file"},
              {"proxy", "proxy"},
+             {"no-proxy", "no-proxy"},
              {"noproxy", "no-proxy"},
              {"unix-socket", "unix-socket"},
              {"limit-rate", "limit-rate"},

@@ -28,6 +28,8 @@ void answer_of(struct answer *a, const struct conn_response *r, struct span url,
     a->certificate = (struct hurl_certificate){.subject = span_str(c->subject),
                                                .issuer = span_str(c->issuer),
                                                .serial_number = span_str(c->serial_number),
+                                               .alt_names = span_str(c->alt_names),
+                                               .pem = span_str(c->pem),
                                                .starts_s = c->starts_s,
                                                .expires_s = c->expires_s};
     a->exchange.certificate = &a->certificate;

@@ -1,8 +1,10 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "loadgen/engine/curl_setup.h"
 
 #define CERTIFICATES_MAX                                                                                               \
@@ -10,6 +12,7 @@
 #define CERTIFICATES_BYTES_MAX (64u << 20)
 #define NAME_BYTES_MAX 4096u
 #define SERIAL_BYTES_MAX 64u
+#define ALT_NAMES_BYTES_MAX (64u << 10) /* certificates of some hundred names exist */
 
 struct known_certificate {
     struct known_certificate *next;
@@ -68,6 +71,55 @@ static const char *read_serial(struct arena *a, gnutls_x509_crt_t crt)
     return out;
 }
 
+static void put_alt_name(struct buf *out, unsigned type, const char *name, size_t n)
+{
+    static const char *const KINDS[] = {[GNUTLS_SAN_DNSNAME] = "DNS",
+                                        [GNUTLS_SAN_RFC822NAME] = "email",
+                                        [GNUTLS_SAN_URI] = "URI",
+                                        [GNUTLS_SAN_IPADDRESS] = "IP Address"};
+    char address[INET6_ADDRSTRLEN];
+    if (type >= ARRAY_LEN(KINDS) || !KINDS[type])
+        return;
+    if (type == GNUTLS_SAN_IPADDRESS) {
+        if ((n != 4 && n != 16) || !inet_ntop(n == 4 ? AF_INET : AF_INET6, name, address, sizeof address))
+            return;
+        name = address;
+        n = strlen(address);
+    }
+    buf_printf(out, "%s%s:%.*s", out->len ? ", " : "", KINDS[type], (int)n, name);
+}
+
+/* As OpenSSL writes them, and so curl and hurl. */
+static const char *read_alt_names(struct arena *a, gnutls_x509_crt_t crt)
+{
+    struct buf out;
+    buf_init(&out, ALT_NAMES_BYTES_MAX);
+    for (unsigned i = 0;; i++) {
+        char name[NAME_BYTES_MAX];
+        size_t n = sizeof name;
+        int type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &n, NULL);
+        if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+            break;
+        if (type >= 0)
+            put_alt_name(&out, (unsigned)type, name, n);
+        else if (type != GNUTLS_E_SHORT_MEMORY_BUFFER) /* of names too long to be shown the others still count */
+            break;
+    }
+    const char *text = arena_dup(a, buf_view(&out));
+    buf_done(&out);
+    return text;
+}
+
+static const char *read_pem(struct arena *a, gnutls_x509_crt_t crt)
+{
+    gnutls_datum_t pem;
+    if (gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem) < 0)
+        return "";
+    const char *text = arena_dup(a, span_of((const char *)pem.data, pem.size));
+    gnutls_free(pem.data);
+    return text;
+}
+
 static const struct conn_certificate *keep(struct certificate_list *l, const gnutls_datum_t *der)
 {
     bool ok = true;
@@ -81,10 +133,12 @@ static const struct conn_certificate *keep(struct certificate_list *l, const gnu
             .subject = read_name(&l->arena, crt, gnutls_x509_crt_get_dn),
             .issuer = read_name(&l->arena, crt, gnutls_x509_crt_get_issuer_dn),
             .serial_number = read_serial(&l->arena, crt),
+            .alt_names = read_alt_names(&l->arena, crt),
+            .pem = read_pem(&l->arena, crt),
             .starts_s = gnutls_x509_crt_get_activation_time(crt),
             .expires_s = gnutls_x509_crt_get_expiration_time(crt),
         };
-        ok = k->says.subject && k->says.issuer && k->says.serial_number;
+        ok = k->says.subject && k->says.issuer && k->says.serial_number && k->says.alt_names && k->says.pem;
     } else {
         ok = false;
     }

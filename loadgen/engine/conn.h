@@ -68,7 +68,9 @@ struct conn_request {
 struct conn_certificate {
     const char *subject, *issuer; /* "C=DE, O=Shop, CN=shop.test", in the certificate's order */
     const char *serial_number;    /* "1e:e8:b1" */
-    int64_t starts_s, expires_s;  /* Unix time */
+    const char *alt_names;        /* "DNS:shop.test, IP Address:127.0.0.1"; "" when it has none */
+    const char *pem;
+    int64_t starts_s, expires_s; /* Unix time */
 };
 /* Lives until on_response returns. */
 struct conn_response {

@@ -323,6 +323,8 @@ MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s
         struct span key = buf_view(&name);
         size_t from = rq->headers.len;
         if (r == 0 && span_equal_nocase(key, SPAN("cookie"))) { /* goes with those of the jar */
+            if (rq->drop_credentials)
+                continue;
             if (cookies->len)
                 buf_str(cookies, "; ");
             r = hurl_render(s, &q->headers[i].value, cookies, why);
@@ -332,7 +334,7 @@ MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s
         known->user_agent |= span_equal_nocase(key, SPAN("user-agent"));
         bool authorization = span_equal_nocase(key, SPAN("authorization"));
         known->authorization |= authorization;
-        if (r < 0 || (authorization && rq->drop_authorization))
+        if (r < 0 || (authorization && rq->drop_credentials))
             continue;
         buf_span(&rq->headers, key);
         buf_str(&rq->headers, ": ");
@@ -415,7 +417,7 @@ MUST_USE static int add_authorization(struct request *rq, struct hurl_scope *s, 
 MUST_USE static int add_cookies(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
                                 struct cookie_jar *jar, int64_t now_ms, struct buf *cookies, struct hurl_failure *why)
 {
-    for (size_t i = 0; i < q->n_cookies; i++) {
+    for (size_t i = 0; i < q->n_cookies && !rq->drop_credentials; i++) {
         if (cookies->len)
             buf_str(cookies, "; ");
         TRY(hurl_render(s, &q->cookies[i].key, cookies, why));
@@ -473,7 +475,7 @@ MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, cons
         r = add_option_headers(rq, s, c->options, c->n_options, &known, why);
     if (r == 0)
         r = add_option_headers(rq, s, q->options, q->n_options, &known, why);
-    if (r == 0 && !known.authorization && !rq->drop_authorization)
+    if (r == 0 && !known.authorization && !rq->drop_credentials)
         r = add_authorization(rq, s, q, why);
     if (r == 0)
         r = add_cookies(rq, s, q, jar, now_ms, &cookies, why);
@@ -498,7 +500,7 @@ int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_en
     for (size_t i = 0; i < e->n_jar_cookies; i++)
         TRY(cookie_jar_add(jar, e->jar_cookies[i], now_ms));
     rq->entry = e;
-    rq->drop_authorization = false;
+    rq->drop_credentials = false;
     buf_clear(&rq->challenge);
     rq->out.method = q->method.ptr;
     TRY(build_url(rq, s, q, why));
@@ -558,7 +560,7 @@ int request_follow(struct request *rq, struct hurl_scope *s, struct span locatio
                     SPAN_ARG(span_of(location.ptr, location.len > 100 ? 100 : location.len)));
     TRY(aim(rq, c, false, q->at, why));
     if (!same_host(&before, &rq->at) && !rq->options.location_trusted)
-        rq->drop_authorization = true;
+        rq->drop_credentials = true;
     /* as hurl: 301 to 303 make a GET of everything but HEAD */
     if (status <= 303 && strcmp(rq->out.method, "HEAD") != 0) {
         rq->out.method = "GET";

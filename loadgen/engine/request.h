@@ -25,8 +25,8 @@ struct request {
     struct url known_url;              /* in its parts: no need to look at it again for the next request */
     const char **lines;
     size_t lines_cap;
-    bool drop_authorization; /* a redirect led to another host */
-    struct buf challenge;    /* of Digest, that the server has sent; empty: none yet */
+    bool drop_credentials; /* a redirect led to another host */
+    struct buf challenge;  /* of Digest, that the server has sent; empty: none yet */
     /* the parts that redirects take along */
     const struct hurl_entry *entry;
     const char *user_agent; /* of the user's class, unless the journey writes one; NULL: the generator's */

@@ -266,11 +266,13 @@ MUST_USE static int parse_xml(struct hurl_parser *p, struct hurl_template *ret)
 static const struct {
     const char *type;
     enum hurl_body_kind kind;
-    char bytes; /* 'b' base64, 'h' hex */
+    char bytes;    /* 'b' base64, 'h' hex */
+    bool verbatim; /* {{ is no template */
 } FENCES[] = {
-    {"", HURL_BODY_TEXT, 0},       {"raw", HURL_BODY_TEXT, 0},        {"json", HURL_BODY_JSON, 0},
-    {"xml", HURL_BODY_XML, 0},     {"graphql", HURL_BODY_GRAPHQL, 0}, {"base64", HURL_BODY_BYTES, 'b'},
-    {"hex", HURL_BODY_BYTES, 'h'},
+    {"", HURL_BODY_TEXT, 0, false},           {"raw", HURL_BODY_TEXT, 0, true},
+    {"json", HURL_BODY_JSON, 0, false},       {"xml", HURL_BODY_XML, 0, false},
+    {"graphql", HURL_BODY_GRAPHQL, 0, false}, {"base64", HURL_BODY_BYTES, 'b', false},
+    {"hex", HURL_BODY_BYTES, 'h', false},
 };
 
 static bool at_graphql_variables(const struct hurl_parser *p)
@@ -359,6 +361,7 @@ int parse_fenced(struct hurl_parser *p, struct hurl_body *ret)
             known = true;
             ret->kind = FENCES[i].kind;
             bytes = FENCES[i].bytes;
+            templates = !FENCES[i].verbatim;
         }
     if (!known && !span_equal(type, SPAN("escape")) && !span_equal(type, SPAN("novariable")))
         return parse_fail(p, place_of(p),

@@ -238,6 +238,8 @@ MUST_USE static int certificate_value(struct hurl_scope *s, const struct hurl_qu
         {SPAN("Start-Date"), hurl_value_date(c->starts_s * 1000000)},
         {SPAN("Expire-Date"), hurl_value_date(c->expires_s * 1000000)},
         {SPAN("Serial-Number"), hurl_value_text(c->serial_number)},
+        {SPAN("Subject-Alt-Name"), c->alt_names.len ? hurl_value_text(c->alt_names) : (struct hurl_value){0}},
+        {SPAN("Value"), hurl_value_text(c->pem)},
     };
     struct span name;
     EVAL_TRY(eval_text(s, &q->arg.text, &name, why));

@@ -25,7 +25,7 @@ struct hurl_scope {
 
 /* The server's own certificate. */
 struct hurl_certificate {
-    struct span subject, issuer, serial_number;
+    struct span subject, issuer, serial_number, alt_names, pem;
     int64_t starts_s, expires_s; /* Unix time */
 };
 /* What the engine got: plain data, borrowed until hurl_exchange_done. */
