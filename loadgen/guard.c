@@ -14,11 +14,11 @@ struct guard {
     struct http_credentials credentials;
     struct http_client *client;
     bool asking;
-    int64_t asked_us, answered_us;
+    int64_t asked_us, answered_us, blind_us;
     char reason[400], error[300];
 };
 
-int guard_new(const char *url, const char *auth_file, struct guard **ret)
+int guard_new(const char *url, const char *auth_file, int64_t blind_ms, struct guard **ret)
 {
     struct guard *g = calloc(1, sizeof *g);
     if (!g)
@@ -27,6 +27,7 @@ int guard_new(const char *url, const char *auth_file, struct guard **ret)
     snprintf(g->url, sizeof g->url, "%.*s" PATH, (int)(n && url[n - 1] == '/' ? n - 1 : n), url);
     g->credentials.auth_file = auth_file;
     g->answered_us = mono_us();
+    g->blind_us = blind_ms * 1000;
     int r = http_client_new(&g->client);
     if (r < 0) {
         guard_free(g);
@@ -140,7 +141,7 @@ void guard_step(struct guard *g)
         g->asking = http_send(g->client, &request, on_done, g, NULL) == 0;
     }
     http_client_step(g->client);
-    if (!g->reason[0] && now_us - g->answered_us > GUARD_BLIND_MS * 1000)
-        snprintf(g->reason, sizeof g->reason, "the guard ended it: it could not see for %d s (%.280s)",
-                 GUARD_BLIND_MS / 1000, g->error);
+    if (!g->reason[0] && now_us - g->answered_us > g->blind_us)
+        snprintf(g->reason, sizeof g->reason, "the guard ended it: it could not see for %g s (%.280s)",
+                 (double)g->blind_us / 1e6, g->error[0] ? g->error : "no answer yet");
 }

@@ -101,10 +101,10 @@ void remote_part_done(struct remote_part *part)
 
 static bool stays_here(const char *option)
 {
-    static const char *const HERE[] = {"json",         "csv",       "html",  "hdr-log", "compare",
-                                       "remote-write", "quiet",     "plain", "workers", "worker-auth-file",
-                                       "allow-hosts",  "auth-file", "guard", "ca-file", "run-id",
-                                       "seed"};
+    static const char *const HERE[] = {"json",         "csv",       "html",  "hdr-log",     "compare",
+                                       "remote-write", "quiet",     "plain", "workers",     "worker-auth-file",
+                                       "allow-hosts",  "auth-file", "guard", "guard-blind", "ca-file",
+                                       "run-id",       "seed"};
     for (size_t i = 0; i < ARRAY_LEN(HERE); i++)
         if (strcmp(HERE[i], option) == 0)
             return true;

@@ -161,7 +161,7 @@ static int read_guard(const struct options *o, struct running *run)
     const char *url = options_text(o, "guard");
     if (!url)
         return EXIT_OK;
-    int r = guard_new(url, options_text(o, "auth-file"), &run->guard);
+    int r = guard_new(url, options_text(o, "auth-file"), options_duration_ms(o, "guard-blind"), &run->guard);
     if (r == 0)
         r = guard_look(run->guard);
     if (r < 0) {

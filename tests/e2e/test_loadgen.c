@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/process.h"
+#include "tests/support/identity.h"
 
 static struct e2e_program *gateway, *shop;
 
@@ -228,6 +230,80 @@ static void results_are_series_in_the_collector(void **state)
     stop_shop();
 }
 
+static bool listens(void *url)
+{
+    return e2e_try("GET", url, NULL, (struct span){0}, NULL) > 0;
+}
+
+struct lines {
+    const char *path, *text;
+    size_t n;
+};
+static size_t lines_with(const char *path, const char *text)
+{
+    char *log, *at;
+    size_t bytes, n = 0;
+    check_ok(file_read(path, 1u << 20, &log, &bytes));
+    for (at = log; (at = strstr(at, text)); at++)
+        n++;
+    free(log);
+    return n;
+}
+
+static bool are_there(void *ctx)
+{
+    const struct lines *l = ctx;
+    return lines_with(l->path, l->text) == l->n;
+}
+
+/* nginx writes down what it was spoken to; a user keeps one connection. */
+static void http2_is_what_the_server_sees_under_load(void **state UNUSED)
+{
+    static char text[2048], url[64], log[400];
+    struct identity ca, server;
+    if (!e2e_have("nginx"))
+        skip();
+    identity_make(&ca, "ca.test", NULL);
+    identity_make(&server, "localhost", &ca);
+    const char *folder = e2e_folder(), *trusted = e2e_write("ca.pem", ca.certificate_pem);
+    const char *key = e2e_write("key.pem", server.key_pem), *chain = e2e_write("chain.pem", server.certificate_pem);
+    unsigned secure = e2e_free_port(), plain = e2e_free_port();
+    snprintf(log, sizeof log, "%s/access.log", folder);
+    snprintf(text, sizeof text,
+             "daemon off;\nmaster_process off;\npid %s/nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\n"
+             "  log_format spoken '$server_protocol on $connection';\n  access_log %s spoken;\n"
+             "  client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3; uwsgi_temp_path %s/t4;\n"
+             "  scgi_temp_path %s/t5;\n  server {\n    listen 127.0.0.1:%u ssl http2;\n    listen 127.0.0.1:%u;\n"
+             "    ssl_certificate %s;\n    ssl_certificate_key %s;\n"
+             "    location /ready { access_log off; return 200 ok; }\n    location / { return 200 ok; }\n  }\n}\n",
+             folder, log, folder, folder, folder, folder, folder, secure, plain, chain, key);
+    struct e2e_program *nginx =
+        e2e_start_other(E2E_ARGS("nginx", "-p", folder, "-e", "stderr", "-c", e2e_write("nginx.conf", text)));
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/ready", plain);
+    e2e_wait(20000, listens, url);
+    snprintf(text, sizeof text, "GET https://localhost:%u/a\nHTTP 200\nGET https://localhost:%u/b\nHTTP 200\n", secure,
+             secure);
+    const char *file = e2e_write("pages.hurl", text);
+    for (int http2 = 0; http2 <= 1; http2++) {
+        char *out = e2e_run("crest-loadgen",
+                            E2E_ARGS("run", file, "--users", "2", "--sessions", "6", "--ca-file", trusted, "--max-lag",
+                                     "10m", "--quiet", "--json", "-", http2 ? "--http2" : "--plain"),
+                            0);
+        json_t *root = json_of(out);
+        assert_int_equal(number_at(root, "requests", "completed"), 12);
+        assert_int_equal(number_at(root, "requests", "failed"), 0);
+        assert_int_equal(json_integer_value(json_object_get(root, "connections")), 2);
+        json_decref(root);
+        free(out);
+    }
+    struct lines spoken[] = {{log, "HTTP/2.0 on", 12}, {log, "HTTP/1.1 on", 12}};
+    for (size_t i = 0; i < ARRAY_LEN(spoken); i++) /* it writes a line when the answer has gone */
+        e2e_wait(20000, are_there, &spoken[i]);
+    e2e_kill(nginx);
+    identity_free(&server);
+    identity_free(&ca);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_uses_hurls_exit_codes, start_shop, e2e_teardown),
         cmocka_unit_test_setup_teardown(an_interrupt_still_gives_the_report, start_shop, e2e_teardown),
         cmocka_unit_test_setup_teardown(results_are_series_in_the_collector, start_shop, e2e_teardown),
+        cmocka_unit_test_teardown(http2_is_what_the_server_sees_under_load, e2e_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
