@@ -10,6 +10,7 @@
 #include "loadgen/commands.h"
 #include "loadgen/test_setup.h"
 #include "loadgen/trial/report_files.h"
+#include "loadgen/trial/report_html.h"
 
 enum hurl_exit { HURL_OK = 0, HURL_USAGE = 1, HURL_PARSE = 2, HURL_RUNTIME = 3, HURL_ASSERT = 4 };
 
@@ -188,7 +189,8 @@ static bool write_files(const struct testing *t)
 {
     const char *junit = options_text(t->o, "report-junit"), *tap = options_text(t->o, "report-tap");
     const char *json = options_text(t->o, "report-json"), *jar = options_text(t->o, "cookie-jar");
-    const char *output = options_text(t->o, "output");
+    const char *output = options_text(t->o, "output"), *html = options_text(t->o, "report-html");
+    const char *curl = options_text(t->o, "curl");
     bool bad = false;
     if (junit)
         bad |= report_failed(junit, report_junit(junit, t->records, t->printed));
@@ -196,6 +198,10 @@ static bool write_files(const struct testing *t)
         bad |= report_failed(tap, report_tap(tap, t->records, t->printed));
     if (json)
         bad |= report_failed(json, report_json_folder(json, t->records, t->printed));
+    if (html)
+        bad |= report_failed(html, report_html_folder(html, t->records, t->printed));
+    if (curl)
+        bad |= report_failed(curl, report_curl(curl, t->records, t->printed));
     if (t->printed == 0)
         return !bad;
     if (jar) {
@@ -228,19 +234,26 @@ static bool wants_color(const struct options *o)
     return isatty(STDERR_FILENO) && !(none && *none);
 }
 
+/* The folder below a report's; false: it cannot be made. */
+static bool make_store(const char *folder)
+{
+    struct buf store;
+    if (!folder)
+        return true;
+    buf_init(&store, 1u << 20);
+    buf_printf(&store, "%s/store", folder);
+    bool bad = report_failed(folder, buf_error(&store) ? -ENOMEM : dir_make(store.data));
+    buf_done(&store);
+    return !bad;
+}
+
 int command_test(const struct options *o)
 {
     struct testing t = {.o = o, .mutex = PTHREAD_MUTEX_INITIALIZER, .started_us = mono_us()};
     int code = test_setup_read(o, &t.setup);
-    const char *folder = options_text(o, "report-json");
-    if (code == EXIT_OK && folder) {
-        struct buf store;
-        buf_init(&store, 1u << 20);
-        buf_printf(&store, "%s/store", folder);
-        if (report_failed(folder, buf_error(&store) ? -ENOMEM : dir_make(store.data)))
-            code = HURL_RUNTIME;
-        buf_done(&store);
-    }
+    const char *folder = options_text(o, "report-json"), *html = options_text(o, "report-html");
+    if (code == EXIT_OK && !(make_store(folder) && make_store(html)))
+        code = HURL_RUNTIME;
     t.record = (struct record_config){.stopped = is_stopping,
                                       .store = folder,
                                       .file_root = options_text(o, "file-root"),
@@ -248,11 +261,14 @@ int command_test(const struct options *o)
                                       .include = options_flag(o, "include"),
                                       .color = wants_color(o),
                                       .error_long = strcmp(options_text(o, "error-format"), "long") == 0,
-                                      .json = folder || options_flag(o, "json")};
+                                      .json = folder || options_flag(o, "json"),
+                                      .timeline = html != NULL,
+                                      .curl = options_text(o, "curl") != NULL};
     t.trial = (struct trial_config){
         .run = &t.setup.config,
         .file_root = options_text(o, "file-root"),
         .cookies = t.setup.cookies,
+        .body_bytes_max = options_given(o, "max-filesize") ? (size_t)options_count(o, "max-filesize") : 0,
         .from_entry = options_given(o, "from-entry") ? (size_t)options_count(o, "from-entry") : 0,
         .to_entry = options_given(o, "to-entry") ? (size_t)options_count(o, "to-entry") : 0,
         .continue_on_error = options_flag(o, "continue-on-error") || options_flag(o, "fail-at-end"),

@@ -30,7 +30,7 @@ static void note_failure(struct record *r, const struct hurl_failure *why)
     bool asserted =
         why->kind == HURL_FAILED_STATUS || why->kind == HURL_FAILED_ASSERT || why->kind == HURL_FAILED_PROTOCOL;
     if (kept)
-        r->failures[r->n_failures++] = (struct record_failure){kept, !asserted};
+        r->failures[r->n_failures++] = (struct record_failure){kept, !asserted, (unsigned)why->at.line};
 }
 
 static void comma(struct buf *list)
@@ -95,11 +95,25 @@ static void on_begin(void *ctx, size_t index, const struct hurl_entry *e)
     buf_clear(&r->curl);
 }
 
+static void add_to_timeline(struct record *r, const struct trial_call *call)
+{
+    const struct conn_response *a = call->response;
+    buf_printf(&r->timeline, "%zu\t%u\t%s\t", r->entry + 1, (unsigned)r->at->request.at.line, call->request->method);
+    secrets_hide(&r->timeline, r->secrets, call->url);
+    if (a->error == CONN_OK)
+        buf_printf(&r->timeline, "\t%d", a->status);
+    else
+        buf_printf(&r->timeline, "\t%s", conn_error_name(a->error));
+    buf_printf(&r->timeline, "\t%lld\n", (long long)((a->done_us - a->sent_us) / 1000));
+}
+
 static void on_call(void *ctx, const struct trial_call *call, int verbosity)
 {
     struct record *r = ctx;
     char name[64];
     r->n_calls++;
+    if (r->c->timeline)
+        add_to_timeline(r, call);
     if (verbosity > 0)
         show_call(&r->log, &r->show, call, verbosity);
     if (!r->c->json || call->response->error != CONN_OK)
@@ -166,10 +180,14 @@ static void on_end(void *ctx, const struct trial_entry *e)
     }
     if (!e->good && r->c->error_long && answered)
         show_call(&r->log, &r->show, e->last, 2);
+    if (e->last && (r->c->json || r->c->curl))
+        record_curl(&r->curl, r->secrets, e->last, e->options);
+    if (e->last && r->c->curl) {
+        buf_span(&r->commands, buf_view(&r->curl));
+        buf_char(&r->commands, '\n');
+    }
     if (!r->c->json)
         return;
-    if (e->last)
-        record_curl(&r->curl, r->secrets, e->last, e->options);
     comma(&r->json);
     buf_str(&r->json, "{\"asserts\":[");
     buf_span(&r->json, buf_view(&r->asserts));
@@ -201,7 +219,8 @@ void record_init(struct record *r, const struct record_config *c, const struct j
                                           .end = on_end,
                                           .stopped = on_stopped};
     r->show = (struct show){.source = source, .file = j->file->name, .color = c->color};
-    struct buf *const bufs[] = {&r->log, &r->json, &r->output, &r->asserts, &r->calls, &r->captures, &r->curl};
+    struct buf *const bufs[] = {&r->log,     &r->json,  &r->timeline, &r->commands, &r->output,
+                                &r->asserts, &r->calls, &r->captures, &r->curl};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_init(bufs[i], RECORD_BYTES_MAX);
 }
@@ -236,6 +255,8 @@ void record_finish(struct record *r)
         return;
     hide_again(&r->log, r->secrets);
     hide_again(&r->json, r->secrets);
+    hide_again(&r->timeline, r->secrets);
+    hide_again(&r->commands, r->secrets);
     for (size_t i = 0; i < r->n_failures; i++) {
         struct buf hidden;
         buf_init(&hidden, BODY_BYTES_MAX);
@@ -252,7 +273,8 @@ void record_done(struct record *r)
     for (size_t i = 0; i < r->n_stored; i++)
         free(r->stored[i]);
     free(r->stored);
-    struct buf *const bufs[] = {&r->log, &r->json, &r->output, &r->asserts, &r->calls, &r->captures, &r->curl};
+    struct buf *const bufs[] = {&r->log,     &r->json,  &r->timeline, &r->commands, &r->output,
+                                &r->asserts, &r->calls, &r->captures, &r->curl};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_done(bufs[i]);
     for (size_t i = 0; i < r->n_failures; i++)

@@ -18,10 +18,12 @@ struct record_config {
     const char *output;    /* --output: the last body; "-": stdout; NULL: nowhere */
     bool include;          /* with its head */
     bool color, error_long, json;
+    bool timeline, curl; /* for --report-html; for --curl */
 };
 struct record_failure {
     char *text; /* file:line:col: title: words */
     bool runtime;
+    unsigned line;
 };
 struct record {
     struct trial_listener listener;
@@ -34,6 +36,8 @@ struct record {
     unsigned number; /* of the run, in file names */
     int64_t started_ms;
     struct buf log, json; /* json: the entries, with commas */
+    struct buf timeline;  /* a line per request: entry, line, method, URL, status, ms; tabs between */
+    struct buf commands;  /* a line per entry: what curl would be told */
     struct buf output;    /* what --output is given */
     struct record_failure *failures;
     size_t n_failures;

@@ -166,3 +166,15 @@ int report_json_folder(const char *folder, struct record *const *records, size_t
     buf_done(&path);
     return r;
 }
+
+/* ---- curl ---- */
+
+int report_curl(const char *path, struct record *const *records, size_t n)
+{
+    struct buf out;
+    buf_init(&out, RECORD_BYTES_MAX);
+    buf_str(&out, "");
+    for (size_t i = 0; i < n; i++)
+        buf_span(&out, buf_view(&records[i]->commands));
+    return write_report(path, &out);
+}

@@ -12,6 +12,8 @@
 MUST_USE int report_junit(const char *path, struct record *const *records, size_t n);
 MUST_USE int report_tap(const char *path, struct record *const *records, size_t n);
 MUST_USE int report_json_folder(const char *folder, struct record *const *records, size_t n);
+/* --curl: a line per entry. */
+MUST_USE int report_curl(const char *path, struct record *const *records, size_t n);
 /* One record's object of report.json, as --json prints it. */
 void report_json_record(struct buf *out, const struct record *r);
 enum trial_outcome record_outcome(const struct record *r);

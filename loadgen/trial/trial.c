@@ -107,6 +107,10 @@ static void on_response(void *user, const struct conn_response *r)
     k->r.raw = same ? k->r.body : buf_view(&k->raw);
     k->r.error_text = k->error.len ? k->error.data : "";
     k->r.ip = k->ip;
+    if (t->c->body_bytes_max && r->error == CONN_OK && r->raw.len > t->c->body_bytes_max) {
+        k->r.error = CONN_TOO_LARGE;
+        k->r.error_text = "the body is over --max-filesize";
+    }
     k->there = true; /* the certificate lives as long as the engine */
     if (buf_error(&k->head) || buf_error(&k->body) || buf_error(&k->raw))
         t->broken = -ENOMEM;

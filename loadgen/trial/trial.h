@@ -47,6 +47,7 @@ struct trial_config {
     const char *file_root;       /* NULL: beside the journey */
     const char *cookies;         /* text of a Netscape cookie file to start with; NULL: none */
     struct buf *cookies_out;     /* what the jar holds at the end, in that form; NULL: nobody asks */
+    size_t body_bytes_max;       /* an answer with a larger body is an error; 0: only the engine's own limit counts */
     size_t from_entry, to_entry; /* from 1; 0: the first, the last */
     bool continue_on_error, no_assert, no_cookie_store;
 };

@@ -14,6 +14,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/number.h"
 #include "lib/base/thread.h"
+#include "lib/wire/json.h"
 
 #define PATHS_MAX 64u
 #define CONNECTIONS_MAX 512u
@@ -334,4 +335,20 @@ void stub_server_last_head(struct stub_server *s, const char *path, char *text, 
     struct path *p = path_of(s, span_str(path));
     snprintf(text, bytes, "%s", p ? p->head : "");
     pthread_mutex_unlock(&s->lock);
+}
+
+char *stub_echo(const struct stub_request *request)
+{
+    struct buf out;
+    struct json_writer j;
+    buf_init(&out, 1u << 24);
+    jw_init(&j, &out);
+    jw_object(&j);
+    jw_member_text(&j, "method", request->method);
+    jw_member_text(&j, "path", request->path);
+    jw_member_text(&j, "type", stub_header(request->head, "Content-Type"));
+    jw_member_text(&j, "head", request->head);
+    jw_member_text(&j, "body", request->body);
+    jw_end(&j);
+    return buf_take(&out, NULL);
 }

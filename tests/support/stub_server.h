@@ -48,3 +48,5 @@ size_t stub_server_requests(struct stub_server *s, const char *path); /* answere
 void stub_server_last_head(struct stub_server *s, const char *path, char *text, size_t bytes);
 /* The value of a header in a request's head, empty when absent. */
 struct span stub_header(struct span head, const char *name);
+/* What was asked, as JSON: method, path, type (the Content-Type), head, body. From malloc. */
+char *stub_echo(const struct stub_request *request);
