@@ -439,7 +439,7 @@ static void step(struct model *m)
         check_ok(store_call(m->f->s, go_on, NULL));
     } else if (pick < 988) {
         rare_step(m, pick - 978);
-    } else if (pick < 991) { /* days pass: retention takes what is old when the store opens */
+    } else if (pick < 993) { /* days pass: retention takes what is old when the store opens */
         if (m->in_memory) {
             close_snapshots(m);
             pass_time(m, (int64_t)check_random_below(&m->r, 4) * 43200000);
@@ -495,7 +495,7 @@ static void run(struct store_fixture *f, const char *name, bool in_memory)
     know_histograms(m);
     shut(f);
     pass_time(m, 1700000000000);
-    own_ms[2] = (in_memory ? 8 : 30) * DAY_MS; /* in memory nothing is merged: reading would be slow */
+    own_ms[2] = (in_memory ? 8 : 20) * DAY_MS; /* in memory nothing is merged: reading would be slow */
     struct matcher matchers[2];
     struct parse_error error;
     check_ok(matcher_init(&matchers[0], MATCH_EQUAL, SPAN("third"), SPAN("1"), &error));
