@@ -1,4 +1,5 @@
 /* The columns that a reader fills: samples at their end, and in the order of their times. */
+#include <assert.h>
 #include <errno.h>
 
 #include "collector/store/reader_inside.h"
@@ -164,48 +165,137 @@ int reader_append_histogram(struct reading *in, int64_t t_ms, int64_t start_ms, 
 }
 
 /* ---- order ---- */
-struct row {
-    int64_t t_ms, start_ms;
-    double value, count;
-    const struct native_histogram *histogram;
-    size_t order;
+/* What is out of order is runs that ascend: extents that lie between each other's samples, late ones. They are merged as blocks, which
+ * costs little more than copying; samples one by one, as after sorting, would cost several times what reading did. */
+struct runs {
+    const int64_t *t_ms;
+    size_t *order, *other; /* places in the columns; each as long as those */
+    size_t *ends;          /* of the runs */
+    size_t n;
 };
-static int by_time_then_order(const void *a, const void *b)
+
+static void find_runs(struct runs *in, size_t n)
 {
-    const struct row *x = a, *y = b;
-    if (x->t_ms != y->t_ms)
-        return x->t_ms < y->t_ms ? -1 : 1;
-    return (x->order > y->order) - (x->order < y->order);
+    in->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        in->order[i] = i;
+        if (i + 1 == n || in->t_ms[i + 1] <= in->t_ms[i])
+            in->ends[in->n++] = i + 1;
+    }
+}
+
+static size_t count_runs(const struct sample_columns *c)
+{
+    size_t runs = 1;
+    for (size_t i = 1; i < c->n; i++)
+        runs += c->t_ms[i] <= c->t_ms[i - 1];
+    return runs;
+}
+
+/* How many of the places [from, to) are before t_ms, or at it: steps that double, and then halve. */
+static size_t leading(const struct runs *in, size_t from, size_t to, int64_t t_ms, bool at_it)
+{
+    size_t low = from, step = 1;
+#define IS_BEFORE(i) (in->t_ms[in->order[i]] < t_ms || (at_it && in->t_ms[in->order[i]] == t_ms))
+    while (low < to && to - low >= step && IS_BEFORE(low + step - 1)) {
+        low += step;
+        step *= 2;
+    }
+    size_t high = to - low < step ? to : low + step - 1; /* the first that is not lies in [low, high] */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (IS_BEFORE(mid))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+#undef IS_BEFORE
+    return low - from;
+}
+
+/* Two neighbouring runs; of two at one time the one of the first run stays in front. */
+static void merge_runs(struct runs *in, size_t from, size_t middle, size_t to)
+{
+    size_t a = from, b = middle, at = from;
+    while (a < middle && b < to) {
+        size_t n = leading(in, a, middle, in->t_ms[in->order[b]], true);
+        memcpy(in->other + at, in->order + a, n * sizeof *in->order);
+        a += n;
+        at += n;
+        if (a == middle)
+            break;
+        n = leading(in, b, to, in->t_ms[in->order[a]], false);
+        memcpy(in->other + at, in->order + b, n * sizeof *in->order);
+        b += n;
+        at += n;
+    }
+    memcpy(in->other + at, in->order + a, (middle - a) * sizeof *in->order);
+    at += middle - a;
+    memcpy(in->other + at, in->order + b, (to - b) * sizeof *in->order);
+}
+
+static void merge_all(struct runs *in)
+{
+    while (in->n > 1) {
+        size_t from = 0, n = 0;
+        for (size_t i = 0; i < in->n; i += 2) {
+            bool pair = i + 1 < in->n;
+            size_t to = in->ends[pair ? i + 1 : i];
+            if (pair)
+                merge_runs(in, from, in->ends[i], to);
+            else
+                memcpy(in->other + from, in->order + from, (to - from) * sizeof *in->order);
+            in->ends[n++] = from = to;
+        }
+        in->n = n;
+        size_t *merged = in->other;
+        in->other = in->order;
+        in->order = merged;
+    }
+}
+
+/* Of the places, those whose time is not that of the one before. */
+static size_t drop_doubles(struct runs *in, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || in->t_ms[in->order[i]] != in->t_ms[in->order[kept - 1]])
+            in->order[kept++] = in->order[i];
+    return kept;
+}
+
+#define ITEM_BYTES 8
+static_assert(sizeof(int64_t) == ITEM_BYTES && sizeof(double) == ITEM_BYTES &&
+                  sizeof(struct native_histogram *) == ITEM_BYTES && sizeof(size_t) >= ITEM_BYTES,
+              "columns are put in order by one function, through the places that are not needed any more");
+
+static void put_column(void *column, const struct runs *in, size_t n)
+{
+    char *from = column, *to = (char *)in->other;
+    for (size_t i = 0; column && i < n; i++)
+        memcpy(to + i * ITEM_BYTES, from + in->order[i] * ITEM_BYTES, ITEM_BYTES);
+    if (column && n)
+        memcpy(from, to, n * ITEM_BYTES);
 }
 
 /* Late samples lie in extents of their own or behind in the head. Of two at one time the one that came first stays. */
 int reader_put_in_order(struct sample_columns *c)
 {
-    struct row *rows = malloc(c->n * sizeof *rows);
-    if (!rows)
+    size_t n = c->n;
+    if (n < 2)
+        return 0;
+    size_t *places = calloc(2 * n + count_runs(c), sizeof *places);
+    if (!places)
         return -ENOMEM;
-    for (size_t i = 0; i < c->n; i++)
-        rows[i] = (struct row){.t_ms = c->t_ms[i],
-                               .start_ms = c->start_ms ? c->start_ms[i] : 0,
-                               .value = c->value[i],
-                               .count = c->count ? c->count[i] : 1,
-                               .histogram = c->histograms ? c->histograms[i] : NULL,
-                               .order = i};
-    qsort(rows, c->n, sizeof *rows, by_time_then_order);
-    size_t n = 0;
-    for (size_t i = 0; i < c->n; i++) {
-        if (i && rows[i].t_ms == rows[i - 1].t_ms)
-            continue;
-        c->t_ms[n] = rows[i].t_ms;
-        if (c->start_ms)
-            c->start_ms[n] = rows[i].start_ms;
-        if (c->histograms)
-            c->histograms[n] = rows[i].histogram;
-        if (c->count)
-            c->count[n] = rows[i].count;
-        c->value[n++] = rows[i].value;
-    }
-    c->n = n;
-    free(rows);
+    struct runs in = {.t_ms = c->t_ms, .order = places, .other = places + n, .ends = places + 2 * n};
+    find_runs(&in, n);
+    merge_all(&in);
+    c->n = drop_doubles(&in, n);
+    put_column(c->start_ms, &in, c->n);
+    put_column(c->value, &in, c->n);
+    put_column(c->histograms, &in, c->n);
+    put_column(c->count, &in, c->n);
+    put_column(c->t_ms, &in, c->n);
+    free(places);
     return 0;
 }
