@@ -80,6 +80,43 @@ static const struct option_def OPTIONS[] = {
      .max = 1e6,
      .commands = "run",
      .help = "run through the plan so many times faster, at the same rates; think times stay"},
+    {.name = "weights",
+     .type = OPT_TEXT,
+     .arg = "W,…",
+     .commands = "run",
+     .help = "shares of the journeys, in their order, instead of their @weight: 97,3"},
+    {.name = "event",
+     .type = OPT_TEXT,
+     .arg = "NAME",
+     .commands = "run",
+     .help = "rehearse an event that a collector has: its peak's sessions and orders are the rate and the mix"},
+    {.name = "at",
+     .type = OPT_TEXT,
+     .arg = "PERCENT",
+     .fallback = "100%",
+     .commands = "run",
+     .help = "how much of the event, as 150%"},
+    {.name = "event-from",
+     .type = OPT_CHOICE,
+     .arg = "SOURCE",
+     .choices = "plan|last|measured",
+     .commands = "run",
+     .help =
+         "its plan, its last event, or what it brought in itself; the first of these that there is, when not given"},
+    {.name = "event-shape",
+     .type = OPT_CHOICE,
+     .arg = "SHAPE",
+     .choices = "hold|curve",
+     .commands = "run",
+     .help = "held at the peak (hold), or minute by minute as the event (curve): all of it, or --duration up to its "
+             "peak"},
+    {.name = "collector",
+     .type = OPT_TEXT,
+     .arg = "URL",
+     .env = "CREST_COLLECTOR",
+     .commands = "run",
+     .help = "the collector that has the event; --guard's, when not given, or http://127.0.0.1:9480; credentials: "
+             "--auth-file"},
     {.name = "abort-on-threshold",
      .type = OPT_DURATION,
      .arg = "SETTLE",
@@ -659,6 +696,8 @@ static const struct program_def PROGRAM = {
         "@slo\n"
         "  crest-loadgen run *.hurl --stages 30s:5,10s:5-40,2m:40       # warm-up, ramp, peak; mix by # @weight\n"
         "  crest-loadgen run cart.hurl --users 50 --duration 1m         # 50 users that loop\n"
+        "  crest-loadgen run *.hurl --event bf --at 150% --duration 10m # one and a half times Black Friday's planned "
+        "peak\n"
         "  crest-loadgen test cart.hurl --variable base=http://127.0.0.1:9483\n"
         "  crest-loadgen find-limit cart.hurl --rate 20 --slo 'p95<800ms err<1%'\n"
         "  crest-loadgen synthetic *.hurl --every 30s --remote-write http://127.0.0.1:9480/api/v1/write\n"

@@ -19,6 +19,7 @@
 #include "loadgen/load_options.h"
 #include "loadgen/outputs.h"
 #include "loadgen/push.h"
+#include "loadgen/rehearse.h"
 #include "loadgen/remote_run.h"
 #include "loadgen/report.h"
 
@@ -32,7 +33,8 @@ struct running {
     struct plan_phase phases[2]; /* --warmup */
     struct plan_file *file;      /* NULL: the options say it all */
     struct load_options shared;
-    struct live *screen; /* NULL: lines on stderr */
+    struct rehearse rehearse; /* --event */
+    struct live *screen;      /* NULL: lines on stderr */
     struct hdr_log *log;
     struct saved_run *before; /* --compare */
     struct guard *guard;
@@ -66,18 +68,20 @@ static int read_warmup(const struct options *o, struct running *run)
 static int read_load(const struct options *o, struct running *run)
 {
     struct run_config *c = &run->config;
-    const char *rate = options_text(o, "rate"), *stages = options_text(o, "stages");
+    const struct rehearse *event = run->rehearse.wanted ? &run->rehearse : NULL;
+    const char *rate = event ? event->rate : options_text(o, "rate"),
+               *stages = event ? event->stages : options_text(o, "stages");
     char why[200];
     double from, to;
     int64_t duration_ms = options_duration_ms(o, "duration");
     c->users = options_given(o, "users") ? (unsigned)options_count(o, "users") : 0;
     if (rate && stages)
         return usage_error("--rate and --stages both say when sessions start: give one");
-    if (stages && options_given(o, "duration"))
+    if (stages && !event && options_given(o, "duration"))
         return usage_error("--stages have durations of their own: leave --duration out");
     if (!rate && !stages && !c->users)
-        return usage_error(
-            "say how much: --rate SESSIONS (a second), --stages 30s:5,10s:5-40, --users N, or a plan file");
+        return usage_error("say how much: --rate SESSIONS (a second), --stages 30s:5,10s:5-40, --users N, --event "
+                           "NAME, or a plan file");
     if (rate && plan_range_parse(span_str(rate), PLAN_RATE_MAX, &from, &to) < 0)
         return usage_error("--rate takes sessions per second, as 40 or 5-40 (a ramp over --duration), not '%s'", rate);
     if (rate && plan_constant(&run->plan, from, to, duration_ms) < 0)
@@ -104,7 +108,8 @@ static int read_plan(const struct options *o, struct running *run)
     for (size_t i = 0; i < ARRAY_LEN(LOADS); i++)
         if (options_given(o, LOADS[i]))
             return usage_error("the plan says when sessions start: --%s is for a run without one", LOADS[i]);
-    plan_file_scale(run->file, options_number(o, "scale"), options_number(o, "speed"));
+    plan_file_scale(run->file, run->rehearse.wanted ? run->rehearse.scale : options_number(o, "scale"),
+                    options_number(o, "speed"));
     plan_file_apply(run->file, c);
 #define KEEP(option, field)                                                                                            \
     if (options_given(o, option))                                                                                      \
@@ -122,7 +127,21 @@ static int read_plan(const struct options *o, struct running *run)
     return EXIT_OK;
 }
 
-static int read_options(const struct options *o, struct running *run)
+/* --event and --weights, before there is a load: with the plan file as it stands. */
+static int read_rehearsal(const struct options *o, struct journeys *js, struct running *run)
+{
+    struct run_config c = run->config;
+    if (run->file)
+        plan_file_apply(run->file, &c);
+    if (options_given(o, "money-rate"))
+        c.money_rate = options_number(o, "money-rate");
+    int code = rehearse_read(o, &c, js, &run->rehearse);
+    if (run->rehearse.wanted)
+        run->config.rehearsal = &run->rehearse.rehearsal;
+    return code;
+}
+
+static int read_options(const struct options *o, struct journeys *js, struct running *run)
 {
     struct run_config *c = &run->config;
     c->threads = (unsigned)options_count(o, "threads");
@@ -130,6 +149,8 @@ static int read_options(const struct options *o, struct running *run)
     if (run->file)
         run->shared.default_target = plan_file_target(run->file);
     int code = load_options_read(o, "load", &run->shared, c);
+    if (code == EXIT_OK)
+        code = read_rehearsal(o, js, run);
     if (code == EXIT_OK)
         code = run->file ? read_plan(o, run) : read_load(o, run);
     if (options_given(o, "sessions"))
@@ -324,7 +345,7 @@ int command_run(const struct options *o)
     run.config.journeys = js;
     run.live = !options_flag(o, "quiet");
     run.terminal = isatty(STDERR_FILENO);
-    code = read_options(o, &run);
+    code = read_options(o, js, &run);
     int part_code = remote_segment_read(o, &run.config, js, &run.part);
     code = code == EXIT_OK ? part_code : code;
     if (code == EXIT_OK)
@@ -341,6 +362,7 @@ int command_run(const struct options *o)
     push_free(run.push);
     plan_done(&run.plan);
     load_options_done(&run.shared);
+    rehearse_done(&run.rehearse);
     hdr_log_close(run.log);
     saved_run_free(run.before);
     guard_free(run.guard);

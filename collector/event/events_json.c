@@ -118,6 +118,7 @@ void event_json(const struct event *e, int64_t now_ms, const struct event_beside
     jw_end(j);
     text(j, "last_event", e->last_event);
     number(j, "growth", e->growth);
+    text(j, "plan_from", e->plan.curves ? "plan" : isnan(e->growth) ? NULL : "last");
     jw_key(j, "markets");
     jw_object(j);
     for (size_t m = 0; m < e->n_markets; m++) {

@@ -196,6 +196,11 @@
 #define PUSH_QUEUE_MAX 900            /* 15 minutes of a collector that is away */
 #define PUSH_BYTES_MAX (64u << 20)    /* one message of results: every step's buckets */
 #define LIMIT_PROBES_MAX 64u          /* of one search for the limit: an evening at a minute each */
+/* ---- rehearsals of events ---- */
+#define REHEARSAL_MINUTES_MAX 50000          /* a month of sale and the day before */
+#define REHEARSAL_QUERY_BYTES_MAX 65536u     /* a query with all names of markets */
+#define REHEARSAL_WORDS_BYTES_MAX (1u << 18) /* what is said of it: JOURNEYS_MAX names with their shares */
+#define REHEARSAL_STAGES_BYTES_MAX 65536u    /* PLAN_STAGES_MAX of 60 bytes at most */
 /* ---- several machines ---- */
 #define WORKERS_MAX 64u                   /* of one run */
 #define ORDER_BYTES_MAX (256u << 20)      /* journeys and feeds for a worker, in base64 */

@@ -41,8 +41,11 @@ struct threshold {
     struct hurl_slo slo;
 };
 
+struct rehearsal;
 struct run_config {
     const struct journeys *journeys;
+    const struct rehearsal
+        *rehearsal; /* the event that the load was made of, for reports (rehearsal/rehearsal.h); NULL: none */
     /* Several classes of traffic; NULL: one of all journeys, from `plan`, `users` and `think_scale`. */
     const struct traffic_class *traffic;
     size_t n_traffic;

@@ -214,7 +214,10 @@ MUST_USE static int add_journey(struct journeys *js, struct hurl_file *f, double
                                 size_t n_feeds, struct problems *problems)
 {
     struct journey *j = &js->list[js->n];
-    *j = (struct journey){.file = f, .name = f->journey, .weight = weight < 0 ? f->weight : weight};
+    *j = (struct journey){.file = f,
+                          .name = f->journey,
+                          .weight = weight < 0 ? f->weight : weight,
+                          .weighed = weight >= 0 || f->weight_at.line > 0};
     for (unsigned i = 2; name_taken(js, j->name); i++) {
         j->name = arena_printf(&js->arena, "%s-%u", f->journey, i);
         if (!j->name) {

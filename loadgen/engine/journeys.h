@@ -25,6 +25,7 @@ struct journey {
     struct hurl_file *file;
     const char *name; /* the file's base name; made unique when two files share it */
     double weight;
+    bool weighed;              /* the plan or @weight says it */
     size_t *step_of;           /* entry -> index into journeys.steps */
     struct hurl_value *values; /* slot -> what a session starts with */
     struct journey_feed *feeds;

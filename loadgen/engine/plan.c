@@ -248,6 +248,18 @@ double plan_rate(const struct plan *p, double second)
     return s ? rate_of(s, second - s->start_s) : 0;
 }
 
+double plan_peak(const struct plan *p)
+{
+    double peak = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct plan_stage *s = &p->stages[i];
+        double highest =
+            s->curve == PLAN_TRACE ? rate_of(s, 0) : fmax(s->from, s->to); /* of all curves one of the ends */
+        peak = fmax(peak, highest);
+    }
+    return peak;
+}
+
 double plan_integral(const struct plan *p, double second)
 {
     const struct plan_stage *s = second < 0 ? NULL : stage_at(p, second);

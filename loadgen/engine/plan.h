@@ -64,6 +64,8 @@ void plan_scale(struct plan *p, double rates, double speed);
 void plan_done(struct plan *p);
 /* The planned rate at a time, 0 outside. Of a trace: its mean. */
 double plan_rate(const struct plan *p, double second);
+/* The highest planned rate; of recorded arrivals their mean. */
+double plan_peak(const struct plan *p);
 /* Arrivals from the start to a time: the integral. */
 double plan_integral(const struct plan *p, double second);
 /* Arrivals of the plan: the integral, rounded. Exact but for PLAN_POISSON, where it is the mean. */

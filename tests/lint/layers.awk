@@ -31,6 +31,7 @@ BEGIN {
     allow["loadgen/limit"] = "lib/* loadgen/hurl loadgen/engine"
     allow["loadgen/synthetic"] = "lib/* loadgen/hurl loadgen/engine loadgen/import/names.h"
     allow["loadgen/trial"] = "lib/* loadgen/hurl loadgen/engine"
+    allow["loadgen/rehearsal"] = "lib/* loadgen/hurl"
     allow["loadgen/workers"] = "lib/* loadgen/hurl loadgen/engine"
     allow["loadgen"] = "lib/* loadgen/*"
     allow["agent"] = "lib/*"
