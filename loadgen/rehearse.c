@@ -55,7 +55,7 @@ static int read_weights(const struct options *o, const struct run_config *c, str
 
 static int read_alone(const struct options *o)
 {
-    static const char *const ONLY[] = {"at", "event-from", "event-shape", "collector"};
+    static const char *const ONLY[] = {"at", "event-from", "event-shape"};
     for (size_t i = 0; i < ARRAY_LEN(ONLY); i++)
         if (options_given(o, ONLY[i]))
             return usage_error("--%s is about an event: give --event NAME, too", ONLY[i]);

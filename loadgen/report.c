@@ -5,6 +5,7 @@
 
 #include "lib/base/number.h"
 #include "lib/base/options.h"
+#include "loadgen/rehearsal/rehearsal.h"
 
 #define SAMPLE_LINES_MAX 20u /* texts of errors in the summary; the JSON has them all */
 
@@ -174,6 +175,8 @@ void report_text(FILE *to, const struct run_config *c, const struct run_result *
     fprintf(to, "run %s: %s\n", c->run_id, run_verdict_name(r->verdict));
     for (size_t i = 0; i < r->n_reasons; i++)
         fprintf(to, "  %s\n", r->reasons[i]);
+    if (c->rehearsal)
+        rehearsal_text(to, c->rehearsal);
     fprintf(to, "%.1f s, %u thread%s, own CPU %.0f %% of %u core%s, lag p99 %s max %s", r->duration_s, c->threads,
             c->threads == 1 ? "" : "s", r->cpu_ratio * 100, r->cores, r->cores == 1 ? "" : "s",
             report_time(lag, hdr_percentile(t->lag, 99)), report_time(lag_max, hdr_max(t->lag)));

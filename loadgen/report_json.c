@@ -5,6 +5,7 @@
 #include "lib/base/number.h"
 #include "lib/base/options.h"
 #include "lib/wire/json.h"
+#include "loadgen/rehearsal/rehearsal.h"
 #include "loadgen/report.h"
 
 static void json_times(struct json_writer *j, const char *key, const struct hdr *h)
@@ -324,6 +325,8 @@ void report_json(struct buf *out, const struct run_config *c, const struct run_r
     jw_init(&j, out);
     jw_object(&j);
     json_head(&j, c, r);
+    jw_key(&j, "rehearsal");
+    rehearsal_json(&j, c->rehearsal);
     json_journeys(&j, c, r->total);
     json_traffic(&j, c, r->total);
     json_requests(&j, &r->total->requests);

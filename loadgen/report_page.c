@@ -7,6 +7,7 @@
 #include "lib/base/tz.h"
 #include "lib/chart/chart.h"
 #include "lib/chart/page.h"
+#include "loadgen/rehearsal/rehearsal.h"
 #include "loadgen/report.h"
 #include "loadgen/report_charts.h"
 
@@ -316,6 +317,7 @@ int report_page(const struct run_config *c, const struct run_result *r, const st
     head(c, r, title, out);
     verdict(r, more, out);
     sentence(r, out);
+    rehearsal_html(out, c->rehearsal);
     thresholds(r, out);
     buf_span(out, more->section);
     int e = report_charts(c, r, out);

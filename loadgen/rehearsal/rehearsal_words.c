@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "lib/base/limits.h"
+#include "lib/base/number.h"
 #include "lib/base/tz.h"
 #include "lib/chart/chart.h"
 #include "loadgen/rehearsal/rehearsal.h"
@@ -121,18 +122,6 @@ void rehearsal_text(FILE *to, const struct rehearsal *r)
     buf_done(&line);
 }
 
-static void json_number(struct json_writer *j, const char *key, double v)
-{
-    jw_key(j, key);
-    jw_f64(j, v);
-}
-
-static void json_text(struct json_writer *j, const char *key, const char *text)
-{
-    jw_key(j, key);
-    jw_str(j, text);
-}
-
 static void json_peak(struct json_writer *j, const struct rehearsal *r, enum minute_value value)
 {
     const struct rehearsal_peak *p = &r->peaks[value];
@@ -142,12 +131,13 @@ static void json_peak(struct json_writer *j, const struct rehearsal *r, enum min
         return;
     }
     jw_object(j);
-    json_number(j, "per_minute", p->per_minute);
+    jw_member_f64(j, "per_minute", p->per_minute);
     jw_key(j, "minute");
     jw_i64(j, p->minute);
-    jw_key(j, "at_ms");
+    char at[NUMBER_TEXT_MAX];
+    jw_key(j, "at");
     if (r->starts_ms)
-        jw_i64(j, r->starts_ms + p->minute * MINUTE_MS);
+        jw_text(j, span_of(at, format_rfc3339_ms(at, r->starts_ms + p->minute * MINUTE_MS)));
     else
         jw_null(j);
     jw_end(j);
@@ -160,24 +150,24 @@ void rehearsal_json(struct json_writer *j, const struct rehearsal *r)
         return;
     }
     jw_object(j);
-    json_text(j, "event", r->event);
-    json_text(j, "title", r->title);
-    json_text(j, "collector", r->collector);
-    json_number(j, "at_ratio", r->at);
-    json_text(j, "from", BASIS_NAMES[r->basis]);
-    json_text(j, "of", r->of);
-    json_number(j, "growth", r->growth);
+    jw_member_str(j, "event", r->event);
+    jw_member_str(j, "title", r->title);
+    jw_member_str(j, "collector", r->collector);
+    jw_member_f64(j, "at_ratio", r->at);
+    jw_member_str(j, "from", BASIS_NAMES[r->basis]);
+    jw_member_str(j, "of", r->of);
+    jw_member_f64(j, "growth", r->growth);
     jw_key(j, "peaks");
     jw_object(j);
     for (size_t v = 0; v < MINUTE_VALUES; v++)
         json_peak(j, r, (enum minute_value)v);
     jw_end(j);
-    json_text(j, "mix_from", MIX_NAMES[r->mix]);
-    json_text(j, "shape", SHAPE_NAMES[r->shape]);
-    json_number(j, "rate", r->rate);
-    json_number(j, "buying_ratio", r->buying_ratio);
-    json_number(j, "orders_per_minute", r->orders_per_minute);
-    json_number(j, "money_steps_per_second", r->payments);
+    jw_member_str(j, "mix_from", MIX_NAMES[r->mix]);
+    jw_member_str(j, "shape", SHAPE_NAMES[r->shape]);
+    jw_member_f64(j, "rate", r->rate);
+    jw_member_f64(j, "buying_ratio", r->buying_ratio);
+    jw_member_f64(j, "orders_per_minute", r->orders_per_minute);
+    jw_member_f64(j, "money_steps_per_second", r->payments);
     jw_key(j, "notes");
     jw_array(j);
     for (size_t i = 0; i < r->n_notes; i++)
