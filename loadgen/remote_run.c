@@ -101,14 +101,23 @@ void remote_part_done(struct remote_part *part)
 
 static bool stays_here(const char *option)
 {
-    static const char *const HERE[] = {"json",         "csv",       "html",  "hdr-log",     "compare",
-                                       "remote-write", "quiet",     "plain", "workers",     "worker-auth-file",
-                                       "allow-hosts",  "auth-file", "guard", "guard-blind", "ca-file",
-                                       "run-id",       "seed"};
-    for (size_t i = 0; i < ARRAY_LEN(HERE); i++)
-        if (strcmp(HERE[i], option) == 0)
-            return true;
-    return false;
+    return option_in_list("json|csv|html|hdr-log|compare|remote-write|quiet|plain|workers|worker-auth-file|allow-hosts|"
+                          "auth-file|guard|guard-blind|ca-file|run-id|seed|event|at|event-from|event-shape|collector",
+                          option);
+}
+
+/* What the event says instead: workers do not ask for it themselves. */
+static void add_event(const struct rehearse *event, struct buf *out)
+{
+    char scale[NUMBER_TEXT_MAX];
+    format_f64(scale, event->scale);
+    if (event->rate)
+        order_option(out, "rate", event->rate);
+    else if (event->stages)
+        order_option(out, "stages", event->stages);
+    else
+        order_option(out, "scale", scale);
+    order_option(out, "weights", event->weights);
 }
 
 /* Said apart, by what they came to: a file of them may be one that can be read only once. */
@@ -118,12 +127,15 @@ static bool is_variable(const char *option)
 }
 
 /* What load to make goes to the workers; what is made of it here stays; anything else would be lost unsaid. */
-static bool add_options(const struct options *o, const struct run_config *c, struct buf *out)
+static bool add_options(const struct options *o, const struct run_config *c, const struct rehearse *event,
+                        struct buf *out)
 {
     const struct option_def *def;
     char seed[NUMBER_TEXT_MAX];
     for (size_t i = 0; (def = options_def(o, i)); i++) {
         if (!options_given(o, def->name) || stays_here(def->name) || is_variable(def->name))
+            continue;
+        if (event->wanted && option_in_list(event->stages ? "weights|duration" : "weights", def->name))
             continue;
         if (!order_takes(def->name)) {
             usage_error("--%s cannot be given with --workers", def->name);
@@ -136,6 +148,8 @@ static bool add_options(const struct options *o, const struct run_config *c, str
             order_secret(out, g->text);
         else
             order_option(out, "variable", g->text.ptr);
+    if (event->wanted)
+        add_event(event, out);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
     order_option(out, "run-id", c->run_id);
     order_option(out, "seed", seed);
@@ -197,7 +211,7 @@ bool remote_wanted(const struct options *o)
 }
 
 int remote_run(const struct options *o, const struct run_config *config, const struct plan_file *plan,
-               const struct run_hooks *hooks, struct run_result *result)
+               const struct rehearse *event, const struct run_hooks *hooks, struct run_result *result)
 {
     char urls[WORKERS_MAX][280], why[400] = "";
     const char *list[WORKERS_MAX];
@@ -219,7 +233,7 @@ int remote_run(const struct options *o, const struct run_config *config, const s
     struct buf order;
     buf_init(&order, ORDER_BYTES_MAX);
     ws.credentials = &credentials;
-    int r = add_options(o, config, &order) ? add_files(o, config, plan, &order) : -EINVAL;
+    int r = add_options(o, config, event, &order) ? add_files(o, config, plan, &order) : -EINVAL;
     if (r == 0 && buf_error(&order))
         r = buf_error(&order);
     ws.order = buf_view(&order);

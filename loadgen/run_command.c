@@ -316,7 +316,7 @@ static int execute(const struct options *o, struct running *run)
         open_screen(run);
     remote_part_begin(&run->part);
     if (r == 0)
-        r = remote_wanted(o) ? remote_run(o, &run->config, run->file, &hooks, &result)
+        r = remote_wanted(o) ? remote_run(o, &run->config, run->file, &run->rehearse, &hooks, &result)
                              : run_execute(&run->config, &hooks, &result);
     live_close(run->screen);
     run->screen = NULL;

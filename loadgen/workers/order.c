@@ -11,7 +11,7 @@
 static const char *const ORDER_OPTIONS[] = {
     "rate",    "stages",          "users",    "duration", "sessions",    "arrivals",   "warmup",   "scale",
     "speed",   "threads",         "target",   "variable", "think-scale", "money-rate", "max-open", "grace",
-    "max-lag", "connect-timeout", "max-time", "run-id",   "seed",        "http2",      NULL};
+    "max-lag", "connect-timeout", "max-time", "run-id",   "seed",        "http2",      "weights",  NULL};
 
 static bool takes(struct span name)
 {

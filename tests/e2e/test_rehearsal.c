@@ -134,6 +134,20 @@ static void a_plan_at_150_percent_is_what_runs(void **state)
     check_contains(words, "minute by minute as the event");
     free(words);
 
+    /* two workers make it between them, and ask nobody */
+    struct e2e_program *a = e2e_start("crest-loadgen", E2E_ARGS("worker")),
+                       *b = e2e_start("crest-loadgen", E2E_ARGS("worker"));
+    char workers[128];
+    snprintf(workers, sizeof workers, "127.0.0.1:%u,127.0.0.1:%u", e2e_port(a), e2e_port(b));
+    run = rehearse(RUN(look, buy, "--event", "bf", "--at", "150%", "--event-shape", "curve", "--duration", "1s",
+                       "--workers", workers, "--collector", e2e_url(collector), "--json", "-"));
+    assert_int_equal(number(run, "sessions", "planned", NULL), 15);
+    assert_int_equal(number(run, "sessions", "completed", NULL), 15);
+    check_text(run, "shape", "curve");
+    json_decref(run);
+    e2e_stop(a);
+    e2e_stop(b);
+
     /* a plan file keeps its shape, its mix and its classes; its highest rate is the event's */
     write_text((char[512]){0}, 512, "bot.hurl", LOOK);
     char plan[512];
