@@ -170,6 +170,11 @@ $(OUT)/tests/unit/collector/store/test_store_cut: WRAPPED := fsync unlink db_exe
 	store_save_histograms store_save_exemplars
 $(OUT)/tests/unit/collector/store/test_store_fault: WRAPPED := fsync unlink malloc calloc realloc db_commit head_append
 
+# Fuzz targets that answer for the disk: nothing that a fuzzed file names is opened or written.
+$(OUT)/tests/fuzz/plan_file $(OUT)/tests/fuzz/access: WRAPPED := file_read
+$(OUT)/tests/fuzz/worker_words: WRAPPED := file_write dir_make
+$(OUT)/tests/fuzz/log_import: WRAPPED := file_read file_write dir_make
+
 # The checks of the test runner itself.
 $(OUT)/tests/unit/tests/run/test_results: $(OUT)/obj/tests/run/results.o
 $(OUT)/tests/unit/tests/run/test_run: | $(RUN)

@@ -76,6 +76,17 @@ MUST_USE static int read_step(const json_t *root, const json_t *step, struct sav
     return r == 0 ? read_points(root, step, to) : r;
 }
 
+/* Names are a step's identity; a run has each once. */
+static bool has_step_twice(const struct saved_run *run)
+{
+    for (size_t i = 0; i < run->n_steps; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(run->steps[i].name, run->steps[k].name) == 0 &&
+                strcmp(run->steps[i].journey, run->steps[k].journey) == 0)
+                return true;
+    return false;
+}
+
 MUST_USE static int read_run(const json_t *root, struct saved_run *run)
 {
     const json_t *steps = json_object_get(root, "steps"), *requests = json_object_get(root, "requests");
@@ -105,6 +116,12 @@ int saved_run_read(struct span json, struct saved_run **ret, char *why, size_t w
         snprintf(why, why_bytes, "%u:%u: %s", error.line, error.column, error.text);
         return -EINVAL;
     }
+    if (json_array_size(json_object_get(root, "steps")) > JOURNEY_STEPS_MAX ||
+        json_array_size(json_object_get(root, "series")) > 2 * RUN_SERIES_POINTS_MAX) {
+        snprintf(why, why_bytes, "it has more steps or seconds than a run");
+        json_decref(root);
+        return -EINVAL;
+    }
     if (!json_is_string(json_object_get(root, "verdict")) || !json_is_array(json_object_get(root, "steps"))) {
         snprintf(why, why_bytes, "it has no verdict and no steps: is it what run --json wrote?");
         json_decref(root);
@@ -113,10 +130,11 @@ int saved_run_read(struct span json, struct saved_run **ret, char *why, size_t w
     struct saved_run *run = calloc(1, sizeof *run);
     int r = run ? read_run(root, run) : -ENOMEM;
     json_decref(root);
-    if (r < 0) {
+    const char *wrong = r < 0 ? strerror(-r) : has_step_twice(run) ? "a step of a journey stands in it twice" : NULL;
+    if (wrong) {
         saved_run_free(run);
-        snprintf(why, why_bytes, "%s", strerror(-r));
-        return r;
+        snprintf(why, why_bytes, "%s", wrong);
+        return r < 0 ? r : -EINVAL;
     }
     *ret = run;
     return 0;

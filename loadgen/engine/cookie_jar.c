@@ -262,12 +262,19 @@ size_t cookie_jar_header(struct cookie_jar *j, const struct url *url, int64_t no
 MUST_USE static int read_fields(struct cookie_jar *j, const struct span *field, size_t n, int64_t now_ms)
 {
     int64_t expires_s;
+    for (size_t i = 0; i < n; i++)
+        if (cookie_has_control(field[i]))
+            return 0;
     if (n < 6 || field[0].len == 0 || field[0].ptr[0] == '#' ||
         parse_i64_span(field[4], 0, INT64_MAX / 1000, &expires_s) < 0)
         return 0;
-    struct span domain = field[0].ptr[0] == '.' ? span_from(field[0], 1) : field[0];
+    struct span domain = field[0], path = field[2].len && field[2].ptr[0] == '/' ? field[2] : SPAN("/");
+    while (domain.len && domain.ptr[0] == '.')
+        domain = span_from(domain, 1);
     struct set_cookie c = {.name = field[5], .value = n > 6 ? field[6] : (struct span){0}};
-    struct cookie *k = cookie_new(&c, domain, field[2]);
+    if (domain.len == 0 || c.name.len + c.value.len == 0 || c.name.len + c.value.len > COOKIE_BYTES_MAX)
+        return 0;
+    struct cookie *k = cookie_new(&c, domain, path);
     if (!k)
         return -ENOMEM;
     k->host_only = !span_equal_nocase(field[1], SPAN("TRUE"));

@@ -33,7 +33,7 @@ MUST_USE int cookie_jar_store(struct cookie_jar *j, const struct url *url, struc
 size_t cookie_jar_header(struct cookie_jar *j, const struct url *url, int64_t now_ms, struct buf *out);
 size_t cookie_jar_count(const struct cookie_jar *j);
 /* Cookies of a Netscape cookie file, curl's form: domain, subdomains too, path, secure, expiry, name, value between tabs; other lines are passed
- * over, expired ones too. -ENOMEM. */
+ * over, so are expired ones, and those that no server could have set (no domain, control characters, too long). -ENOMEM. */
 MUST_USE int cookie_jar_read(struct cookie_jar *j, struct span text, int64_t now_ms);
 /* One such line whose fields stand between any blanks; others are passed over. -ENOMEM. */
 MUST_USE int cookie_jar_add(struct cookie_jar *j, struct span line, int64_t now_ms);

@@ -9,7 +9,8 @@
 
 struct reader {
     struct span rest;
-    struct buf word; /* of the last quoted word, unescaped */
+    struct buf words[2]; /* the last two quoted words, unescaped: a key and its value */
+    unsigned taken;
 };
 
 static bool is_blank(char c)
@@ -20,7 +21,8 @@ static bool is_blank(char c)
 /* "quoted words" may hold \" \\ \n \t. */
 static struct span take_quoted(struct reader *r)
 {
-    buf_clear(&r->word);
+    struct buf *word = &r->words[r->taken++ % 2];
+    buf_clear(word);
     size_t i = 1;
     for (; i < r->rest.len && r->rest.ptr[i] != '"'; i++) {
         char c = r->rest.ptr[i];
@@ -28,10 +30,10 @@ static struct span take_quoted(struct reader *r)
             c = r->rest.ptr[++i];
             c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
         }
-        buf_char(&r->word, c);
+        buf_char(word, c);
     }
     r->rest = span_from(r->rest, i < r->rest.len ? i + 1 : i);
-    return buf_view(&r->word);
+    return buf_view(word);
 }
 
 static bool take(struct reader *r, struct span *ret)
@@ -108,8 +110,10 @@ int netrc_find(const char *path, struct span host, struct span login, struct buf
     if (r < 0)
         return r;
     struct reader reader = {.rest = span_of(text, n)};
-    buf_init(&reader.word, NETRC_BYTES_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(reader.words); i++)
+        buf_init(&reader.words[i], NETRC_BYTES_MAX);
     r = find(&reader, host, login, out);
-    buf_done(&reader.word);
+    for (size_t i = 0; i < ARRAY_LEN(reader.words); i++)
+        buf_done(&reader.words[i]);
     return r;
 }

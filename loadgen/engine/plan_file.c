@@ -11,6 +11,8 @@
 
 #define NAME_BYTES_MAX 64u /* of a class or phase: a label value and a column of reports */
 #define THREADS_MAX 256u
+#define THINK_SCALE_MAX 1000.0 /* as --think-scale */
+#define MONEY_RATE_MAX 1e6     /* as --money-rate */
 #define YEAR_MS INT64_C(31536000000)
 
 struct load_keys { /* what starts sessions: at the top for customers, and of each class of traffic */
@@ -65,6 +67,15 @@ MUST_USE static int refuse(struct plan_file *pf, const struct yaml_node *at, con
 {
     yaml_problem(pf->doc, at, pf->problems, "%s", why);
     return -EINVAL;
+}
+
+/* A factor for think times where the owner has one. */
+MUST_USE static int check_think_scale(struct plan_file *pf, const struct yaml_node *owner, double scale)
+{
+    const struct yaml_node *node = yaml_get(owner, "think_scale");
+    if (!node || node->kind == YAML_NULL || (scale >= 0 && scale <= THINK_SCALE_MAX))
+        return 0;
+    return refuse(pf, node, "'think_scale' is from 0 to 1000");
 }
 
 /* ---- lists of files ---- */
@@ -286,6 +297,8 @@ MUST_USE static int read_class(struct plan_file *pf, const struct yaml_node *nod
     for (size_t i = 0; i < pf->n_classes; i++)
         if (strcmp(pf->classes[i].name, k.name) == 0)
             return refuse(pf, yaml_get(node, "name"), "another class has this name");
+    if (check_think_scale(pf, node, k.think_scale) < 0)
+        return -EINVAL;
     if (k.user_agent && strpbrk(k.user_agent, "\r\n"))
         return refuse(pf, yaml_get(node, "user_agent"), "a header cannot hold a line end");
     struct traffic_class *c = &pf->classes[pf->n_classes];
@@ -346,8 +359,8 @@ MUST_USE static int read_caps(struct plan_file *pf)
         {0}};
     if (yaml_read(pf->doc, pf->top.caps, FIELDS, &pf->caps, pf->problems) < 0)
         return -EINVAL;
-    if (pf->caps.money_rate < 0)
-        return refuse(pf, yaml_get(pf->top.caps, "money_rate"), "'money_rate' is not negative");
+    if (!(pf->caps.money_rate >= 0 && pf->caps.money_rate <= MONEY_RATE_MAX))
+        return refuse(pf, yaml_get(pf->top.caps, "money_rate"), "'money_rate' is from 0 to 1000000");
     return 0;
 }
 
@@ -416,6 +429,8 @@ MUST_USE static int read_top(struct plan_file *pf)
     pf->top.think_scale = NAN;
     pf->top.grace_ms = pf->top.max_lag_ms = pf->top.settle_ms = -1;
     int result = yaml_read(pf->doc, yaml_root(pf->doc), FIELDS, &pf->top, pf->problems);
+    if (result == 0)
+        result = check_think_scale(pf, yaml_root(pf->doc), pf->top.think_scale);
     int (*const PARTS_OF_IT[])(struct plan_file *) = {read_caps, read_feeds, read_classes, read_thresholds};
     for (size_t i = 0; i < ARRAY_LEN(PARTS_OF_IT) && result != -ENOMEM; i++) {
         int r = PARTS_OF_IT[i](pf);

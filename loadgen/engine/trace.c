@@ -7,6 +7,8 @@
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 
+#define TRACE_SECONDS_MAX                                                                                              \
+    94608000.0                /* three years, as replayed: a mistake beyond, and of a size that sums of phases hold */
 #define EPOCH_SECONDS_MIN 1e8 /* 1973: nobody records a relative time of three years */
 
 /* Microseconds; *ret_absolute: since 1970. */
@@ -96,6 +98,10 @@ int trace_parse(const char *name, struct span text, double speed, struct trace *
     }
     qsort(t.at_us, t.n, sizeof *t.at_us, by_time);
     int64_t origin_us = absolute ? t.at_us[0] : 0;
+    if ((double)(t.at_us[t.n - 1] - origin_us) / speed > TRACE_SECONDS_MAX * 1e6) {
+        trace_done(&t);
+        return refuse(problems, name, 0, "the recording takes longer than three years: raise its 'speed'");
+    }
     for (size_t i = 0; i < t.n; i++)
         t.at_us[i] = (int64_t)((double)(t.at_us[i] - origin_us) / speed);
     *ret = t;

@@ -98,7 +98,7 @@ int cookie_date_parse(struct span text, int64_t *ret_s)
 
 /* ---- the header ---- */
 
-static bool has_control(struct span s)
+bool cookie_has_control(struct span s)
 {
     for (size_t i = 0; i < s.len; i++)
         if (((unsigned char)s.ptr[i] < 0x20 && s.ptr[i] != '\t') || s.ptr[i] == 0x7f)
@@ -152,7 +152,7 @@ int set_cookie_parse(struct span text, struct set_cookie *ret)
 {
     struct set_cookie c = {0};
     struct span rest = text, pair, attribute;
-    if (has_control(text) || !span_cut(&rest, ';', &pair))
+    if (cookie_has_control(text) || !span_cut(&rest, ';', &pair))
         return -EINVAL;
     size_t equals = span_find(pair, '=');
     if (equals < pair.len) {

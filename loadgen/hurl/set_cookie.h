@@ -24,5 +24,7 @@ struct set_cookie {
 };
 /* -EINVAL: no cookie (no name and no value, control characters, too long). */
 MUST_USE int set_cookie_parse(struct span text, struct set_cookie *ret);
+/* Control characters other than a tab: never in a cookie, wherever it comes from. */
+bool cookie_has_control(struct span s);
 /* RFC 6265 5.1.1: any of the usual date forms, seconds since the epoch. -EINVAL. */
 MUST_USE int cookie_date_parse(struct span text, int64_t *ret_s);

@@ -8,6 +8,10 @@
 #include "loadgen/import/log_write.h"
 #include "loadgen/import/names.h"
 
+#define AWAY_US                                                                                                        \
+    (INT64_C(500) * 86400 *                                                                                            \
+     1000000) /* from the first line's time: a clock was wrong; one in which a plan's trace can be as long */
+
 struct pending { /* requests of one second whose stamps have no fraction */
     int64_t second_us, duration_us;
     enum log_class class;
@@ -22,7 +26,8 @@ struct import {
     struct log_report report;
     struct pending *pending;
     size_t n_pending, cap_pending;
-    struct buf texts; /* their clients */
+    int64_t origin_us; /* the first line's time; 0: none yet */
+    struct buf texts;  /* their clients */
     struct buf client;
 };
 
@@ -143,6 +148,17 @@ MUST_USE static int add_line(struct import *im, const struct log_line *l)
                             l->duration_us);
 }
 
+/* NULL, or why it cannot be. */
+static const char *read_line(struct import *im, struct span line, struct log_line *ret)
+{
+    if (log_format_read(&im->format, line, ret) < 0)
+        return im->format.why;
+    if (im->origin_us == 0)
+        im->origin_us = ret->time_us;
+    bool far = ret->time_us < im->origin_us - AWAY_US || ret->time_us > im->origin_us + AWAY_US;
+    return far ? "its time is more than 500 days from the first line's" : NULL;
+}
+
 MUST_USE static int read_file(struct import *im, const char *path)
 {
     struct line_reader *reader = NULL;
@@ -157,15 +173,14 @@ MUST_USE static int read_file(struct import *im, const char *path)
         if (span_trim(line).len == 0)
             continue;
         im->report.lines++;
-        bool cut = line_reader_cut(reader);
-        if (!cut && log_format_read(&im->format, line, &l) == 0) {
+        const char *why = line_reader_cut(reader) ? "it is too long" : read_line(im, line, &l);
+        if (!why) {
             good++;
             r = add_line(im, &l);
             continue;
         }
         if (bad++ < LOG_BAD_LINES_SHOWN)
-            problem_add(im->ps, PROBLEM_WARNING, name, number, 1, "this line is left out: %s",
-                        cut ? "it is too long" : im->format.why);
+            problem_add(im->ps, PROBLEM_WARNING, name, number, 1, "this line is left out: %s", why);
     }
     line_reader_close(reader);
     im->report.bad += bad;

@@ -448,8 +448,8 @@ int log_format_read(struct log_format *f, struct span line, struct log_line *ret
     r = f->json ? read_json(f, line, &l, &args) : read_pieces(f, line, &l, &args);
     if (r < 0)
         return r;
-    if (l.time_us == 0)
-        return fail(f, "it has no time");
+    if (l.time_us <= 0)
+        return fail(f, l.time_us ? "its time is before 1970" : "it has no time");
     if (l.uri.len == 0)
         return fail(f, "it names no request");
     if (l.method.len == 0)

@@ -1,5 +1,5 @@
 /* Lines that are URLs and Set-Cookie headers: "u URL" goes there and asks which cookies would be sent, anything else is set by it, "t SECONDS" lets time
- * pass. What is sent has no control characters, and the jar keeps its limit. */
+ * pass. What is sent has no control characters, and the jar keeps its limit. The same lines as a cookie file: what was read, written, is read the same. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -19,6 +19,30 @@ static void check_sent(struct cookie_jar *jar, const struct url *url, int64_t no
         if (((unsigned char)out.data[i] < 0x20 && out.data[i] != '\t') || out.data[i] == 0x7f)
             abort();
     buf_done(&out);
+}
+
+static void read_file(struct span text, int64_t now_ms, struct cookie_jar *jar, struct buf *out)
+{
+    cookie_jar_init(jar);
+    if (cookie_jar_read(jar, text, now_ms) == -EINVAL || cookie_jar_count(jar) > COOKIES_MAX)
+        abort();
+    buf_init(out, (COOKIE_BYTES_MAX + 256) * COOKIES_MAX);
+    cookie_jar_write(jar, out);
+}
+
+static void check_file(struct span text, const struct url *url, int64_t now_ms)
+{
+    struct cookie_jar jar, again;
+    struct buf once, twice;
+    read_file(text, now_ms, &jar, &once);
+    read_file(buf_view(&once), now_ms, &again, &twice);
+    if (!span_equal(buf_view(&once), buf_view(&twice)))
+        abort();
+    buf_done(&once);
+    buf_done(&twice);
+    check_sent(&jar, url, now_ms);
+    cookie_jar_done(&jar);
+    cookie_jar_done(&again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -43,5 +67,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         check_sent(&jar, &url, now_ms);
     }
     cookie_jar_done(&jar);
+    check_file(span_of((const char *)data, n), &url, now_ms);
     return 0;
 }

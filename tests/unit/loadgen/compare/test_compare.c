@@ -153,8 +153,13 @@ static void steps_of_one_run_alone_are_named(void **state)
 static void what_is_no_result_is_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"",    "{", "[]", "{\"verdict\":1,\"steps\":[]}", "{\"verdict\":\"passed\"}",
-                                      "null"};
+    static const char *const BAD[] = {"",
+                                      "{",
+                                      "[]",
+                                      "{\"verdict\":1,\"steps\":[]}",
+                                      "{\"verdict\":\"passed\"}",
+                                      "null",
+                                      "{\"verdict\":\"passed\",\"steps\":[{\"name\":\"a\"},{\"name\":\"a\"}]}"};
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
         struct saved_run *run = NULL;
         char why[200] = "";
@@ -165,10 +170,10 @@ static void what_is_no_result_is_refused(void **state)
     struct saved_run *run = NULL;
     char why[200];
     /* everything in it may be of another kind than it should be */
-    check_ok(
-        saved_run_read(SPAN("{\"verdict\":\"passed\",\"steps\":[1,{\"points_us\":[],\"outcomes\":4}],\"series\":[2,"
-                            "{}],\"phases\":{}}"),
-                       &run, why, sizeof why));
+    check_ok(saved_run_read(
+        SPAN("{\"verdict\":\"passed\",\"steps\":[1,{\"name\":\"a\",\"points_us\":[],\"outcomes\":4}],\"series\":[2,"
+             "{}],\"phases\":{}}"),
+        &run, why, sizeof why));
     assert_int_equal(run->n_steps, 2);
     assert_int_equal(run->steps[1].n_points, 0);
     saved_run_free(run);

@@ -84,6 +84,8 @@ static void netrc_is_read_as_curl_reads_it(void **state)
         "macdef init\nmachine shop.test login macro password m\n\n"
         "machine shop.test\n  account x\n  login first password \"with \\\"quotes\\\" and blanks\"\n"
         "machine shop.test login second password p2\n"
+        "machine \"quoted.test\" \"login\" \"a login that is much longer than its key, and than what the key took\" "
+        "password p\n"
         "default login any password thing";
     assert_true(fd >= 0);
     assert_int_equal(write(fd, TEXT, sizeof TEXT - 1), (ssize_t)sizeof TEXT - 1);
@@ -95,6 +97,7 @@ static void netrc_is_read_as_curl_reads_it(void **state)
         {"SHOP.test", "second", "second:p2"},
         {"other.test", "", "o:op"},
         {"elsewhere.test", "", "any:thing"},
+        {"quoted.test", "", "a login that is much longer than its key, and than what the key took:p"},
         {"other.test", "nobody", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -219,7 +222,9 @@ static void cookies_go_through_a_file(void **state)
     static const char TEXT[] =
         "# Netscape HTTP Cookie File\n\n#HttpOnly_shop.test\tFALSE\t/cart\tFALSE\t0\tsid\ts1\r\n"
         ".shop.test\tTRUE\t/\tFALSE\t4102444800\ttheme\tdark\n"
-        "shop.test\tFALSE\t/\tFALSE\t1\told\tgone\nnonsense\nshop.test\tFALSE\t/\tFALSE\tsoon\tbad\tx\n";
+        "shop.test\tFALSE\t/\tFALSE\t1\told\tgone\nnonsense\nshop.test\tFALSE\t/\tFALSE\tsoon\tbad\tx\n"
+        ".\tTRUE\t/\tFALSE\t0\tof\tnowhere\nshop.test\tFALSE\t/\tFALSE\t0\tcontrol\t\x01\nshop.test\tFALSE\t/"
+        "\tFALSE\t0\t\t\n";
     static const char WRITTEN[] = "# Netscape HTTP Cookie File\nshop.test\tFALSE\t/cart\tFALSE\t0\tsid\ts1\n"
                                   ".shop.test\tTRUE\t/\tFALSE\t4102444800\ttheme\tdark\n";
     struct cookie_jar jar;

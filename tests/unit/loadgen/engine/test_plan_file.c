@@ -189,6 +189,11 @@ static void what_is_wrong_with_a_plan_is_told_at_its_place(void **state)
          "no phase is called 'peak'"},
         {"journeys: [buy.hurl]\nrate: 1\nduration: 1s\nfeeds: [{file: a.csv, mode: any}]\n",
          "plan.yml:4:29: 'mode' is sequential"},
+        {"journeys: [buy.hurl]\nrate: 1\nduration: 1s\nthink_scale: -.inf\n", "plan.yml:4:14: 'think_scale' is from 0"},
+        {"journeys: [buy.hurl]\nrate: 1\nduration: 1s\ncaps: {money_rate: .nan}\n",
+         "plan.yml:4:20: 'money_rate' is from 0"},
+        {"journeys: [buy.hurl]\nphases: [{trace: {file: late.csv, speed: 1e-300}}]\n",
+         "the recording takes longer than three years"},
         {"- 1\n", "expected a map"},
         {"", "missing key 'journeys'"},
     };
