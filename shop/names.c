@@ -6,7 +6,8 @@ const char *const MARKET_NAMES[MARKETS] = {"de", "jp"};
 const char *const CURRENCIES[MARKETS] = {"EUR", "JPY"};
 const char *const CHANNEL_NAMES[CHANNELS] = {"web", "app"};
 const char *const SOURCE_NAMES[SOURCES] = {"", "load", "synthetic"};
-const char *const STEP_NAMES[STEPS] = {"home", "search", "product", "cart", "address", "shipping", "payment", "order"};
+const char *const STEP_NAMES[STEPS] = {"home",     "search",  "product", "cart",     "address",
+                                       "shipping", "payment", "order",   "wishlist", "compare"};
 
 int source_parse(struct span header, enum source *ret)
 {

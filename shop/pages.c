@@ -59,7 +59,8 @@ void page_begin(struct visit *v, const char *title)
         page_printf(v, "<meta name=\"csrf-token\" content=\"%s\">", v->session.csrf);
     page_printf(v,
                 "</head>\n<body>\n<nav><a href=\"/\">Home</a> <a "
-                "href=\"/cart\">Cart</a></nav>\n<main>\n<h1>%s</h1>\n",
+                "href=\"/cart\">Cart</a> <a href=\"/wishlist\">Wish list</a> <a "
+                "href=\"/compare\">Compare</a></nav>\n<main>\n<h1>%s</h1>\n",
                 title);
 }
 

@@ -41,14 +41,23 @@ static const struct httpd_route ROUTES[] = {
     {"POST", "/api/checkout/shipping", SHOP_FORM_BYTES_MAX, on_step, .help = "shipping"},
     {"POST", "/api/checkout/payment", SHOP_FORM_BYTES_MAX, on_step, .help = "payment"},
     {"GET", "/api/order/{id}", 0, on_step, .help = "order"},
+    {"GET", "/wishlist", 0, on_step, .help = "articles for later"},
+    {"POST", "/wishlist", SHOP_FORM_BYTES_MAX, on_step, .help = "remember one"},
+    {"GET", "/compare", 0, on_step, .help = "articles side by side"},
+    {"POST", "/compare", SHOP_FORM_BYTES_MAX, on_step, .help = "put one beside them"},
+    {"GET", "/api/wishlist", 0, on_step, .help = "articles for later"},
+    {"POST", "/api/wishlist", SHOP_FORM_BYTES_MAX, on_step, .help = "remember one"},
+    {"GET", "/api/compare", 0, on_step, .help = "articles side by side"},
+    {"POST", "/api/compare", SHOP_FORM_BYTES_MAX, on_step, .help = "put one beside them"},
     {"GET|PUT", "/control", SHOP_FORM_BYTES_MAX, on_blocking, .help = "faults"},
     {"GET", "/ledger", 0, on_blocking, .help = "the independent truth"},
     {0},
 };
 static const enum step STEP_OF[] = {
-    STEP_HOME,     STEP_SEARCH,   STEP_PRODUCT, STEP_CART,    STEP_CART,     STEP_ADDRESS, STEP_ADDRESS,
-    STEP_SHIPPING, STEP_SHIPPING, STEP_PAYMENT, STEP_PAYMENT, STEP_ORDER,    STEP_HOME,    STEP_SEARCH,
-    STEP_PRODUCT,  STEP_CART,     STEP_CART,    STEP_ADDRESS, STEP_SHIPPING, STEP_PAYMENT, STEP_ORDER};
+    STEP_HOME,     STEP_SEARCH,   STEP_PRODUCT,  STEP_CART,    STEP_CART,   STEP_ADDRESS,  STEP_ADDRESS,  STEP_SHIPPING,
+    STEP_SHIPPING, STEP_PAYMENT,  STEP_PAYMENT,  STEP_ORDER,   STEP_HOME,   STEP_SEARCH,   STEP_PRODUCT,  STEP_CART,
+    STEP_CART,     STEP_ADDRESS,  STEP_SHIPPING, STEP_PAYMENT, STEP_ORDER,  STEP_WISHLIST, STEP_WISHLIST, STEP_COMPARE,
+    STEP_COMPARE,  STEP_WISHLIST, STEP_WISHLIST, STEP_COMPARE, STEP_COMPARE};
 #define STEP_ROUTES ARRAY_LEN(STEP_OF)
 
 struct server {

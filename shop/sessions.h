@@ -1,4 +1,4 @@
-/* sessions.h - visitors, found by the cookie sid: market, channel, CSRF token, how far the checkout is.
+/* sessions.h - visitors, found by the cookie sid: market, channel, CSRF token, how far the checkout is, what was noted.
  * Thread-safe: a session is copied out and its changes are put back whole. */
 #pragma once
 
@@ -6,6 +6,10 @@
 
 #define SESSION_ID_BYTES 33 /* 32 hex digits and NUL */
 
+struct noted { /* articles, the first noted first */
+    uint16_t products[NOTED_MAX];
+    unsigned n;
+};
 struct session {
     char id[SESSION_ID_BYTES], csrf[SESSION_ID_BYTES];
     enum market market;
@@ -13,6 +17,7 @@ struct session {
     bool has_address, has_shipping;
     int64_t checkout_started_us; /* 0: not begun */
     int64_t seen_ms;
+    struct noted wishlist, compared;
 };
 struct sessions;
 MUST_USE int sessions_new(struct sessions **ret);

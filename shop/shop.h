@@ -17,6 +17,7 @@
 
 #define PRODUCTS 500
 #define QUANTITY_MAX 99u        /* of one article in a cart */
+#define NOTED_MAX 12u           /* articles of a wish list, or side by side */
 #define SESSION_IDLE_MS 1800000 /* 30 minutes, the field's habit */
 #define WORKERS 256u            /* requests that may wait at once: a 10 s pool wait at 20 payments/s, and air */
 #define POOL_WAIT_MS 10000
@@ -34,6 +35,8 @@ enum step {
     STEP_SHIPPING,
     STEP_PAYMENT,
     STEP_ORDER,
+    STEP_WISHLIST,
+    STEP_COMPARE,
     STEPS
 };
 enum outcome {

@@ -134,6 +134,9 @@ static void step_search(struct visit *v)
 
 static void step_product(struct visit *v)
 {
+    static const struct {
+        const char *path, *button;
+    } NOTED[] = {{"/wishlist", "Remember"}, {"/compare", "Compare"}};
     int found = catalogue_find(v->shop->catalogue, httpd_segment(v->request, "sku"));
     size_t index = (size_t)found;
     if (found < 0) {
@@ -160,6 +163,11 @@ static void step_product(struct visit *v)
                 p->sku);
     if (v->shop->require_token)
         page_quick_add(v, p->sku);
+    for (size_t i = 0; i < ARRAY_LEN(NOTED); i++) {
+        page_form(v, NOTED[i].path);
+        page_printf(v, "<input type=\"hidden\" name=\"sku\" value=\"%s\"><button>%s</button></form>\n", p->sku,
+                    NOTED[i].button);
+    }
     page_end(v);
 }
 
@@ -448,5 +456,50 @@ static void step_order(struct visit *v)
     }
 }
 
-const step_function STEP_FUNCTIONS[STEPS] = {step_home,    step_search,   step_product, step_cart,
-                                             step_address, step_shipping, step_payment, step_order};
+/* ---- noted for later, or to stand side by side ---- */
+
+static bool note_product(struct visit *v, struct noted *list)
+{
+    int product = catalogue_find(v->shop->catalogue, visit_field(v, "sku"));
+    if (v->outcome != OUTCOME_OK)
+        return false;
+    for (unsigned i = 0; i < list->n; i++)
+        if (list->products[i] == product)
+            return true;
+    if (product < 0 || list->n == NOTED_MAX) {
+        visit_fail(v, 400, OUTCOME_INVALID, product < 0 ? "bad_item" : "list_full",
+                   product < 0 ? "A known sku is needed." : "The list holds 12 articles at most.");
+        return false;
+    }
+    list->products[list->n++] = (uint16_t)product;
+    sessions_put(v->shop->sessions, &v->session);
+    return true;
+}
+
+static void show_noted(struct visit *v, struct noted *list, const char *title, const char *path)
+{
+    size_t indexes[NOTED_MAX];
+    if (v->posted && !note_product(v, list))
+        return;
+    if (v->posted && v->html) {
+        snprintf(v->location, sizeof v->location, "%s", path);
+        return;
+    }
+    for (unsigned i = 0; i < list->n; i++)
+        indexes[i] = list->products[i];
+    if (read_products(v, indexes, list->n))
+        list_products(v, title, indexes, list->n);
+}
+
+static void step_wishlist(struct visit *v)
+{
+    show_noted(v, &v->session.wishlist, "Wish list", "/wishlist");
+}
+
+static void step_compare(struct visit *v)
+{
+    show_noted(v, &v->session.compared, "Compare", "/compare");
+}
+
+const step_function STEP_FUNCTIONS[STEPS] = {step_home,     step_search,  step_product, step_cart,     step_address,
+                                             step_shipping, step_payment, step_order,   step_wishlist, step_compare};

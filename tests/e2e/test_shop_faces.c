@@ -118,6 +118,43 @@ static void a_form_without_its_token_is_refused(void **state)
     page = ask(&v, "/cart", "text/html", NULL, 200);
     check_contains(page, "<li>1 &times; ");
     free(page);
+    snprintf(form, sizeof form, "sku=SKU-0002&csrf=%s", token);
+    free(ask(&v, "/wishlist", "application/x-www-form-urlencoded", "sku=SKU-0002", 403));
+    free(ask(&v, "/wishlist", "application/x-www-form-urlencoded", form, 303));
+    page = ask(&v, "/wishlist", "text/html", NULL, 200);
+    check_contains(page, "<li><a href=\"/product/SKU-0002\">");
+    free(page);
+    stop_shop();
+}
+
+/* Each visitor has lists of their own, in the order in which things were noted; one article stands there once. */
+static void what_is_noted_is_the_visitors_own(void **state)
+{
+    start_shop(state);
+    struct visitor v = {.cookie = ""}, other = {.cookie = ""};
+    char body[64];
+    for (unsigned i = 1; i <= 12; i++) {
+        snprintf(body, sizeof body, "{\"sku\":\"SKU-%04u\"}", 13 - i);
+        free(ask(&v, "/api/compare", "application/json", body, 200));
+    }
+    free(ask(&v, "/api/compare", "application/json", "{\"sku\":\"SKU-0012\"}", 200));
+    char *answer = ask(&v, "/api/compare", "application/json", "{\"sku\":\"SKU-0013\"}", 400);
+    check_contains(answer, "list_full");
+    free(answer);
+    free(ask(&v, "/api/wishlist", "application/json", "{\"sku\":\"SKU-9999\"}", 400));
+    answer = ask(&v, "/api/compare", "application/json", NULL, 200);
+    json_t *root = json_loads(answer, 0, NULL), *products = json_object_get(root, "products");
+    assert_int_equal(json_array_size(products), 12);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(products, 0), "sku")), "SKU-0012");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(products, 11), "sku")), "SKU-0001");
+    json_decref(root);
+    free(answer);
+    static const char *const EMPTY[] = {"/api/compare", "/api/wishlist"};
+    for (size_t i = 0; i < ARRAY_LEN(EMPTY); i++) {
+        answer = ask(i ? &v : &other, EMPTY[i], "application/json", NULL, 200);
+        check_contains(answer, "\"products\":[]");
+        free(answer);
+    }
     stop_shop();
 }
 
@@ -217,6 +254,7 @@ int main(void)
         cmocka_unit_test_teardown(declines_and_out_of_stock_are_200_with_a_typed_error, e2e_teardown),
         cmocka_unit_test_teardown(a_hanging_gateway_is_504_after_its_time_out, e2e_teardown),
         cmocka_unit_test_teardown(a_form_without_its_token_is_refused, e2e_teardown),
+        cmocka_unit_test_teardown(what_is_noted_is_the_visitors_own, e2e_teardown),
         cmocka_unit_test_teardown(control_refuses_what_it_does_not_know, e2e_teardown),
         cmocka_unit_test_teardown(both_metric_formats_pass_the_strict_reader, e2e_teardown),
         cmocka_unit_test_teardown(both_access_logs_tell_of_each_request, e2e_teardown),
