@@ -41,7 +41,12 @@ MUST_USE static int add_matches(struct paths *p, const char *pattern, bool folde
 MUST_USE static int add_operand(struct paths *p, const char *path)
 {
     struct stat st;
-    if (strcmp(path, "-") == 0 || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+    bool piped = strcmp(path, "-") == 0;
+    if (!piped && stat(path, &st) < 0) {
+        fprintf(stderr, "crest-loadgen: %s cannot be read: %s\n", path, strerror(errno));
+        return -ENOENT; /* the command line is wrong, no file */
+    }
+    if (piped || !S_ISDIR(st.st_mode))
         return add_path(p, path);
     struct buf pattern;
     buf_init(&pattern, 1u << 20);

@@ -243,6 +243,18 @@ static bool looking_at_row(const struct hurl_parser *p, enum hurl_section_kind k
     return peek_word(p).len > 0;
 }
 
+/* hurl takes a request's section once, a response's any number of times. */
+static void note_section(struct hurl_parser *p, const struct hurl_section_def *def, struct hurl_place at)
+{
+    for (size_t i = 0; i < p->n_sections; i++)
+        if (p->sections[i] == def) {
+            parse_fail(p, at, "this request has a section [%s] already", def->name);
+            return;
+        }
+    if (p->n_sections < SECTIONS_MAX)
+        p->sections[p->n_sections++] = def;
+}
+
 MUST_USE static int parse_section(struct hurl_parser *p, struct hurl_entry *e, struct span name, bool in_response)
 {
     struct hurl_place at = place_of(p);
@@ -253,6 +265,8 @@ MUST_USE static int parse_section(struct hurl_parser *p, struct hurl_entry *e, s
         const char *near = hurl_section_suggest(name, in_response);
         parse_fail(p, at, "unknown section [" SPAN_FMT "]%s%s%s", SPAN_ARG(name), near ? " (did you mean [" : "",
                    near ? near : "", near ? "]?)" : "");
+    } else if (!in_response) {
+        note_section(p, def, at);
     }
     skip_line(p);
     for (;;) {
@@ -294,6 +308,8 @@ MUST_USE static int parse_parts(struct hurl_parser *p, struct hurl_entry *e, boo
         struct hurl_cursor start = p->c;
         int r;
         if (looking_at_section(p, &name)) {
+            if (body->kind != HURL_BODY_NONE)
+                parse_fail(p, place_of(p), "a section stands before the body");
             sections = true;
             PARSE_TRY(parse_section(p, e, name, in_response));
             continue;
@@ -431,6 +447,7 @@ static void take_settings(struct hurl_parser *p, struct hurl_entry *e)
 MUST_USE static int parse_entry(struct hurl_parser *p)
 {
     struct hurl_entry entry = {0};
+    p->n_sections = 0;
     take_settings(p, &entry);
     uint32_t line = p->c.line;
     int r = parse_request_line(p, &entry);

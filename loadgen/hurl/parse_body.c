@@ -2,6 +2,7 @@
 
 #include "lib/base/limits.h"
 #include "loadgen/hurl/base64.h"
+#include "loadgen/hurl/eval.h"
 #include "loadgen/hurl/parser.h"
 
 /* ---- literals in bytes ---- */
@@ -256,6 +257,10 @@ MUST_USE static int parse_xml(struct hurl_parser *p, struct hurl_template *ret)
     if (depth < 0)
         return parse_fail(p, at, "this XML body closes an element that it did not open");
     size_t bytes = all.len - s.len;
+    void *document = xpath_document_new(span_of(all.ptr, bytes), false);
+    if (!document)
+        return parse_fail(p, at, "this XML body is not well-formed");
+    xpath_document_free(document);
     PARSE_TRY(text_constant(p, span_of(all.ptr, bytes), ret));
     advance(p, bytes);
     return 0;

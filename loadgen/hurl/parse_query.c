@@ -134,12 +134,22 @@ int parse_operand(struct hurl_parser *p, struct hurl_operand *ret)
                       SPAN_ARG(found_here(p)));
 }
 
+/* Words and values stand apart; what is missing at the line's end is for the caller to say. */
+MUST_USE static int parse_blank(struct hurl_parser *p, const char *behind)
+{
+    if (!at_end(p) && !strchr(" \t\r\n#", peek(p)))
+        return parse_fail(p, place_of(p), "expected a blank behind %s, found '" SPAN_FMT "'", behind,
+                          SPAN_ARG(found_here(p)));
+    skip_blanks(p);
+    return 0;
+}
+
 /* The argument of `word`, as its table says. */
 MUST_USE static int parse_arg(struct hurl_parser *p, const char *word, enum hurl_arg arg, struct hurl_operand *ret)
 {
     if (arg == HURL_ARG_NONE)
         return 0;
-    skip_blanks(p);
+    PARSE_TRY(parse_blank(p, word));
     struct hurl_place at = place_of(p);
     if (arg == HURL_ARG_ATTRIBUTE) {
         struct span name = peek_word(p);
@@ -154,9 +164,13 @@ MUST_USE static int parse_arg(struct hurl_parser *p, const char *word, enum hurl
     bool text = ret->kind == HURL_OPERAND_TEXT;
     bool expr = ret->kind == HURL_OPERAND_EXPR;
     static const char *const WANTED[] = {
-        [HURL_ARG_TEXT] = "a text in quotes",       [HURL_ARG_PATTERN] = "a regular expression, \"…\" or /…/",
-        [HURL_ARG_INT] = "a whole number",          [HURL_ARG_NUMBER] = "a number or a text in quotes",
+        [HURL_ARG_TEXT] = "a text in quotes",
+        [HURL_ARG_PATTERN] = "a regular expression, \"…\" or /…/",
+        [HURL_ARG_INT] = "a whole number",
+        [HURL_ARG_NUMBER] = "a number or a text in quotes",
         [HURL_ARG_ATTRIBUTE] = "an attribute name",
+        [HURL_ARG_VALUE] = "a value",
+        [HURL_ARG_STRING] = "a text in quotes or bytes",
     };
     bool good = false;
     switch (arg) {
@@ -177,21 +191,26 @@ MUST_USE static int parse_arg(struct hurl_parser *p, const char *word, enum hurl
     case HURL_ARG_VALUE:
         good = ret->kind != HURL_OPERAND_PATTERN;
         break;
+    case HURL_ARG_STRING:
+        good = text || expr || ret->kind == HURL_OPERAND_BYTES || ret->kind == HURL_OPERAND_FILE;
+        break;
     }
     if (good)
         return 0;
     p->c = start;
-    return parse_fail(p, at, "%s needs %s, found '" SPAN_FMT "'", word, arg == HURL_ARG_VALUE ? "a value" : WANTED[arg],
-                      SPAN_ARG(found_here(p)));
+    return parse_fail(p, at, "%s needs %s, found '" SPAN_FMT "'", word, WANTED[arg], SPAN_ARG(found_here(p)));
 }
 
 int parse_filters(struct hurl_parser *p, struct hurl_filter **ret, size_t *ret_n, bool in_expr)
 {
     for (;;) {
+        size_t before = p->c.at;
         skip_blanks(p);
         struct span word = peek_word(p);
         if (word.len == 0)
             return 0;
+        if (p->c.at == before)
+            return parse_blank(p, "a query or filter");
         const struct hurl_filter_def *def = hurl_filter_find(word);
         if (!def) {
             if (!in_expr)
@@ -211,6 +230,26 @@ int parse_filters(struct hurl_parser *p, struct hurl_filter **ret, size_t *ret_n
     }
 }
 
+/* name[Attribute] of a cookie, the attribute of a certificate, when they are plain text. */
+MUST_USE static int check_attribute(struct hurl_parser *p, const struct hurl_query *q)
+{
+    struct span name;
+    if (!hurl_template_static(&q->arg.text, &name))
+        return 0;
+    if (q->def->kind == HURL_QUERY_COOKIE) {
+        size_t open = span_find(name, '[');
+        if (open == name.len)
+            return 0;
+        name = span_from(name, open + 1);
+        if (name.len == 0 || name.ptr[name.len - 1] != ']')
+            return parse_fail(p, q->arg.at, "a cookie's attribute stands in brackets, as in \"sid[Max-Age]\"");
+        name.len--;
+    }
+    return hurl_attribute_known(q->def->kind, name)
+               ? 0
+               : parse_fail(p, q->arg.at, "a %s has no attribute '" SPAN_FMT "'", q->def->name, SPAN_ARG(name));
+}
+
 int parse_query(struct hurl_parser *p, struct hurl_query *ret)
 {
     *ret = (struct hurl_query){.at = place_of(p)};
@@ -226,6 +265,7 @@ int parse_query(struct hurl_parser *p, struct hurl_query *ret)
     }
     advance(p, word.len);
     PARSE_TRY(parse_arg(p, ret->def->name, ret->def->arg, &ret->arg));
+    PARSE_TRY(check_attribute(p, ret));
     struct span variable;
     uint32_t slot; /* what it names may be set from outside, or by a capture with a made-up name */
     if (ret->def->kind == HURL_QUERY_VARIABLE && hurl_template_static(&ret->arg.text, &variable))
@@ -244,7 +284,8 @@ static struct span peek_symbol(const struct hurl_parser *p)
 
 int parse_predicate(struct hurl_parser *p, struct hurl_predicate *ret)
 {
-    skip_blanks(p);
+    if (p->c.at == 0 || !strchr(" \t", p->text.ptr[p->c.at - 1])) /* parse_filters has skipped the blanks */
+        PARSE_TRY(parse_blank(p, "a query or filter"));
     *ret = (struct hurl_predicate){.at = place_of(p)};
     struct span word = peek_word(p);
     if (span_equal(word, SPAN("not"))) {

@@ -29,6 +29,7 @@ struct hurl_pending { /* settings waiting for their request */
     size_t n_jar_cookies;
     bool money, always, clears_jar;
 };
+#define SECTIONS_MAX 16u /* more than the language has */
 struct hurl_parser {
     struct span text;
     struct hurl_cursor c;
@@ -36,6 +37,8 @@ struct hurl_parser {
     struct problems *problems;
     struct buf scratch;
     struct hurl_pending pending;
+    const struct hurl_section_def *sections[SECTIONS_MAX]; /* of the request that is read */
+    size_t n_sections;
     bool weight_given;
 };
 

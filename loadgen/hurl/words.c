@@ -78,8 +78,8 @@ static const struct hurl_predicate_def PREDICATES[] = {
     {">=", HURL_GREATER_EQUAL, HURL_ARG_NUMBER, YES},
     {"<", HURL_LESS, HURL_ARG_NUMBER, YES},
     {"<=", HURL_LESS_EQUAL, HURL_ARG_NUMBER, YES},
-    {"startsWith", HURL_STARTS_WITH, HURL_ARG_VALUE, YES},
-    {"endsWith", HURL_ENDS_WITH, HURL_ARG_VALUE, YES},
+    {"startsWith", HURL_STARTS_WITH, HURL_ARG_STRING, YES},
+    {"endsWith", HURL_ENDS_WITH, HURL_ARG_STRING, YES},
     {"contains", HURL_CONTAINS, HURL_ARG_VALUE, YES},
     {"includes", HURL_INCLUDES, HURL_ARG_VALUE, YES},
     {"matches", HURL_MATCHES, HURL_ARG_PATTERN, YES},
@@ -186,6 +186,21 @@ const struct hurl_predicate_def *hurl_predicate_find(struct span name)
 const struct hurl_option_def *hurl_option_find(struct span name)
 {
     FIND(OPTIONS, name);
+}
+
+bool hurl_attribute_known(enum hurl_query_kind query, struct span name)
+{
+    static const char *const COOKIES[] = {"Value", "Expires", "Max-Age",  "Domain",
+                                          "Path",  "Secure",  "HttpOnly", "SameSite"};
+    static const char *const CERTIFICATES[] = {"Subject",       "Issuer",           "Start-Date", "Expire-Date",
+                                               "Serial-Number", "Subject-Alt-Name", "Value"};
+    bool cookie = query == HURL_QUERY_COOKIE;
+    if (!cookie && query != HURL_QUERY_CERTIFICATE)
+        return true;
+    for (size_t i = 0; i < (cookie ? ARRAY_LEN(COOKIES) : ARRAY_LEN(CERTIFICATES)); i++)
+        if (cookie ? span_equal_nocase(name, span_str(COOKIES[i])) : span_equal(name, span_str(CERTIFICATES[i])))
+            return true;
+    return false;
 }
 
 #define NAME_AT(TABLE, i) return (i) < ARRAY_LEN(TABLE) ? TABLE[i].name : NULL

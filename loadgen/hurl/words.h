@@ -38,6 +38,7 @@ enum hurl_arg {
     HURL_ARG_INT,      /* integer, may be negative, or a template */
     HURL_ARG_NUMBER,   /* number or a quoted text, for < and > */
     HURL_ARG_VALUE,    /* any predicate value */
+    HURL_ARG_STRING,   /* a text or bytes, written or of a file, or a template */
     HURL_ARG_ATTRIBUTE /* a bare word or quoted text (certificate) */
 };
 
@@ -216,6 +217,8 @@ const char *hurl_filter_name(size_t i);
 const char *hurl_predicate_name(size_t i);
 const char *hurl_option_name(size_t i);
 const char *hurl_section_name(size_t i);
+/* Of `cookie "x[Max-Age]"` (case ignored) and `certificate "Subject"`: true for other queries. */
+bool hurl_attribute_known(enum hurl_query_kind query, struct span name);
 /* The word of that kind nearest to `word`, or NULL. */
 const char *hurl_section_suggest(struct span word, bool in_response);
 const char *hurl_query_suggest(struct span word);

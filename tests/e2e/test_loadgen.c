@@ -139,6 +139,7 @@ static void test_uses_hurls_exit_codes(void **state)
         free(e2e_run("crest-loadgen", E2E_ARGS("test", file, "--variable", variable()), cases[i].code));
     }
     free(e2e_run("crest-loadgen", E2E_ARGS("test", "--no-such-option"), 1));
+    free(e2e_run("crest-loadgen", E2E_ARGS("test", "no-such-file.hurl"), 1));
     assert_int_equal(orders("synthetic"), 0);
     free(e2e_run("crest-loadgen", E2E_ARGS("test", e2e_write("buy.hurl", BUY), "--variable", variable()), 0));
     assert_int_equal(orders("synthetic"), 1);

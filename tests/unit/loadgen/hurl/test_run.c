@@ -132,7 +132,7 @@ static void asserts_hold_and_fail_as_hurls_do(void **state)
         {"cookie \"theme[Expires]\" isDate", true, false, 0},
         {"cookie \"theme[Expires]\" dateFormat \"%a, %d %b %Y %H:%M:%S\" == \"Wed, 09 Jun 2021 10:18:14\"", true, false,
          0},
-        {"cookie \"theme[Colour]\" exists", false, false, HURL_FAILED_RUN},
+        {"cookie \"theme[{{newUuid}}]\" exists", false, false, HURL_FAILED_RUN},
         {"jsonpath \"$.id\" == 42", true, false, 0},
         {"jsonpath \"$.id\" == 42.0", true, false, 0},
         {"jsonpath \"$.id\" == \"42\"", false, false, HURL_FAILED_ASSERT},
