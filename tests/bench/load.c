@@ -4,7 +4,7 @@
  * turns. Both are read from the outside while a generator runs: its CPU from /proc, the requests from nginx's stub_status, so that starting up and
  * connecting counts for nobody.
  *
- * BENCH_FAST=1 does one short round. tests/bench/peers.json names artillery and autocannon. */
+ * BENCH_FAST=1 does one short round, BENCH_ROWS=raw,peers,tls,many,memory,lag only those parts. tests/bench/peers.json names artillery and autocannon. */
 #include <gnutls/gnutls.h>
 #include <math.h>
 #include <sched.h>
@@ -29,6 +29,17 @@
 static bool fast;
 static struct e2e_program *nginx;
 static char http_url[64], https_url[64];
+
+/* Is the part among those that BENCH_ROWS names? Without it all are. */
+static bool wanted(const char *part)
+{
+    const char *rows = getenv("BENCH_ROWS");
+    struct span rest = span_str(rows), one;
+    bool found = !rows || !*rows;
+    while (!found && span_cut(&rest, ',', &one))
+        found = span_equal(one, span_str(part));
+    return found;
+}
 
 /* ---- the server ---- */
 
@@ -342,7 +353,7 @@ static void bench_raw_and_journey(struct bench *b, const char *raw, const char *
         {"artillery, journey", {NODE_MODULES "artillery", "run", "--quiet", yaml}, 10},
     };
     for (size_t i = 0; i < ARRAY_LEN(peers); i++)
-        if (!has(peers[i].argv[0]))
+        if (wanted("peers") && !has(peers[i].argv[0]))
             bench_note(b, "%s is not there: not measured.", peers[i].argv[0]);
     for (unsigned round = 0; round < (fast ? 1 : ROUNDS); round++) {
         struct cost wrk = measure(E2E_ARGS("wrk", "-t", "1", "-c", "64", "-d", "600s", url), 64);
@@ -353,7 +364,7 @@ static void bench_raw_and_journey(struct bench *b, const char *raw, const char *
         bench_add(b, "raw: crest's CPU, of wrk's", "×", mine.cpu_us / wrk.cpu_us);
         bench_add(b, "journey: crest's CPU, of wrk's raw", "×", eight.cpu_us / wrk.cpu_us);
         for (size_t i = 0; i < ARRAY_LEN(peers); i++) {
-            if (!has(peers[i].argv[0]))
+            if (!wanted("peers") || !has(peers[i].argv[0]))
                 continue;
             struct cost c = measure(peers[i].argv, peers[i].connections);
             add_cost(b, peers[i].who, c);
@@ -380,22 +391,23 @@ static void bench_tls(struct bench *b, const char *raw)
     }
 }
 
-/* 64 users that ask without a pause; then the same beside 7,936 that have asked once and wait. A session is 10,000 steps: the 64 stay the 64. */
+/* 64 users that ask without a pause; then the same beside 7,936 that have asked once and wait: a class of their own, so that the 64 stay the 64. */
 static void bench_many(struct bench *b)
 {
-    char looping[256], parked[256];
-    snprintf(looping, sizeof looping, "%s",
-             write_with_url("loop.hurl", "# @weight 64\n# @step loop\n# @goto p=1 loop\nGET %s/raw\n", http_url));
-    snprintf(parked, sizeof parked, "%s",
-             write_with_url("parked.hurl", "# @weight 7936\nGET %s/raw\n\n# @think 1h\nGET %s/raw\n", http_url));
-    const char *const few[] = {loadgen_path(), "run", looping,     "--users", "64",      "--duration", "10m",
-                               "--grace",      "1s",  "--max-lag", "1h",      "--quiet", NULL};
-    const char *const many[] = {loadgen_path(), "run", looping,   parked, "--users",   "8000", "--duration", "10m",
-                                "--seed",       "7",   "--grace", "1s",   "--max-lag", "1h",   "--quiet",    NULL};
+    static const char FEW[] = "{users: 64, duration: 10m, journeys: [loop.hurl]}\n",
+                      MANY[] = "users: 64\nduration: 10m\njourneys: [loop.hurl]\n"
+                               "traffic: [{name: parked, users: 7936, journeys: [parked.hurl]}]\n";
+    char few_plan[256], many_plan[256];
+    snprintf(few_plan, sizeof few_plan, "%s", e2e_write("few.yml", FEW));
+    snprintf(many_plan, sizeof many_plan, "%s", e2e_write("many.yml", MANY));
+    (void)write_with_url("loop.hurl", "# @step loop\n# @goto p=1 loop\nGET %s/raw\n", http_url);
+    (void)write_with_url("parked.hurl", "GET %s/raw\n\n# @think 1h\nGET %s/raw\n", http_url);
+    const char *const few[] = {loadgen_path(), "run", few_plan, "--grace", "1s", "--max-lag", "1h", "--quiet", NULL};
+    const char *const many[] = {loadgen_path(), "run", many_plan, "--grace", "1s", "--max-lag", "1h", "--quiet", NULL};
     for (unsigned round = 0; round < (fast ? 1 : ROUNDS); round++) {
         struct cost at_64 = measure(few, 64), at_8000 = measure(many, 8000);
         add_cost(b, "crest, 64 connections that loop", at_64);
-        add_cost(b, "crest, 8,000 connections of which some 64 loop", at_8000);
+        add_cost(b, "crest, 8,000 connections of which 64 loop", at_8000);
         bench_add(b, "8,000 connections: CPU, of that at 64", "×", at_8000.cpu_us / at_64.cpu_us);
     }
 }
@@ -471,19 +483,21 @@ static void bench_lag(struct bench *b)
 static void judge(struct bench *b)
 {
     static const struct {
-        const char *row;
+        const char *part, *row;
         double must, goal;
     } LIMITS[] = {
-        {"raw: crest's CPU, of wrk's", 1.1, 0.9},
-        {"8,000 connections: CPU, of that at 64", 1.3, 1.1},
-        {"journey: crest's CPU, of wrk's raw", 1.7, 1.25},
-        {"journey: crest's CPU, of artillery's", 1.0 / 20, 1.0 / 40},
-        {"an idle user, plain", 24, 4},
-        {"an idle user, TLS", 80, 60},
-        {"10,000 users that think: schedule lag p99", 1, 0},
-        {"HTTPS: crest's CPU, of wrk's", 1.2, 1},
+        {"raw", "raw: crest's CPU, of wrk's", 1.1, 0.9},
+        {"many", "8,000 connections: CPU, of that at 64", 1.3, 1.1},
+        {"raw", "journey: crest's CPU, of wrk's raw", 1.7, 1.25},
+        {"peers", "journey: crest's CPU, of artillery's", 1.0 / 20, 1.0 / 40},
+        {"memory", "an idle user, plain", 24, 4},
+        {"memory", "an idle user, TLS", 80, 60},
+        {"lag", "10,000 users that think: schedule lag p99", 1, 0},
+        {"tls", "HTTPS: crest's CPU, of wrk's", 1.2, 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(LIMITS); i++) {
+        if (!wanted(LIMITS[i].part))
+            continue;
         bench_must(b, LIMITS[i].row, BENCH_AT_MOST, LIMITS[i].must);
         if (LIMITS[i].goal > 0)
             bench_goal(b, LIMITS[i].row, BENCH_AT_MOST, LIMITS[i].goal);
@@ -513,13 +527,19 @@ int main(void)
              write_with_url("raw-tls.hurl", "GET %s/raw\n[Options]\ninsecure: true\n", https_url));
     snprintf(journey, sizeof journey, "%s", write_with_url("journey.hurl", JOURNEY, http_url));
     struct bench *b = bench_new("load", "The generator's CPU per request, beside others");
-    bench_raw_and_journey(b, raw, journey);
-    bench_tls(b, raw_tls);
-    bench_many(b);
-    bench_memory(b);
-    bench_lag(b);
+    if (wanted("raw") || wanted("peers"))
+        bench_raw_and_journey(b, raw, journey);
+    if (wanted("tls"))
+        bench_tls(b, raw_tls);
+    if (wanted("many"))
+        bench_many(b);
+    if (wanted("memory"))
+        bench_memory(b);
+    if (wanted("lag"))
+        bench_lag(b);
     judge(b);
-    bench_goal(b, "10,000 users that think: lag p99 beyond the hiccups'", BENCH_AT_MOST, 0.1);
+    if (wanted("lag"))
+        bench_goal(b, "10,000 users that think: lag p99 beyond the hiccups'", BENCH_AT_MOST, 0.1);
     if (cores < 2)
         bench_note(b, "One core: server and generator shared it.");
     return bench_finish(b);
