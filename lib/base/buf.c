@@ -19,14 +19,6 @@ void buf_done(struct buf *b)
     buf_init(b, b->max);
 }
 
-void buf_clear(struct buf *b)
-{
-    b->len = 0;
-    b->error = 0;
-    if (b->data)
-        b->data[0] = '\0';
-}
-
 void buf_consume(struct buf *b, size_t n)
 {
     assert(n <= b->len);
@@ -81,7 +73,7 @@ void buf_grew(struct buf *b, size_t n)
     b->data[b->len] = '\0';
 }
 
-void buf_bytes(struct buf *b, const void *p, size_t n)
+void buf_bytes_grow(struct buf *b, const void *p, size_t n)
 {
     char *at = buf_reserve(b, n);
     if (!at)
@@ -90,21 +82,6 @@ void buf_bytes(struct buf *b, const void *p, size_t n)
         memcpy(at, p, n);
     b->len += n;
     b->data[b->len] = '\0';
-}
-
-void buf_char(struct buf *b, char c)
-{
-    buf_bytes(b, &c, 1);
-}
-
-void buf_str(struct buf *b, const char *text)
-{
-    buf_bytes(b, text, strlen(text));
-}
-
-void buf_span(struct buf *b, struct span s)
-{
-    buf_bytes(b, s.ptr, s.len);
 }
 
 void buf_printf(struct buf *b, const char *format, ...)

@@ -27,7 +27,13 @@ void buf_init(struct buf *b, size_t max_bytes);
 /* Free the bytes; the buffer may be used again with the same limit. */
 void buf_done(struct buf *b);
 /* Forget content and error, keep the memory. */
-void buf_clear(struct buf *b);
+static inline void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->error = 0;
+    if (b->data)
+        b->data[0] = '\0';
+}
 /* Drop the first n bytes (n <= len), e.g. what was consumed. */
 void buf_consume(struct buf *b, size_t n);
 /* Keep the first len bytes (len <= the buffer's). */
@@ -35,10 +41,30 @@ void buf_truncate(struct buf *b, size_t len);
 /* Make room for n more bytes and return where to write them (then buf_grew), NULL on error. */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n);
-void buf_bytes(struct buf *b, const void *p, size_t n);
-void buf_char(struct buf *b, char c);
-void buf_str(struct buf *b, const char *text);
-void buf_span(struct buf *b, struct span s);
+void buf_bytes_grow(struct buf *b, const void *p, size_t n); /* of buf_bytes, where there is no room yet */
+static inline void buf_bytes(struct buf *b, const void *p, size_t n)
+{
+    if (UNLIKELY(b->error || n >= b->cap - b->len)) { /* one byte more for the NUL; cap 0: no data */
+        buf_bytes_grow(b, p, n);
+        return;
+    }
+    if (n)
+        memcpy(b->data + b->len, p, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+}
+static inline void buf_char(struct buf *b, char c)
+{
+    buf_bytes(b, &c, 1);
+}
+static inline void buf_str(struct buf *b, const char *text)
+{
+    buf_bytes(b, text, strlen(text));
+}
+static inline void buf_span(struct buf *b, struct span s)
+{
+    buf_bytes(b, s.ptr, s.len);
+}
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *format, va_list args) PRINTF_LIKE(2, 0);
 /* Shortest decimal that reads back to the same double, as Go's strconv 'f'/-1 with 'e' below 1e-6 and from 1e21

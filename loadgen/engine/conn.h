@@ -56,6 +56,7 @@ struct conn_request {
     struct span body;
     bool has_body;
     int64_t connect_timeout_ms, timeout_ms; /* > 0 */
+    int64_t now_us;                         /* mono_us, when the caller has just looked at it; 0: it has not */
     enum conn_http http;
     enum conn_family family;
     bool insecure;                  /* certificates are not checked */

@@ -137,7 +137,7 @@ static void finish(struct exchange *x, int64_t now_us, enum conn_error error, co
         response.ip = l->ip;
     }
     if (error == CONN_OK) {
-        response.raw = response.body = buf_view(&x->parser.body);
+        response.raw = response.body = x->parser.content;
         int r = x->parser.encoded ? content_of(x->parser.headers, response.raw, &x->decoded, &response.body) : 0;
         response.undecoded = r > 0;
         if (r < 0) {
@@ -299,7 +299,8 @@ static bool try_again(struct exchange *x)
 
 /* ---- receiving ---- */
 
-static void on_readable(struct link *l)
+/* `ends`: behind what is there to be read the connection is over. A plain one is told of but once (EPOLLET): it is read until nothing is left. */
+static void on_readable(struct link *l, bool ends)
 {
     struct engine *e = owner_of(l)->engine;
     struct exchange *x = owner_of(l)->exchange;
@@ -329,12 +330,13 @@ static void on_readable(struct link *l)
             return;
         }
         if (r > 0) {
-            if (n > 0 && used < (size_t)n)
-                x->parser.keep_alive = false; /* bytes after the answer: nobody knows whose */
+            bool full = !l->easy && (size_t)n == sizeof e->in;
+            if (ends || (n > 0 && used < (size_t)n) || (full && link_has_more(l)))
+                x->parser.keep_alive = false; /* closed, or bytes after the answer: nobody knows whose */
             finish(x, now_us ? now_us : mono_us(), CONN_OK, "");
             return;
         }
-        if (!l->easy && (size_t)n < sizeof e->in)
+        if (!l->easy && (size_t)n < sizeof e->in && !ends)
             return; /* all that was there */
     }
 }
@@ -350,7 +352,7 @@ static void on_event(struct link *l, uint32_t events)
         } /* else an answer may have come before the server hung up */
     }
     if (events & ~(uint32_t)EPOLLOUT)
-        on_readable(l);
+        on_readable(l, events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 }
 
 /* ---- a turn ---- */
@@ -565,11 +567,11 @@ static int user_send(struct conn *base, const struct conn_request *request)
     x->dns_us = x->connect_us = x->tls_us = x->first_us = 0;
     x->fresh = false;
     x->broken = CONN_OK;
-    x->is_head = strcmp(request->method, "HEAD") == 0;
+    x->is_head = request->method[0] == 'H' && strcmp(request->method, "HEAD") == 0;
     x->connect_timeout_ms = request->connect_timeout_ms;
     buf_clear(&x->out);
     http1_begin(&x->parser, x->is_head);
-    x->sent_us = mono_us();
+    x->sent_us = request->now_us ? request->now_us : mono_us();
     c->exchange = x;
     e->n_running++;
     deadline_set(&e->deadlines, &x->deadline, x->sent_us + request->timeout_ms * 1000);

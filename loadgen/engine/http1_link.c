@@ -68,9 +68,15 @@ void links_bury(struct link_room *room)
     }
 }
 
+/* TLS has bytes that its socket no longer has, and is not always read to its end: it is told as long as there is something. */
+static uint32_t events_of(const struct link *l)
+{
+    return l->easy ? EPOLLIN : EPOLLIN | EPOLLRDHUP | EPOLLET;
+}
+
 int link_poll(struct link *l)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = l};
+    struct epoll_event event = {.events = events_of(l), .data.ptr = l};
     int r = epoll_ctl(l->owner->room->epoll, EPOLL_CTL_ADD, l->fd, &event);
     if (r < 0 && errno == EEXIST)
         r = epoll_ctl(l->owner->room->epoll, EPOLL_CTL_MOD, l->fd, &event);
@@ -81,7 +87,7 @@ int link_poll_write(struct link *l, bool write)
 {
     if (l->polls_write == write)
         return 0;
-    struct epoll_event event = {.events = EPOLLIN | (write ? EPOLLOUT : 0u), .data.ptr = l};
+    struct epoll_event event = {.events = events_of(l) | (write ? EPOLLOUT : 0u), .data.ptr = l};
     l->polls_write = write;
     return epoll_ctl(l->owner->room->epoll, EPOLL_CTL_MOD, l->fd, &event) < 0 ? -errno : 0;
 }
@@ -95,6 +101,12 @@ ssize_t link_send(struct link *l, const char *bytes, size_t n)
     size_t sent = 0;
     CURLcode code = curl_easy_send(l->easy, bytes, n, &sent);
     return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -EAGAIN : -ECONNRESET;
+}
+
+bool link_has_more(const struct link *l)
+{
+    char next;
+    return recv(l->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
 ssize_t link_recv(struct link *l, char *to, size_t n)

@@ -45,7 +45,7 @@ struct link *link_find(struct link_owner *c, const struct conn_request *q); /* N
 struct link *link_new(struct link_owner *c, struct http1_origin *o);
 void link_close(struct link *l);
 void links_bury(struct link_room *room);
-/* Poll for what comes. -errno. */
+/* Poll for what comes. A plain link is told of once for all that has come: read it until it gives less than was asked for. -errno. */
 MUST_USE int link_poll(struct link *l);
 /* And for room to write as well, or no more. */
 MUST_USE int link_poll_write(struct link *l, bool write);
@@ -53,3 +53,5 @@ MUST_USE int link_poll_write(struct link *l, bool write);
  * the same length: GnuTLS wants it so. */
 ssize_t link_send(struct link *l, const char *bytes, size_t n);
 ssize_t link_recv(struct link *l, char *to, size_t n);
+/* A plain link: is there more to be read, be it the end? */
+bool link_has_more(const struct link *l);

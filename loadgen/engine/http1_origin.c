@@ -230,7 +230,7 @@ static void write_target(const struct http1_origin *o, const struct conn_request
     size_t path = span_find(rest, '?');
     if (path == 0)
         buf_char(out, '/');
-    else if (q->path_as_is || span_search(span_of(rest.ptr, path), SPAN("/.")) == path)
+    else if (q->path_as_is || !memchr(rest.ptr, '.', path) || span_search(span_of(rest.ptr, path), SPAN("/.")) == path)
         buf_span(out, span_of(rest.ptr, path));
     else
         url_squeeze_dots(out, span_of(rest.ptr, path));
@@ -251,6 +251,12 @@ MUST_USE static int write_headers(const struct conn_request *q, struct buf *out,
         buf_str(out, "\r\n");
     }
     return 0;
+}
+
+static bool wants_length(const char *method)
+{
+    return method[0] == 'P' &&
+           (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0);
 }
 
 int http1_write_request(const struct http1_origin *o, const struct conn_request *q, struct buf *out,
@@ -285,9 +291,7 @@ int http1_write_request(const struct http1_origin *o, const struct conn_request 
         buf_span(out, o->authorization);
     if (q->compressed && !own.accept_encoding)
         buf_str(out, "Accept-Encoding: " CONTENT_ACCEPTED "\r\n");
-    bool wants_length =
-        strcmp(q->method, "POST") == 0 || strcmp(q->method, "PUT") == 0 || strcmp(q->method, "PATCH") == 0;
-    if (!own.content_length && !own.chunked && (q->has_body || wants_length)) {
+    if (!own.content_length && !own.chunked && (q->has_body || wants_length(q->method))) {
         buf_str(out, "Content-Length: ");
         buf_u64(out, q->body.len);
         buf_str(out, "\r\n");

@@ -6,6 +6,7 @@
 #include "lib/base/number.h"
 
 #define KEPT_BYTES (64u << 10) /* one large page must not stay in every parser */
+#define AT_ONCE_BYTES 8192u    /* longer heads are read as they come */
 
 enum { HEAD, BODY_LENGTH, BODY_TO_CLOSE, CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_DATA, CHUNK_END, TRAILERS, WHOLE, BROKEN };
 
@@ -62,15 +63,13 @@ const char *http1_error_text(enum http1_error error)
 /* ---- one header block ---- */
 
 /* RFC 9110 5.6.2: a bit for each of !#$%&'*+-.^_`|~, digits and letters. */
-static bool is_token(struct span s)
+static bool is_token(char byte)
 {
     static const uint64_t TOKEN[4] = {0x03ff6cfa00000000, 0x57ffffffc7fffffe};
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (!(TOKEN[c >> 6] >> (c & 63) & 1))
-            return false;
-    }
-    return s.len > 0;
+    unsigned char c = (unsigned char)byte;
+    if ((unsigned char)((c | 0x20) - 'a') < 26 || c == '-') /* most are */
+        return true;
+    return TOKEN[c >> 6] >> (c & 63) & 1;
 }
 
 MUST_USE static int read_length(struct http1_parser *p, struct span value)
@@ -151,24 +150,29 @@ static void unfold(char *head, size_t n)
         }
 }
 
-MUST_USE static int read_lines(struct http1_parser *p, struct span status_line)
+/* Header lines up to and with the empty one. 1: all of them, in p->headers, and *ret_n bytes; 0: there is no empty line yet. */
+MUST_USE static int read_lines(struct http1_parser *p, const char *from, const char *end, size_t *ret_n)
 {
-    char *from = p->head.data + status_line.len + 1;
-    size_t n = p->head.len - status_line.len - 1;
-    size_t empty = n > 1 && from[n - 2] == '\r' && (n == 2 || from[n - 3] == '\n') ? 2 : 1; /* bytes of the last line */
-    if (p->folded && (from[0] == ' ' || from[0] == '\t'))
-        return broken(p, HTTP1_BAD_HEADER);
-    if (p->folded)
-        unfold(from, n);
-    p->headers = span_of(from, n - empty);
-    struct span rest = p->headers, line;
-    while (rest.len && span_cut(&rest, '\n', &line)) {
-        size_t colon = span_find(line, ':');
-        if (colon == line.len || !is_token(span_of(line.ptr, colon)))
+    p->fields = 0;
+    for (const char *at = from; at < end; p->fields++) {
+        size_t empty = at[0] == '\n' ? 1 : end - at > 1 && at[0] == '\r' && at[1] == '\n' ? 2 : 0;
+        if (empty) {
+            p->headers = span_of(from, (size_t)(at - from));
+            *ret_n = p->headers.len + empty;
+            return 1;
+        }
+        const char *name = at;
+        while (at < end && is_token(*at))
+            at++;
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        if (!lf)
+            return 0;
+        if (at == name || *at != ':')
             return broken(p, HTTP1_BAD_HEADER);
-        int r = read_header(p, span_of(line.ptr, colon), span_from(line, colon + 1));
+        int r = read_header(p, span_of(name, (size_t)(at - name)), span_of(at + 1, (size_t)(lf - at - 1)));
         if (r < 0)
             return r;
+        at = lf + 1;
     }
     return 0;
 }
@@ -198,26 +202,72 @@ MUST_USE static int choose_body(struct http1_parser *p)
     return 0;
 }
 
+static void forget_headers(struct http1_parser *p)
+{
+    p->chunked = p->has_length = p->closes = p->keeps = p->encoded = p->sets_cookies = false;
+    p->left = 0;
+}
+
 /* The block is in p->head, up to and with its empty line. */
 MUST_USE static int read_head(struct http1_parser *p)
 {
     struct span all = buf_view(&p->head), status_line = span_of(all.ptr, span_find(all, '\n'));
     if (memchr(all.ptr, '\0', all.len))
         return broken(p, HTTP1_BAD_HEADER);
-    p->chunked = p->has_length = p->closes = p->keeps = p->encoded = p->sets_cookies =
-        false; /* an interim answer's are not meant */
-    p->left = 0;
+    forget_headers(p); /* an interim answer's are not meant */
     int r = read_status_line(p, status_line);
-    if (r == 0)
-        r = read_lines(p, status_line);
     if (r < 0)
         return r;
+    char *lines = p->head.data + status_line.len + 1, *end = p->head.data + p->head.len;
+    if (p->folded && (lines[0] == ' ' || lines[0] == '\t'))
+        return broken(p, HTTP1_BAD_HEADER);
+    if (p->folded)
+        unfold(lines, (size_t)(end - lines));
+    size_t n;
+    r = read_lines(p, lines, end, &n);
+    if (r <= 0)
+        return r < 0 ? r : broken(p, HTTP1_BAD_HEADER);
     if (p->status < 200 && p->status != 101) { /* interim: the answer is still to come */
         buf_clear(&p->head);
         p->folded = false;
         return 0;
     }
     return choose_body(p);
+}
+
+/* The usual answer: its whole block is there, plain, right and final. false: it is not so, and nothing has been done. */
+static bool read_head_at_once(struct http1_parser *p, const char *at, size_t n, size_t *used)
+{
+    n = n > AT_ONCE_BYTES ? AT_ONCE_BYTES : n;
+    const char *lf = memchr(at, '\n', n);
+    size_t lines;
+    if (p->head_bytes || !lf)
+        return false;
+    forget_headers(p);
+    bool good = read_status_line(p, span_of(at, (size_t)(lf - at))) == 0 && p->status >= 200 &&
+                read_lines(p, lf + 1, at + n, &lines) > 0;
+    size_t block = good ? (size_t)(lf + 1 - at) + lines : 0;
+    if (good && p->fields + 2 <= HTTP1_HEADER_LINES_MAX && !memchr(at, '\0', block)) {
+        p->head_bytes = *used = block;
+        p->lines = p->fields + 2; /* with the status line and the empty one */
+        p->borrows = true;
+        return true;
+    }
+    p->error = HTTP1_GOOD; /* how exactly it is wrong, and whether it is, is said line by line */
+    p->state = HEAD;
+    return false;
+}
+
+/* The caller's bytes go, and the answer is not whole. */
+MUST_USE static int keep_head(struct http1_parser *p)
+{
+    if (!p->borrows)
+        return 0;
+    p->borrows = false;
+    buf_clear(&p->head);
+    buf_span(&p->head, p->headers);
+    p->headers = buf_view(&p->head);
+    return buf_error(&p->head) ? broken(p, HTTP1_NO_MEMORY) : 0;
 }
 
 /* ---- bytes ---- */
@@ -262,6 +312,8 @@ static bool begins_well(const struct http1_parser *p)
 MUST_USE static int feed_head(struct http1_parser *p, const char *at, size_t n, size_t *used)
 {
     bool end, was_short = p->head.len < 7;
+    if (read_head_at_once(p, at, n, used))
+        return choose_body(p);
     *used = scan_lines(p, at, n, &end);
     if (p->head_bytes > HTTP1_HEAD_BYTES_MAX || p->lines > HTTP1_HEADER_LINES_MAX)
         return broken(p, HTTP1_HEAD_TOO_LARGE);
@@ -287,6 +339,10 @@ MUST_USE static int feed_counted(struct http1_parser *p, const char *at, size_t 
     p->left -= *used;
     if (p->left == 0)
         p->state = next;
+    if (p->state == WHOLE && p->body.len == 0) { /* in one piece */
+        p->content = span_of(at, *used);
+        return 0;
+    }
     return keep_body(p, at, *used);
 }
 
@@ -399,7 +455,11 @@ int http1_feed(struct http1_parser *p, const char *bytes, size_t n, size_t *ret_
         at += used;
     }
     *ret_used = at;
-    return p->state == WHOLE;
+    if (p->state != WHOLE)
+        return keep_head(p);
+    if (!p->content.ptr)
+        p->content = buf_view(&p->body);
+    return 1;
 }
 
 int http1_end(struct http1_parser *p)
@@ -407,6 +467,7 @@ int http1_end(struct http1_parser *p)
     switch (p->state) {
     case BODY_TO_CLOSE:
         p->state = WHOLE;
+        p->content = buf_view(&p->body);
         return 1;
     case BROKEN:
         return -EPROTO;

@@ -5,13 +5,13 @@
  *   http1_begin(&p, is_head_request);
  *   r = http1_feed(&p, bytes, n, &used);              // 1: whole, after `used` bytes; 0: more is needed
  *   r = http1_end(&p);                                // the peer has closed: 1 when that is how the body ends
- *   p.status, p.version, p.headers, buf_view(&p.body), p.keep_alive
+ *   p.status, p.version, p.headers, p.content, p.keep_alive
  *   http1_done(&p);
  *
  * RFC 9112: Content-Length, chunked with extensions and trailers, bodies that end with the connection, no body after HEAD, 1xx, 204 and 304;
  * interim answers (100, 103) are passed over; folded header lines are unfolded. A wrong answer is an error that has a name, never a guess: two
  * different lengths, a length beside chunks that is believed, a chunk size with something else in it. The pieces do not matter: every way to
- * split the same bytes gives the same result. */
+ * split the same bytes gives the same result. An answer that comes in one piece is not copied. */
 #pragma once
 
 #include <stdint.h>
@@ -38,20 +38,21 @@ enum http1_error {
     HTTP1_NO_MEMORY
 };
 struct http1_parser {
-    /* valid when whole */
+    /* valid when whole; headers and content may stand in the bytes that were fed last */
     int status, version; /* version 10 or 11 */
-    struct span headers; /* "Name: value\r\n" lines of the final response, in head */
-    struct buf body;     /* as sent: not decoded */
+    struct span headers; /* "Name: value\r\n" lines of the final response */
+    struct span content; /* the body as sent: not decoded */
     bool keep_alive;     /* another request may follow on the connection */
     bool encoded;        /* there is a Content-Encoding */
     bool sets_cookies;   /* there is a Set-Cookie */
     bool started;        /* a byte has come */
     enum http1_error error;
     /* private */
-    struct buf head;
+    struct buf head, body; /* what came in pieces */
+    bool borrows;          /* headers stand in the caller's bytes */
     int state;
     bool is_head, chunked, has_length, closes, keeps, folded;
-    size_t head_bytes, line_bytes, lines;
+    size_t head_bytes, line_bytes, lines, fields;
     char line_first;
     uint64_t left; /* of the body or the chunk */
     unsigned digits;

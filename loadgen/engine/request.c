@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "loadgen/engine/credentials.h"
@@ -60,15 +61,39 @@ static int fail(struct hurl_failure *why, struct hurl_place at, const char *form
 
 /* ---- URL ---- */
 
-/* Bytes that no URL may hold, from rendered values, percent-encoded; a fragment stays at home. */
+static bool is_letter(char c)
+{
+    return (unsigned char)((c | 0x20) - 'a') < 26;
+}
+
+/* May it not stand in a URL? */
+static bool is_foreign(char c)
+{
+    if (is_letter(c)) /* most are */
+        return false;
+    return (unsigned char)c <= 0x20 || (unsigned char)c >= 0x7f || c == '"' || c == '<' || c == '>';
+}
+
+/* Can the URL go as it is? The origin that was asked last could. */
+static bool is_sendable(const struct request *rq)
+{
+    struct span url = buf_view(&rq->url), known = buf_view(&rq->known);
+    for (size_t i = span_starts(url, known) ? known.len : 0; i < url.len; i++)
+        if (is_foreign(url.ptr[i]) || url.ptr[i] == '#')
+            return false;
+    return true;
+}
+
+/* What no URL may hold, from rendered values, percent-encoded; a fragment stays at home. */
 static void append_url(struct buf *out, struct span text)
 {
-    for (size_t i = 0; i < text.len && text.ptr[i] != '#'; i++) {
-        unsigned char b = (unsigned char)text.ptr[i];
-        if (b <= 0x20 || b >= 0x7f || b == '"' || b == '<' || b == '>')
-            buf_printf(out, "%%%02X", b);
-        else
-            buf_char(out, (char)b);
+    text.len = span_find(text, '#');
+    for (size_t i = 0, good; i < text.len; i++) {
+        for (good = i; i < text.len && !is_foreign(text.ptr[i]);)
+            i++;
+        buf_span(out, span_of(text.ptr + good, i - good));
+        if (i < text.len)
+            buf_printf(out, "%%%02X", (unsigned)(unsigned char)text.ptr[i]);
     }
 }
 
@@ -196,12 +221,17 @@ MUST_USE static int append_pairs(struct buf *out, struct hurl_scope *s, const st
 MUST_USE static int build_url(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
                               struct hurl_failure *why)
 {
-    struct buf text;
-    buf_init(&text, URL_BYTES_MAX);
-    int r = hurl_render(s, &q->url, &text, why);
     buf_clear(&rq->url);
-    append_url(&rq->url, buf_view(&text));
-    buf_done(&text);
+    int r = hurl_render(s, &q->url, &rq->url, why);
+    if (r == 0 && !is_sendable(rq)) {
+        size_t n;
+        AUTO_FREE char *text = buf_take(&rq->url, &n);
+        if (!text)
+            return -ENOMEM;
+        append_url(&rq->url, span_of(text, n));
+    }
+    if (buf_error(&rq->url))
+        return 0; /* aim() says so */
     if (r == 0 && q->n_query) {
         bool asks = span_find(buf_view(&rq->url), '?') < rq->url.len;
         if (!asks)
@@ -284,10 +314,17 @@ static void end_header(struct request *rq)
 
 static void add_header(struct request *rq, const char *name, struct span value)
 {
-    buf_str(&rq->headers, name);
-    buf_str(&rq->headers, ": ");
-    buf_span(&rq->headers, value);
-    end_header(rq);
+    size_t n = strlen(name);
+    char *at = buf_reserve(&rq->headers, n + 2 + value.len + 1);
+    if (!at)
+        return; /* the error stays in the buffer */
+    memcpy(at, name, n);
+    memcpy(at + n, ": ", 2);
+    if (value.len)
+        memcpy(at + n + 2, value.ptr, value.len);
+    at[n + 2 + value.len] = '\0';
+    buf_grew(&rq->headers, n + 2 + value.len + 1);
+    rq->out.n_headers++;
 }
 
 /* "user:password" -> Authorization */
@@ -314,37 +351,31 @@ struct known_headers {
 MUST_USE static int add_written_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
                                         struct buf *cookies, struct known_headers *known, struct hurl_failure *why)
 {
-    struct buf name;
-    buf_init(&name, HEADERS_BYTES_MAX);
-    int r = 0;
-    for (size_t i = 0; i < q->n_headers && r == 0; i++) {
-        buf_clear(&name);
-        r = hurl_render(s, &q->headers[i].key, &name, why);
-        struct span key = buf_view(&name);
-        size_t from = rq->headers.len;
-        if (r == 0 && span_equal_nocase(key, SPAN("cookie"))) { /* goes with those of the jar */
+    for (size_t i = 0; i < q->n_headers; i++) {
+        struct span key;
+        TRY(hurl_text(s, &q->headers[i].key, &key, why));
+        if (span_equal_nocase(key, SPAN("cookie"))) { /* goes with those of the jar */
             if (rq->drop_credentials)
                 continue;
             if (cookies->len)
                 buf_str(cookies, "; ");
-            r = hurl_render(s, &q->headers[i].value, cookies, why);
+            TRY(hurl_render(s, &q->headers[i].value, cookies, why));
             continue;
         }
         known->content_type |= span_equal_nocase(key, SPAN("content-type"));
         known->user_agent |= span_equal_nocase(key, SPAN("user-agent"));
         bool authorization = span_equal_nocase(key, SPAN("authorization"));
         known->authorization |= authorization;
-        if (r < 0 || (authorization && rq->drop_credentials))
+        if (authorization && rq->drop_credentials)
             continue;
+        size_t from = rq->headers.len;
         buf_span(&rq->headers, key);
         buf_str(&rq->headers, ": ");
-        r = hurl_render(s, &q->headers[i].value, &rq->headers, why);
-        if (r == 0)
-            r = check_header(rq, from, q->headers[i].at, why);
+        TRY(hurl_render(s, &q->headers[i].value, &rq->headers, why));
+        TRY(check_header(rq, from, q->headers[i].at, why));
         end_header(rq);
     }
-    buf_done(&name);
-    return r;
+    return 0;
 }
 
 /* `header` of [Options] and of the command line. */
@@ -403,6 +434,9 @@ MUST_USE static int add_digest(struct request *rq, struct hurl_scope *s, struct 
 MUST_USE static int add_authorization(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
                                       struct hurl_failure *why)
 {
+    const struct entry_options *o = &rq->options;
+    if (!q->n_basic_auth && !o->user && !rq->at.user.ptr && !o->netrc && !o->netrc_optional && !o->netrc_file)
+        return 0;
     struct buf credentials;
     buf_init(&credentials, HEADERS_BYTES_MAX);
     int r = credentials_find(&credentials, s, q, &rq->options, &rq->at, why);
@@ -414,31 +448,38 @@ MUST_USE static int add_authorization(struct request *rq, struct hurl_scope *s, 
     return r;
 }
 
+/* Those that the journey writes (some stand in `written` already), then the jar's. */
 MUST_USE static int add_cookies(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
-                                struct cookie_jar *jar, int64_t now_ms, struct buf *cookies, struct hurl_failure *why)
+                                struct cookie_jar *jar, struct buf *written, struct hurl_failure *why)
 {
-    for (size_t i = 0; i < q->n_cookies && !rq->drop_credentials; i++) {
-        if (cookies->len)
-            buf_str(cookies, "; ");
-        TRY(hurl_render(s, &q->cookies[i].key, cookies, why));
-        buf_char(cookies, '=');
-        TRY(hurl_render(s, &q->cookies[i].value, cookies, why));
-    }
-    if (cookie_jar_count(jar)) {
-        size_t before = cookies->len;
-        if (before)
-            buf_str(cookies, "; ");
-        if (cookie_jar_header(jar, &rq->at, now_ms, cookies) == 0)
-            cookies->len = before;
-    }
-    if (cookies->len == 0)
+    struct buf *out = &rq->headers;
+    if (!written->len && !q->n_cookies && !cookie_jar_count(jar))
         return 0;
-    size_t from = rq->headers.len;
-    add_header(rq, "Cookie", buf_view(cookies));
-    rq->headers.len--; /* without its NUL */
-    int r = check_header(rq, from, q->at, why);
-    rq->headers.len++;
-    return r;
+    for (size_t i = 0; i < q->n_cookies && !rq->drop_credentials; i++) {
+        if (written->len)
+            buf_str(written, "; ");
+        TRY(hurl_render(s, &q->cookies[i].key, written, why));
+        buf_char(written, '=');
+        TRY(hurl_render(s, &q->cookies[i].value, written, why));
+    }
+    size_t from = out->len;
+    buf_str(out, "Cookie: ");
+    size_t first = out->len;
+    buf_span(out, buf_view(written));
+    if (cookie_jar_count(jar)) {
+        size_t before = out->len;
+        if (before > first)
+            buf_str(out, "; ");
+        if (cookie_jar_header(jar, &rq->at, unix_ms(), out) == 0)
+            buf_truncate(out, before);
+    }
+    if (out->len == first) {
+        buf_truncate(out, from);
+        return 0;
+    }
+    TRY(check_header(rq, from, q->at, why));
+    end_header(rq);
+    return 0;
 }
 
 MUST_USE static int list_headers(struct request *rq)
@@ -462,8 +503,7 @@ MUST_USE static int list_headers(struct request *rq)
 }
 
 MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, const struct hurl_request *q,
-                                  struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
-                                  struct hurl_failure *why)
+                                  struct cookie_jar *jar, const struct run_config *c, struct hurl_failure *why)
 {
     struct known_headers known = {0};
     struct buf cookies;
@@ -478,7 +518,7 @@ MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, cons
     if (r == 0 && !known.authorization && !rq->drop_credentials)
         r = add_authorization(rq, s, q, why);
     if (r == 0)
-        r = add_cookies(rq, s, q, jar, now_ms, &cookies, why);
+        r = add_cookies(rq, s, q, jar, &cookies, why);
     buf_done(&cookies);
     if (r < 0)
         return r;
@@ -492,13 +532,13 @@ MUST_USE static int build_headers(struct request *rq, struct hurl_scope *s, cons
 }
 
 int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, struct cookie_jar *jar,
-                  const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
+                  const struct run_config *c, struct hurl_failure *why)
 {
     const struct hurl_request *q = &e->request;
     if (e->clears_jar)
         cookie_jar_clear(jar);
     for (size_t i = 0; i < e->n_jar_cookies; i++)
-        TRY(cookie_jar_add(jar, e->jar_cookies[i], now_ms));
+        TRY(cookie_jar_add(jar, e->jar_cookies[i], unix_ms()));
     rq->entry = e;
     rq->drop_credentials = false;
     buf_clear(&rq->challenge);
@@ -506,13 +546,13 @@ int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_en
     TRY(build_url(rq, s, q, why));
     TRY(aim(rq, c, true, q->url.at, why));
     TRY(build_body(rq, s, q, why));
-    return build_headers(rq, s, q, jar, c, now_ms, why);
+    return build_headers(rq, s, q, jar, c, why);
 }
 
 /* ---- answers that ask for another request ---- */
 
 int request_answer_challenge(struct request *rq, struct hurl_scope *s, struct span headers, struct cookie_jar *jar,
-                             const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
+                             const struct run_config *c, struct hurl_failure *why)
 {
     struct digest_challenge challenge;
     struct span value;
@@ -524,7 +564,7 @@ int request_answer_challenge(struct request *rq, struct hurl_scope *s, struct sp
         buf_span(&rq->challenge, value);
         int r = buf_error(&rq->challenge);
         if (r == 0)
-            r = build_headers(rq, s, &rq->entry->request, jar, c, now_ms, why);
+            r = build_headers(rq, s, &rq->entry->request, jar, c, why);
         return r < 0 ? r : 1;
     }
     return 0;
@@ -541,7 +581,7 @@ static bool same_host(const struct url *a, const struct url *b)
 }
 
 int request_follow(struct request *rq, struct hurl_scope *s, struct span location, int status, struct cookie_jar *jar,
-                   const struct run_config *c, int64_t now_ms, struct hurl_failure *why)
+                   const struct run_config *c, struct hurl_failure *why)
 {
     const struct hurl_request *q = &rq->entry->request;
     const char *reason;
@@ -567,5 +607,5 @@ int request_follow(struct request *rq, struct hurl_scope *s, struct span locatio
         rq->out.has_body = false;
         rq->out.body = (struct span){0};
     }
-    return build_headers(rq, s, q, jar, c, now_ms, why);
+    return build_headers(rq, s, q, jar, c, why);
 }

@@ -1,9 +1,9 @@
 /* request.h - from a tree's entry to the bytes of a request: options, URL, headers, body; and from a redirect to the next one.
  *
  *   r = entry_options_read(&rq.options, scope, entry, config, &rq.out, &why);       // before the step: delay, skip, location …
- *   r = request_build(&rq, scope, entry, jar, config, now, &why);
+ *   r = request_build(&rq, scope, entry, jar, config, &why);
  *   conn_send(conn, &rq.out);
- *   r = request_follow(&rq, location, status, jar, config, now, &why);       // the next hop of a redirect, in rq.out
+ *   r = request_follow(&rq, location, status, jar, config, &why);       // the next hop of a redirect, in rq.out
  *
  * Buffers are reused from step to step. */
 #pragma once
@@ -35,15 +35,13 @@ void request_init(struct request *rq);
 void request_done(struct request *rq);
 /* -EINVAL with *why; -EPERM: the host is not allowed (*why says which and how to allow it); -ENOMEM. */
 MUST_USE int request_build(struct request *rq, struct hurl_scope *s, const struct hurl_entry *e, struct cookie_jar *jar,
-                           const struct run_config *c, int64_t now_ms, struct hurl_failure *why);
+                           const struct run_config *c, struct hurl_failure *why);
 /* An answer with status 401: 1 when it asks for Digest and the answer to that stands in rq->out now, 0 when there is nothing to answer with.
  * Errors are request_build's. */
 MUST_USE int request_answer_challenge(struct request *rq, struct hurl_scope *s, struct span headers,
-                                      struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
-                                      struct hurl_failure *why);
+                                      struct cookie_jar *jar, const struct run_config *c, struct hurl_failure *why);
 /* Is it a redirect that hurl follows? */
 bool request_redirects(int status);
 /* The same errors as request_build. */
 MUST_USE int request_follow(struct request *rq, struct hurl_scope *s, struct span location, int status,
-                            struct cookie_jar *jar, const struct run_config *c, int64_t now_ms,
-                            struct hurl_failure *why);
+                            struct cookie_jar *jar, const struct run_config *c, struct hurl_failure *why);

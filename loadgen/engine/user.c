@@ -214,7 +214,8 @@ static void finish_step(struct user *u, struct result *r, int64_t done_us, bool 
     const struct hurl_entry *e = entry_of(u);
     const struct run_config *c = u->worker->config;
     bool good = r->outcome == OUTCOME_OK;
-    char text[STATS_SAMPLE_MAX] = "";
+    char text[STATS_SAMPLE_MAX];
+    text[0] = '\0';
     if (!good)
         hide_secrets(u, r->why.text, sizeof r->why.text);
     if (!good)
@@ -273,14 +274,15 @@ static void fail_build(struct user *u, int code, struct hurl_failure *why, int64
     fail_unsent(u, OUTCOME_ASSERT, ERROR_JOURNEY, why, now_us);
 }
 
-/* Send what stands in u->request.out; a failure ends the step. */
+/* Send what stands in u->request.out, now; a failure ends the step. */
 static void send_out(struct user *u, int64_t now_us)
 {
     count_started(u);
+    u->request.out.now_us = now_us;
     int r = conn_send(u->conn, &u->request.out);
     if (r == 0) {
         u->state = USER_IN_FLIGHT;
-        atomic_fetch_add_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
+        worker_count(&u->worker->in_flight, 1);
         return;
     }
     count_failed(u);
@@ -289,24 +291,26 @@ static void send_out(struct user *u, int64_t now_us)
     fail_unsent(u, OUTCOME_TRANSPORT, ERROR_PROTOCOL, &why, now_us);
 }
 
-static void send_step(struct user *u, int64_t now_us)
+static void send_step(struct user *u)
 {
-    struct hurl_failure why = {0};
+    struct hurl_failure why;
+    hurl_failure_init(&why);
     const struct run_config *c = u->worker->config;
     const struct hurl_entry *e = entry_of(u);
-    if (e->money && !u->retrying && !worker_money_allowed(u->worker, now_us)) {
+    if (e->money && !u->retrying && !worker_money_allowed(u->worker, mono_us())) {
         worker_session_over(u->worker, u, SESSION_CAPPED);
         return;
     }
     u->hops = 0;
     buf_clear(&u->redirects);
-    int r = request_build(&u->request, &u->scope, e, &u->jar, c, unix_ms(), &why);
+    int r = request_build(&u->request, &u->scope, e, &u->jar, c, &why);
+    int64_t now_us = mono_us();
     if (r < 0) {
         fail_build(u, r, &why, now_us);
         return;
     }
     if (!u->retrying) {
-        u->first_sent_us = mono_us();
+        u->first_sent_us = now_us;
         int64_t due_us = u->intended_us > u->ready_us ? u->intended_us : u->ready_us;
         hdr_record(stats_of(u)->lag, u->first_sent_us - due_us);
     }
@@ -314,11 +318,11 @@ static void send_step(struct user *u, int64_t now_us)
     send_out(u, now_us);
 }
 
-/* Sleep until the intended start, or go at once. */
-static void wait_and_send(struct user *u, int64_t now_us)
+/* Sleep until the intended start, or go at once; `past_us` is over already. */
+static void wait_and_send(struct user *u, int64_t past_us)
 {
-    if (u->intended_us <= now_us) {
-        send_step(u, now_us);
+    if (u->intended_us <= past_us || u->intended_us <= mono_us()) {
+        send_step(u);
         return;
     }
     u->state = USER_WAITING;
@@ -339,7 +343,8 @@ static void begin_step(struct user *u, int64_t intended_us)
 static void run_from(struct user *u, int64_t base_us)
 {
     const struct hurl_file *f = u->journey->file;
-    struct hurl_failure why = {0};
+    struct hurl_failure why;
+    hurl_failure_init(&why);
     for (; u->entry < f->n_entries && u->steps < SESSION_STEPS_MAX; u->entry++) {
         const struct hurl_entry *e = entry_of(u);
         if (u->failed && !e->always)
@@ -359,7 +364,7 @@ static void run_from(struct user *u, int64_t base_us)
         }
         int64_t think_us = (int64_t)((double)think_draw(&e->think, &u->worker->rng) * u->traffic->think_scale);
         begin_step(u, base_us + think_us + u->request.options.delay_ms * 1000);
-        wait_and_send(u, mono_us());
+        wait_and_send(u, base_us);
         return;
     }
     worker_session_over(u->worker, u, u->failed ? SESSION_FAILED : SESSION_COMPLETED);
@@ -367,7 +372,7 @@ static void run_from(struct user *u, int64_t base_us)
 
 void user_timer(struct user *u)
 {
-    send_step(u, mono_us());
+    send_step(u);
 }
 
 /* ---- a session ---- */
@@ -462,12 +467,11 @@ static bool authenticate(struct user *u, const struct conn_response *response, s
 {
     if (response->status != 401)
         return false;
-    int code = request_answer_challenge(&u->request, &u->scope, response->headers, &u->jar, u->worker->config,
-                                        unix_ms(), &r->why);
+    int code = request_answer_challenge(&u->request, &u->scope, response->headers, &u->jar, u->worker->config, &r->why);
     if (code < 0)
         fail_build(u, code, &r->why, response->done_us);
     else if (code > 0)
-        send_out(u, response->done_us);
+        send_out(u, mono_us());
     return code != 0;
 }
 
@@ -487,8 +491,7 @@ static bool follow(struct user *u, const struct conn_response *response, struct 
         return false;
     }
     u->hops++;
-    int code = request_follow(&u->request, &u->scope, location, response->status, &u->jar, u->worker->config, unix_ms(),
-                              &r->why);
+    int code = request_follow(&u->request, &u->scope, location, response->status, &u->jar, u->worker->config, &r->why);
     if (code < 0) {
         fail_build(u, code, &r->why, response->done_us);
         return true;
@@ -496,25 +499,35 @@ static bool follow(struct user *u, const struct conn_response *response, struct 
     buf_str(&u->redirects, u->hops > 1 ? ",\"" : "[\"");
     json_text_escape(&u->redirects, buf_view(&u->request.url));
     buf_char(&u->redirects, '"');
-    send_out(u, response->done_us);
+    send_out(u, mono_us());
     return true;
+}
+
+/* Nothing is asserted of it. */
+static void verify_status(const struct hurl_entry *e, const struct conn_response *response, struct result *r)
+{
+    if (response->status < 400)
+        return;
+    r->why = (struct hurl_failure){.kind = HURL_FAILED_STATUS, .at = e->request.at};
+    snprintf(r->why.text, sizeof r->why.text, "status %d (no response is asserted: wanted below 400)",
+             response->status);
+    judge(r);
 }
 
 static void verify(struct user *u, const struct conn_response *response, struct result *r)
 {
     const struct hurl_entry *e = entry_of(u);
+    struct answer a;
+    if (!e->has_response) {
+        verify_status(e, response, r);
+        return;
+    }
     if (u->hops)
         buf_char(&u->redirects, ']');
-    struct answer a;
     answer_of(&a, response, buf_view(&u->request.url), buf_view(&u->redirects));
     int code = hurl_verify(&u->scope, e, &a.exchange, &r->why);
     hurl_exchange_done(&a.exchange);
-    if (code == 0 && !e->has_response && response->status >= 400) {
-        r->why = (struct hurl_failure){.kind = HURL_FAILED_STATUS, .at = e->request.at};
-        snprintf(r->why.text, sizeof r->why.text, "status %d (no response is asserted: wanted below 400)",
-                 response->status);
-        code = -EINVAL;
-    } else if (code < 0 && code != -EINVAL) {
+    if (code < 0 && code != -EINVAL) {
         r->why = (struct hurl_failure){.kind = HURL_FAILED_RUN, .at = e->request.at};
         snprintf(r->why.text, sizeof r->why.text, "the response cannot be looked at: %s", strerror(-code));
     }
@@ -525,10 +538,13 @@ static void verify(struct user *u, const struct conn_response *response, struct 
 void user_response(struct user *u, const struct conn_response *response)
 {
     struct run_stats *s = stats_of(u);
-    struct result r = {OUTCOME_OK, ERROR_NONE, {0}};
+    struct result r;
+    r.outcome = OUTCOME_OK;
+    r.error = ERROR_NONE;
+    hurl_failure_init(&r.why);
     u->state = USER_IDLE;
     u->answer = response;
-    atomic_fetch_sub_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
+    worker_count(&u->worker->in_flight, -1);
     s->received_bytes += response->body.len + response->headers.len;
     s->fresh_connections += response->fresh;
     add_parts(u, response);
@@ -558,6 +574,6 @@ void user_response(struct user *u, const struct conn_response *response)
 
 void user_cut(struct user *u)
 {
-    atomic_fetch_sub_explicit(&u->worker->in_flight, 1, memory_order_relaxed);
+    worker_count(&u->worker->in_flight, -1);
     count_failed(u);
 }

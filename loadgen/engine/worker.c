@@ -8,7 +8,8 @@
 #include "lib/base/thread.h"
 
 #define DROPS_PER_TURN 100000u /* then the counters are handed over */
-#define STARTS_PER_TURN 1000u  /* then the network has a turn: a late generator must not starve its answers */
+#define STARTS_PER_TURN                                                                                                \
+    200u /* then the network has a turn: a late generator must not starve its answers, nor hold more than that many half-made connections */
 
 static void on_response(void *user, const struct conn_response *response);
 
@@ -213,7 +214,7 @@ static void give_user(struct user *u)
 static void count_open(struct worker *w, struct worker_traffic *t, int change)
 {
     t->open += (unsigned)change;
-    atomic_fetch_add_explicit(&w->open, (unsigned)change, memory_order_relaxed);
+    worker_count(&w->open, change);
 }
 
 static const struct journey *pick_journey(struct worker *w, const struct worker_traffic *t)
@@ -397,6 +398,8 @@ static void wake_users(struct worker *w, int64_t now_us)
 
 static void offer_counters(struct worker *w)
 {
+    if (!atomic_load_explicit(&w->offered, memory_order_relaxed))
+        return;
     struct stats_set *empty = atomic_exchange(&w->offered, NULL);
     if (!empty)
         return;

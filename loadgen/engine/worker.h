@@ -38,6 +38,12 @@ struct worker_traffic {
     int64_t late_us;        /* what is due and has not started by then is dropped */
     struct user *free_users;
 };
+/* A number that only the worker's own thread changes: others may look at it any time, and no bus is locked for them. */
+static inline void worker_count(_Atomic unsigned *n, int change)
+{
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + (unsigned)change, memory_order_relaxed);
+}
+
 struct worker {
     const struct run_config *config;
     unsigned index;

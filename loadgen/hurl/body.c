@@ -60,7 +60,8 @@ int eval_body_text(struct hurl_scope *s, struct hurl_exchange *x, struct hurl_pl
         if (charset.len == 0 || span_equal_nocase(charset, SPAN("utf-8"))) {
             x->text = bytes;
             x->text_state = span_is_utf8(bytes) ? 1 : -1;
-            snprintf(x->text_why, sizeof x->text_why, "the body is not UTF-8 text");
+            if (x->text_state < 0)
+                snprintf(x->text_why, sizeof x->text_why, "the body is not UTF-8 text");
         } else {
             int r = decode_text(s, x, charset);
             if (r < 0 && r != -ENOENT && r != -EILSEQ)

@@ -224,6 +224,11 @@ static size_t string_bytes(struct span s)
     return s.len;
 }
 
+static bool ends_word(char c)
+{
+    return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* The length of the value at the start of s. */
 static size_t value_bytes(struct span s)
 {
@@ -233,7 +238,7 @@ static size_t value_bytes(struct span s)
         return string_bytes(s);
     if (s.ptr[0] != '{' && s.ptr[0] != '[') {
         size_t n = 0;
-        while (n < s.len && !memchr(",]} \n\r\t", s.ptr[n], 7))
+        while (n < s.len && !ends_word(s.ptr[n]))
             n++;
         return n;
     }

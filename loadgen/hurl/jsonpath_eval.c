@@ -359,8 +359,31 @@ bool jsonpath_is_singular(const struct jsonpath *path)
     return path->singular;
 }
 
+/* Where a path of names and indexes leads. false: nowhere. */
+static bool walk(const struct jsonpath *path, struct span value, struct span *ret)
+{
+    for (size_t i = 0; i < path->n; i++) {
+        const struct jsonpath_selector *s = path->segments[i].selectors;
+        enum json_text_type type = json_text_type(value);
+        struct span next;
+        if (s->kind == SELECT_NAME ? type != JSON_TEXT_OBJECT || !member(value, s->name, &next)
+                                   : type != JSON_TEXT_ARRAY || !item(value, s->index, &next))
+            return false;
+        value = next;
+    }
+    *ret = value;
+    return true;
+}
+
 int jsonpath_eval(const struct jsonpath *path, struct span root, struct arena *scratch, struct jsonpath_result *ret)
 {
+    if (path->singular) { /* most paths: no lists of nodes */
+        struct span *one = arena_room(scratch, sizeof *one);
+        if (!one)
+            return -ENOMEM;
+        *ret = (struct jsonpath_result){one, walk(path, root, one)};
+        return 0;
+    }
     struct eval e = {.arena = scratch, .root = root};
     struct nodes found = {0};
     int r = run(&e, path, root, &found);

@@ -15,12 +15,12 @@
 bool hurl_header(struct span headers, struct span name, size_t i, struct span *ret_value)
 {
     struct span rest = headers, line;
-    while (span_cut(&rest, '\n', &line)) {
-        size_t colon = span_find(line, ':');
-        if (colon == line.len || !span_equal_nocase(span_of(line.ptr, colon), name))
+    while (span_cut(&rest, '\n', &line)) { /* a name has no colon: the first one is behind it */
+        if (line.len <= name.len || line.ptr[name.len] != ':' ||
+            !span_equal_nocase(span_of(line.ptr, name.len), name) || span_find(name, ':') < name.len)
             continue;
         if (i-- == 0) {
-            *ret_value = span_trim(span_from(line, colon + 1));
+            *ret_value = span_trim(span_from(line, name.len + 1));
             return true;
         }
     }

@@ -69,6 +69,13 @@ struct hurl_failure {
     struct hurl_place at;
     char text[HURL_FAILURE_TEXT_MAX];
 };
+/* One that says nothing yet; cheaper than zeroes all over. */
+static inline void hurl_failure_init(struct hurl_failure *why)
+{
+    why->kind = HURL_FAILED_STATUS;
+    why->at = (struct hurl_place){0};
+    why->text[0] = '\0';
+}
 
 /* Append the template with its expressions written. -EINVAL: *why is set (HURL_FAILED_RUN); -ENOMEM or
  * -ENOSPC of the buffer. */

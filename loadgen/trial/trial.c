@@ -189,7 +189,7 @@ MUST_USE static int next_hop(struct trial *t, unsigned *hops, struct hurl_failur
     const struct conn_response *r = &t->answer.r;
     struct span location;
     if (r->status == 401) {
-        int code = request_answer_challenge(rq, &t->scope, r->headers, &t->jar, t->c->run, unix_ms(), why);
+        int code = request_answer_challenge(rq, &t->scope, r->headers, &t->jar, t->c->run, why);
         if (code != 0)
             return code;
     }
@@ -201,7 +201,7 @@ MUST_USE static int next_hop(struct trial *t, unsigned *hops, struct hurl_failur
         snprintf(why->text, sizeof why->text, "too many redirects: more than %lld", (long long)max);
         return -EINVAL;
     }
-    int code = request_follow(rq, &t->scope, location, r->status, &t->jar, t->c->run, unix_ms(), why);
+    int code = request_follow(rq, &t->scope, location, r->status, &t->jar, t->c->run, why);
     if (code < 0)
         return code;
     note_redirect(t, (*hops)++);
@@ -214,7 +214,7 @@ static bool ask(struct trial *t, struct hurl_failure *why)
     unsigned hops = 0;
     buf_clear(&t->redirects);
     t->sent = false;
-    int r = request_build(&t->request, &t->scope, t->entry, &t->jar, t->c->run, unix_ms(), why);
+    int r = request_build(&t->request, &t->scope, t->entry, &t->jar, t->c->run, why);
     for (bool more = r == 0; more; more = r == 1) {
         if (!exchange(t, why))
             return false;

@@ -16,7 +16,7 @@ static void describe(struct http1_parser *p, int r, size_t used, struct buf *out
     else
         buf_printf(out, "%d %d %s%s used=%zu [" SPAN_FMT "] {" SPAN_FMT "}", p->version, p->status,
                    p->keep_alive ? "keep" : "close", p->encoded ? " encoded" : "", used, SPAN_ARG(p->headers),
-                   SPAN_ARG(buf_view(&p->body)));
+                   SPAN_ARG(p->content));
 }
 
 /* The bytes in two pieces, split at `at`; or each byte by itself where at is SIZE_MAX. Then the connection's end, where the answer is not whole. */
@@ -24,10 +24,13 @@ static void read_split(struct http1_parser *p, struct span text, bool is_head, s
 {
     size_t done = 0, used = 0;
     int r = 0;
+    char bytes[512]; /* as a connection's: the next bytes come over the last ones */
     http1_begin(p, is_head);
     while (r == 0 && done < text.len) {
         size_t n = at == SIZE_MAX ? 1 : done < at ? at - done : text.len - done;
-        r = http1_feed(p, text.ptr + done, n, &used);
+        if (n <= sizeof bytes)
+            memset(bytes, '?', sizeof bytes);
+        r = http1_feed(p, n <= sizeof bytes ? memcpy(bytes, text.ptr + done, n) : text.ptr + done, n, &used);
         done += r < 0 ? n : used;
         if (r == 0 && used != n)
             check_failed("not whole, but only %zu of %zu bytes were taken", used, n);
