@@ -36,7 +36,7 @@ LDFLAGS_ALL = $(CFLAGS_$(MODE)) $(LDFLAGS)
 LIB_ROOMS := lib/base lib/metric lib/match lib/wire lib/httpd lib/db lib/chart lib/term
 COLLECTOR_ROOMS := collector/http collector/view collector/event collector/insight collector/slo collector/notify collector/rules \
 	collector/query collector/promql collector/store collector/template collector/state collector/live
-LOADGEN_ROOMS := loadgen/workers loadgen/trial loadgen/compare loadgen/synthetic loadgen/limit loadgen/import loadgen/engine loadgen/hurl
+LOADGEN_ROOMS := loadgen/workers loadgen/trial loadgen/compare loadgen/synthetic loadgen/limit loadgen/bottleneck loadgen/import loadgen/engine loadgen/hurl
 ROOMS := $(LIB_ROOMS) agent $(COLLECTOR_ROOMS) collector $(LOADGEN_ROOMS) loadgen tui shop
 PROGRAMS := agent collector loadgen tui shop
 

@@ -213,11 +213,25 @@ MUST_USE static int search(struct finding *f, const struct run_hooks *hooks)
 
 /* ---- and what came of it ---- */
 
+static void ask_collector(const struct options *o, struct finding *f)
+{
+    struct load_span spans[LIMIT_PROBES_MAX];
+    size_t n = limit_result_spans(&f->result, spans);
+    if (f->shared.collector && n)
+        server_limit_find(&(struct limit_question){.collector = f->shared.collector,
+                                                   .auth_file = options_text(o, "auth-file"),
+                                                   .spans = spans,
+                                                   .n = n,
+                                                   .in_probes = true},
+                          &f->result.server);
+}
+
 static int report(const struct options *o, struct finding *f)
 {
     const char *json = options_text(o, "json");
     bool on_stdout = json && strcmp(json, "-") == 0;
     limit_result_fit(&f->result);
+    ask_collector(o, f);
     limit_report_text(on_stdout ? stderr : stdout, &f->result, f->config.run_id);
     int code = limit_exit_code(&f->result);
     if (!json)

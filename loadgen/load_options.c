@@ -95,6 +95,24 @@ static int read_target(const struct options *o, struct load_options *to, struct 
     return refuse_hosts(c) ? EXIT_USAGE : EXIT_OK;
 }
 
+/* ---- who watches ---- */
+
+#define WRITE_PATH "/api/v1/write"
+
+static void read_collector(const struct options *o, struct load_options *to)
+{
+    const char *results = options_text(o, "remote-write"), *guard = options_text(o, "guard");
+    struct span base = span_str(results), path = SPAN(WRITE_PATH);
+    to->collector = options_text(o, "collector");
+    if (!to->collector)
+        to->collector = guard;
+    if (to->collector || base.len <= path.len || !span_equal(span_from(base, base.len - path.len), path))
+        return;
+    int n = snprintf(to->collector_text, sizeof to->collector_text, SPAN_FMT, (int)(base.len - path.len), base.ptr);
+    if (n >= 0 && (size_t)n < sizeof to->collector_text)
+        to->collector = to->collector_text;
+}
+
 int load_options_read(const struct options *o, const char *kind, struct load_options *to, struct run_config *c)
 {
     c->grace_ms = options_duration_ms(o, "grace");
@@ -104,6 +122,7 @@ int load_options_read(const struct options *o, const char *kind, struct load_opt
     c->think_scale = options_number(o, "think-scale");
     c->money_rate = options_number(o, "money-rate");
     c->ca_file = options_text(o, "ca-file");
+    read_collector(o, to);
     if (options_given(o, "seed"))
         c->seed = options_count(o, "seed");
     else if (getrandom(&c->seed, sizeof c->seed, 0) != (ssize_t)sizeof c->seed)

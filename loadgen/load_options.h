@@ -15,6 +15,10 @@ struct load_options {
     struct url target;
     struct allow_hosts *allow;
     struct command_options options;
+    /* The collector that sees what the load does to the servers: --collector, else --guard's, else the one that results go to; NULL: none is
+     * known. */
+    const char *collector;
+    char collector_text[512];
     char run_id[RUN_ID_BYTES_MAX + 1], header[RUN_ID_BYTES_MAX + 16];
 };
 /* Fills in the configuration, which then points into *to. kind: what the requests' X-Crest-Run says before the ID. Hosts that are known before

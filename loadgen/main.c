@@ -110,13 +110,6 @@ static const struct option_def OPTIONS[] = {
      .commands = "run",
      .help = "held at the peak (hold), or minute by minute as the event (curve): all of it, or --duration up to its "
              "peak"},
-    {.name = "collector",
-     .type = OPT_TEXT,
-     .arg = "URL",
-     .env = "CREST_COLLECTOR",
-     .commands = "run",
-     .help = "the collector that has the event; --guard's, when not given, or http://127.0.0.1:9480; credentials: "
-             "--auth-file"},
     {.name = "abort-on-threshold",
      .type = OPT_DURATION,
      .arg = "SETTLE",
@@ -175,6 +168,14 @@ static const struct option_def OPTIONS[] = {
      .arg = "FILE",
      .commands = "run",
      .help = "write a report to read: verdict, charts, steps; one file, - is stdout"},
+    {.name = "collector",
+     .type = OPT_TEXT,
+     .arg = "URL",
+     .env = "CREST_COLLECTOR",
+     .commands = "run|find-limit",
+     .help = "a collector: the report names the servers' first limit from its signals, and it has what --event names; "
+             "when not given --guard's, else that of --remote-write (for --event http://127.0.0.1:9480); credentials: "
+             "--auth-file"},
     {.name = "guard",
      .type = OPT_TEXT,
      .arg = "URL",

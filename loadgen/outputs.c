@@ -10,8 +10,7 @@
 static int write_json(const struct run_config *c, const struct run_result *r, const struct report_more *more,
                       struct buf *out)
 {
-    (void)more;
-    report_json(out, c, r);
+    report_json(out, c, r, more ? more->limit : NULL);
     return buf_error(out);
 }
 
@@ -76,7 +75,7 @@ int outputs_compare(const struct saved_run *before, const struct run_config *c, 
     char why[200];
     struct buf json;
     buf_init(&json, RESULT_BYTES_MAX);
-    report_json(&json, c, result);
+    report_json(&json, c, result, NULL);
     int r = buf_error(&json);
     if (r == 0)
         r = saved_run_read(buf_view(&json), &now, why, sizeof why);

@@ -2,7 +2,7 @@
  *
  *   report_live(stderr, &tick, terminal);          // each second
  *   report_text(stdout, &config, &result);
- *   report_json(&out, &config, &result); */
+ *   report_json(&out, &config, &result, NULL); */
 #pragma once
 
 #include <stdio.h>
@@ -19,6 +19,9 @@ void report_live(FILE *to, const struct run_tick *tick, bool terminal);
 void report_text(FILE *to, const struct run_config *config, const struct run_result *result);
 /* The series, a line per point and one per step in it. */
 void report_csv(struct buf *out, const struct run_config *config, const struct run_result *result);
-void report_json(struct buf *out, const struct run_config *config, const struct run_result *result);
+/* limit: what gave way; NULL: nobody looked. */
+struct run_limit;
+void report_json(struct buf *out, const struct run_config *config, const struct run_result *result,
+                 const struct run_limit *limit);
 /* The members that every result's JSON begins with: run, version, started, duration_s. */
 void report_json_head(struct json_writer *j, const char *run_id, int64_t started_ms, double seconds);

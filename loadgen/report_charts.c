@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "lib/chart/chart.h"
+#include "lib/chart/page.h"
 
 #define TABLE_ROWS_MAX 24u
 #define LINES_MAX 3u
@@ -135,26 +136,6 @@ static int64_t point_ms(const struct charts *c, double second)
     return c->result->started_ms + (int64_t)llround(second * 1000);
 }
 
-MUST_USE static int figure(struct chart *drawn, const char *title, struct buf *out)
-{
-    buf_str(out, "<figure><figcaption>");
-    html_text(out, span_str(title));
-    buf_str(out, "</figcaption>\n");
-    chart_svg(drawn, out);
-    chart_free(drawn);
-    return buf_error(out);
-}
-
-static void details(struct buf *out)
-{
-    buf_str(out, "<details><summary>The numbers</summary>\n");
-}
-
-static void details_end(struct buf *out)
-{
-    buf_str(out, "</details></figure>\n");
-}
-
 MUST_USE static int over_time(struct charts *c, const struct chart_def *def, struct buf *out)
 {
     struct chart_line lines[LINES_MAX];
@@ -178,12 +159,11 @@ MUST_USE static int over_time(struct charts *c, const struct chart_def *def, str
     struct chart *drawn = NULL;
     int r = chart_draw(&spec, &drawn);
     if (r == 0)
-        r = figure(drawn, def->title, out);
+        r = page_figure(out, def->title, drawn);
     if (r < 0)
         return r;
-    details(out);
     chart_table(&spec, TABLE_ROWS_MAX, out);
-    details_end(out);
+    page_figure_end(out);
     return 0;
 }
 
@@ -210,12 +190,11 @@ MUST_USE static int against_rate(struct charts *c, struct buf *out)
     struct chart *drawn = NULL;
     int r = chart_xy_draw(&spec, &drawn);
     if (r == 0)
-        r = figure(drawn, spec.title, out);
+        r = page_figure(out, spec.title, drawn);
     if (r < 0)
         return r;
-    details(out);
     chart_xy_table(&spec, TABLE_ROWS_MAX, out);
-    details_end(out);
+    page_figure_end(out);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/wire/json.h"
 #include "loadgen/rehearsal/rehearsal.h"
 #include "loadgen/report.h"
+#include "loadgen/bottleneck/run_limit.h"
 
 static void json_times(struct json_writer *j, const char *key, const struct hdr *h)
 {
@@ -319,7 +320,7 @@ static void json_head(struct json_writer *j, const struct run_config *c, const s
     jw_member_u64(j, "seed", c->seed);
 }
 
-void report_json(struct buf *out, const struct run_config *c, const struct run_result *r)
+void report_json(struct buf *out, const struct run_config *c, const struct run_result *r, const struct run_limit *limit)
 {
     struct json_writer j;
     jw_init(&j, out);
@@ -337,6 +338,7 @@ void report_json(struct buf *out, const struct run_config *c, const struct run_r
     json_all_steps(&j, r->total);
     json_steps(&j, c, r->total, r->series);
     json_thresholds(&j, r);
+    run_limit_json(&j, limit);
     json_phases(&j, c, r);
     json_series(&j, r->series);
     jw_end(&j);

@@ -10,6 +10,7 @@
 #include "loadgen/rehearsal/rehearsal.h"
 #include "loadgen/report.h"
 #include "loadgen/report_charts.h"
+#include "loadgen/bottleneck/run_limit.h"
 
 #define NBSP "\xc2\xa0" /* a number stays with its unit */
 
@@ -46,17 +47,6 @@ static void share(struct buf *out, uint64_t part, uint64_t whole)
         buf_str(out, "&lt;" NBSP "0.01" NBSP "%");
     else
         buf_printf(out, "%.2f" NBSP "%%", floor(10000.0 * (double)part / (double)whole) / 100);
-}
-
-/* A table in a box of its own, which scrolls where the screen is narrower: with the keyboard, too. */
-static void table(struct buf *out, const char *label)
-{
-    buf_printf(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>", label);
-}
-
-static void table_end(struct buf *out)
-{
-    buf_str(out, "</tbody></table></div>\n");
 }
 
 /* ---- the verdict ---- */
@@ -147,7 +137,7 @@ static void thresholds(const struct run_result *r, struct buf *out)
     if (r->n_thresholds == 0)
         return;
     buf_str(out, "<h2>Thresholds</h2>\n");
-    table(out, "Thresholds");
+    page_table(out, "Thresholds");
     buf_str(out, "<thead><tr><th scope=\"col\">of</th><th scope=\"col\">demanded</th><th scope=\"col\">measured</th>"
                  "<th scope=\"col\">verdict</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < r->n_thresholds; i++) {
@@ -165,7 +155,7 @@ static void thresholds(const struct run_result *r, struct buf *out)
             times(out, (int64_t)t->value);
         buf_str(out, t->met ? "</td><td>met</td></tr>\n" : "</td><td class=\"under\">not met</td></tr>\n");
     }
-    table_end(out);
+    page_table_end(out);
 }
 
 /* ---- steps, errors ---- */
@@ -194,17 +184,17 @@ static void steps(const struct run_config *c, const struct run_result *r, struct
 {
     buf_str(out, "<h2>Steps</h2>\n<p class=\"soft\">Response time counts from when the step was meant to start, "
                  "service time from when it was sent: where they part, users waited for their turn.</p>\n");
-    table(out, "Steps");
+    page_table(out, "Steps");
     buf_str(out, "<thead><tr><th scope=\"col\">journey / step</th><th scope=\"col\">count</th><th scope=\"col\">not "
                  "ok</th><th scope=\"col\">resp. p50</th><th scope=\"col\">p95</th><th scope=\"col\">p99</th>"
                  "<th scope=\"col\">highest</th><th scope=\"col\">serv. p50</th><th scope=\"col\">p99</th></tr>"
                  "</thead>\n<tbody>\n");
     for (size_t i = 0; i < r->total->n_steps; i++)
         step_row(&c->journeys->steps[i], &r->total->steps[i], out);
-    table_end(out);
+    page_table_end(out);
     buf_str(out, "<h2>Where the service time went</h2>\n<p class=\"soft\">Medians; name, connection and TLS only of "
                  "requests that needed a new connection.</p>\n");
-    table(out, "Parts of the service time");
+    page_table(out, "Parts of the service time");
     buf_str(out, "<thead><tr><th scope=\"col\">journey / step</th>");
     for (size_t k = 0; k < PARTS; k++) {
         buf_str(out, "<th scope=\"col\">");
@@ -223,7 +213,7 @@ static void steps(const struct run_config *c, const struct run_result *r, struct
             quantile(out, r->total->steps[i].parts[k], 50);
         buf_str(out, "</tr>\n");
     }
-    table_end(out);
+    page_table_end(out);
 }
 
 static void errors(const struct run_config *c, const struct run_result *r, struct buf *out)
@@ -236,7 +226,7 @@ static void errors(const struct run_config *c, const struct run_result *r, struc
                 continue;
             if (!any) {
                 buf_str(out, "<h2>Errors</h2>\n");
-                table(out, "Errors");
+                page_table(out, "Errors");
                 buf_str(out, "<thead><tr><th scope=\"col\">journey / step</th><th scope=\"col\">kind</th>"
                              "<th scope=\"col\">count</th><th scope=\"col\" class=\"what\">the first of them</th></tr>"
                              "</thead>\n<tbody>\n");
@@ -252,7 +242,7 @@ static void errors(const struct run_config *c, const struct run_result *r, struc
             buf_str(out, "</td></tr>\n");
         }
     if (any)
-        table_end(out);
+        page_table_end(out);
     else
         buf_str(out, "<h2>Errors</h2>\n<p>None.</p>\n");
 }
@@ -264,7 +254,7 @@ static void phases(const struct run_result *r, struct buf *out)
     if (r->n_phases < 2)
         return;
     buf_str(out, "<h2>Phases</h2>\n");
-    table(out, "Phases");
+    page_table(out, "Phases");
     buf_str(out, "<thead><tr><th scope=\"col\">phase</th><th scope=\"col\">sessions started</th><th "
                  "scope=\"col\">dropped</th><th scope=\"col\">not ok</th><th scope=\"col\">resp. p50</th><th "
                  "scope=\"col\">p95</th><th scope=\"col\">p99</th></tr></thead>\n<tbody>\n");
@@ -285,7 +275,7 @@ static void phases(const struct run_result *r, struct buf *out)
         buf_str(out, "</tr>\n");
         hdr_free(response);
     }
-    table_end(out);
+    page_table_end(out);
 }
 
 static void generator(const struct run_config *c, const struct run_result *r, struct buf *out)
@@ -319,6 +309,8 @@ int report_page(const struct run_config *c, const struct run_result *r, const st
     sentence(r, out);
     rehearsal_html(out, c->rehearsal);
     thresholds(r, out);
+    if (more->limit)
+        run_limit_html(out, more->limit);
     buf_span(out, more->section);
     int e = report_charts(c, r, out);
     if (e < 0)

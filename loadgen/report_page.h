@@ -8,11 +8,13 @@
 #include "lib/base/buf.h"
 #include "loadgen/engine/run.h"
 
-/* A section that the caller writes, HTML, behind the figures of the steps: find-limit's curve, the server's first limit. */
+struct run_limit;
+/* A section that the caller writes, HTML, behind the thresholds: what changed since another run. */
 struct report_more {
-    const char *title;   /* NULL: "Load run" */
-    struct span verdict; /* HTML that stands behind the verdict's sentence; may be empty */
-    struct span section; /* HTML; may be empty */
+    const char *title;             /* NULL: "Load run" */
+    struct span verdict;           /* HTML that stands behind the verdict's sentence; may be empty */
+    struct span section;           /* HTML; may be empty */
+    const struct run_limit *limit; /* what gave way: a section before that one, and in the JSON; may be NULL */
 };
 /* more may be NULL. -ENOMEM; -ENOSPC: over the buffer's limit. */
 MUST_USE int report_page(const struct run_config *config, const struct run_result *result,

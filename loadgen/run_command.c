@@ -22,6 +22,7 @@
 #include "loadgen/rehearse.h"
 #include "loadgen/remote_run.h"
 #include "loadgen/report.h"
+#include "loadgen/bottleneck/run_limit.h"
 
 #define DRAIN_MS 5000 /* SIGTERM: what is left of the 10 s that daemons have after the last results are sent */
 #define PUSH_DRAIN_MS 10000
@@ -259,14 +260,16 @@ static bool say_written(const char *path, int error)
 }
 
 /* false: a file could not be written. */
-static bool write_files(const struct options *o, struct running *run, const struct run_result *result, FILE *to)
+static bool write_files(const struct options *o, struct running *run, const struct run_result *result,
+                        const struct run_limit *limit, FILE *to)
 {
     struct buf changes;
     buf_init(&changes, RESULT_BYTES_MAX);
     bool good = true;
     if (run->before)
         good = say_written("--compare", outputs_compare(run->before, &run->config, result, to, &changes));
-    good &= outputs_write(o, &run->config, result, &(struct report_more){.section = buf_view(&changes)});
+    good &=
+        outputs_write(o, &run->config, result, &(struct report_more){.section = buf_view(&changes), .limit = limit});
     buf_done(&changes);
     if (run->log) {
         int closed = hdr_log_close(run->log);
@@ -328,8 +331,14 @@ static int execute(const struct options *o, struct running *run)
     finish_push(run);
     FILE *words = outputs_to_stdout(o) ? stderr : stdout;
     report_text(words, &run->config, &result);
+    struct run_limit limit;
+    const char *collector = run->rehearse.wanted ? run->rehearse.rehearsal.collector : run->shared.collector;
+    if (run->config.segments)
+        collector = NULL; /* a part is no load of its own */
+    run_limit_find(collector, options_text(o, "auth-file"), &run->config, &result, &limit);
+    run_limit_text(words, &limit);
     int code = run_exit_code(&result);
-    if (!write_files(o, run, &result, words) && code == EXIT_OK)
+    if (!write_files(o, run, &result, &limit, words) && code == EXIT_OK)
         code = EXIT_FAILED;
     run_result_done(&result);
     return code;

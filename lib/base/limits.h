@@ -196,6 +196,10 @@
 #define PUSH_QUEUE_MAX 900            /* 15 minutes of a collector that is away */
 #define PUSH_BYTES_MAX (64u << 20)    /* one message of results: every step's buckets */
 #define LIMIT_PROBES_MAX 64u          /* of one search for the limit: an evening at a minute each */
+#define SIGNAL_SERIES_MAX 512u        /* of the server's signals that a run is held against: services times routes */
+#define SIGNAL_POINTS_MAX 4096u       /* of each: more than an hour by the second, longer runs more coarsely */
+#define SIGNALS_PIECE_MS 1800000 /* of one question: half an hour of a second's samples of a hundred routes is 5 MB */
+#define SERVER_BENDS_MAX 32u     /* signals that left their relation to the load and are told */
 /* ---- rehearsals of events ---- */
 #define REHEARSAL_MINUTES_MAX 50000          /* a month of sale and the day before */
 #define REHEARSAL_QUERY_BYTES_MAX 65536u     /* a query with all names of markets */

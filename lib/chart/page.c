@@ -68,3 +68,29 @@ void page_end(struct buf *out)
 {
     buf_str(out, "</main></body></html>\n");
 }
+
+void page_table(struct buf *out, const char *label)
+{
+    buf_printf(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>", label);
+}
+
+void page_table_end(struct buf *out)
+{
+    buf_str(out, "</tbody></table></div>\n");
+}
+
+int page_figure(struct buf *out, const char *title, struct chart *drawn)
+{
+    buf_str(out, "<figure><figcaption>");
+    html_text(out, span_str(title));
+    buf_str(out, "</figcaption>\n");
+    chart_svg(drawn, out);
+    chart_free(drawn);
+    buf_str(out, "<details><summary>The numbers</summary>\n");
+    return buf_error(out);
+}
+
+void page_figure_end(struct buf *out)
+{
+    buf_str(out, "</details></figure>\n");
+}

@@ -6,6 +6,7 @@
 #include "loadgen/report.h"
 
 #define BAR_WIDTH 40
+#define SIGNAL_WINDOW_S 10.0 /* of the packs' rates: so long a probe's signals remember the one before */
 
 void limit_result_fit(struct limit_result *r)
 {
@@ -24,6 +25,44 @@ void limit_result_fit(struct limit_result *r)
     }
     r->usl_state = usl_fit(points, n, &r->usl);
     r->requests_per_session = sessions > 0 ? requests / sessions : NAN;
+}
+
+static int by_rate(const void *a, const void *b)
+{
+    const struct limit_probe *const *x = a, *const *y = b;
+    return ((*x)->rate > (*y)->rate) - ((*x)->rate < (*y)->rate);
+}
+
+/* The probes by their rate. */
+static size_t sort_probes(const struct limit_result *r, const struct limit_probe *sorted[LIMIT_PROBES_MAX])
+{
+    for (size_t i = 0; i < r->search.n; i++)
+        sorted[i] = &r->probes[i];
+    qsort(sorted, r->search.n, sizeof sorted[0], by_rate);
+    return r->search.n;
+}
+
+size_t limit_result_spans(const struct limit_result *r, struct load_span spans[LIMIT_PROBES_MAX])
+{
+    const struct limit_probe *sorted[LIMIT_PROBES_MAX], *broken = limit_first_broken(r);
+    size_t n = 0, probes = sort_probes(r, sorted);
+    for (size_t i = 0; i < probes; i++) {
+        const struct limit_probe *p = sorted[i];
+        if (p->answer == LIMIT_VOID || (broken && p->rate > broken->rate))
+            continue;
+        bool whole = p == broken;
+        double unsettled_s = fmin(fmax(p->settle_s, SIGNAL_WINDOW_S), p->settle_s + p->measured_s / 2);
+        int64_t start_ms = p->started_ms + (whole ? 0 : llround(unsettled_s * 1000));
+        spans[n] =
+            (struct load_span){.start_ms = start_ms,
+                               .end_ms = p->started_ms + llround((p->settle_s + p->measured_s) * 1000),
+                               .told_from_ms = p->started_ms,
+                               .load = p->throughput,
+                               .rate = p->rate,
+                               .is_base = p->answer == LIMIT_MET && (n == 0 || !broken || p->rate <= broken->rate / 2)};
+        n++;
+    }
+    return n;
 }
 
 const struct limit_probe *limit_first_broken(const struct limit_result *r)
@@ -110,22 +149,14 @@ static void print_usl(FILE *to, const struct limit_result *r)
         fprintf(to, ", however many at once\n");
 }
 
-static int by_rate(const void *a, const void *b)
-{
-    const struct limit_probe *const *x = a, *const *y = b;
-    return ((*x)->rate > (*y)->rate) - ((*x)->rate < (*y)->rate);
-}
-
 /* The probes by rate, with a bar of their p95. */
 static void print_curve(FILE *to, const struct limit_result *r)
 {
     const struct limit_probe *sorted[LIMIT_PROBES_MAX];
     int64_t most_us = 1;
-    for (size_t i = 0; i < r->search.n; i++) {
-        sorted[i] = &r->probes[i];
+    sort_probes(r, sorted);
+    for (size_t i = 0; i < r->search.n; i++)
         most_us = r->probes[i].p95_us > most_us ? r->probes[i].p95_us : most_us;
-    }
-    qsort(sorted, r->search.n, sizeof sorted[0], by_rate);
     fprintf(to, "%12s %12s %10s  %-6s  response p95\n", "sessions/s", "requests/s", "at once", "");
     for (size_t i = 0; i < r->search.n; i++) {
         const struct limit_probe *p = sorted[i];
@@ -149,6 +180,7 @@ void limit_report_text(FILE *to, const struct limit_result *r, const char *run_i
                 broken->gave_way_s, broken->why);
     else if (broken)
         fprintf(to, "gave way: %s (at %.4g sessions/s)\n", broken->why, broken->rate);
+    server_limit_text(to, &r->server);
     print_curve(to, r);
     print_usl(to, r);
     fflush(to);
@@ -221,6 +253,8 @@ void limit_report_json(struct buf *out, const struct limit_result *r, const stru
         json_probe(&j, &r->probes[i]);
     jw_end(&j);
     json_usl(&j, r);
+    jw_key(&j, "server_limit");
+    server_limit_json(&j, &r->server);
     jw_end(&j);
     buf_char(out, '\n');
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "lib/base/buf.h"
+#include "loadgen/bottleneck/server_limit.h"
 #include "loadgen/limit/probe.h"
 #include "loadgen/limit/usl.h"
 
@@ -16,6 +17,7 @@ struct limit_result {
     struct limit_probe probes[LIMIT_PROBES_MAX]; /* search.n of them, in their order */
     enum usl_state usl_state;
     struct usl_fit usl; /* when USL_FITTED */
+    struct server_limit server;
     double requests_per_session;
     int64_t started_ms;
     double seconds;
@@ -23,6 +25,10 @@ struct limit_result {
 };
 /* The fit to all probes that are not void. */
 void limit_result_fit(struct limit_result *r);
+/* The probes by their rate up to the lowest that broke, as a collector's signals are held against them: those that were kept without
+ * their settling and without what is left of a probe before them in windows of rates; the one that broke whole. What is normal: those up to half of the rate
+ * that broke (the lowest, when there are none). Returns how many. */
+size_t limit_result_spans(const struct limit_result *r, struct load_span spans[LIMIT_PROBES_MAX]);
 /* The probe at the lowest rate that broke; NULL: none did. */
 const struct limit_probe *limit_first_broken(const struct limit_result *r);
 /* One line of what happened. */

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "loadgen/bottleneck/gave_way.h"
+
 #define GROWTH_RATIO_MAX 0.1 /* of what was answered: more that stays behind is a queue that grows */
 #define GROWTH_MIN 10.0      /* requests: fewer are chance */
 #define GROWTH_POINTS_MIN 6u /* seconds of measuring, to see a trend */
@@ -20,68 +22,17 @@ static void decide(struct limit_probe *p, enum limit_answer answer, const char *
 
 /* ---- thresholds ---- */
 
-/* The value in parts of its limit. No data is no strain: at a low rate a step of few sessions may not be reached. */
-static double strain_of(const struct run_threshold *t)
-{
-    if (isnan(t->value))
-        return 0;
-    if (t->slo->limit > 0)
-        return t->value / t->slo->limit;
-    return t->value > 0 ? INFINITY : 0;
-}
-
-/* Was the bound broken in that second by itself? Quantiles that a second does not have are judged by the next higher one that it has. */
-static bool broke_in(const struct series_step_point *s, const struct hurl_slo *slo)
-{
-    if (s->count == 0)
-        return false;
-    if (slo->metric == HURL_SLO_ERRORS)
-        return (double)s->failed / (double)s->count > slo->limit;
-    double value = slo->metric == HURL_SLO_MAX ? (double)s->response.max_us
-                   : slo->percentile <= 50     ? (double)s->response.p50_us
-                   : slo->percentile <= 95     ? (double)s->response.p95_us
-                                               : (double)s->response.p99_us;
-    return value > slo->limit;
-}
-
-/* The second of measuring in which a step's bound broke first; INFINITY when no second by itself shows it. */
-static double broke_at(const struct run_result *r, const struct run_config *c, const struct run_threshold *t,
-                       double settle_s)
-{
-    if (!t->step)
-        return INFINITY;
-    size_t step = (size_t)(t->step - c->journeys->steps);
-    for (size_t i = 0; i < series_count(r->series); i++) {
-        double second = series_at(r->series, i)->second;
-        if (second >= settle_s && broke_in(series_step(r->series, i, step), t->slo))
-            return second - settle_s;
-    }
-    return INFINITY;
-}
-
 static void judge_thresholds(const struct run_result *r, const struct run_config *c, double settle_s,
                              struct limit_probe *p)
 {
-    const struct run_threshold *first = NULL;
-    double first_s = INFINITY, first_strain = 0;
-    for (size_t i = 0; i < r->n_thresholds; i++) {
-        const struct run_threshold *t = &r->thresholds[i];
-        double strain = strain_of(t);
-        p->strain = fmax(p->strain, strain);
-        if (t->met || isnan(t->value))
-            continue;
-        double second = broke_at(r, c, t, settle_s);
-        if (!first || second < first_s || (second == first_s && strain > first_strain)) {
-            first = t;
-            first_s = second;
-            first_strain = strain;
-        }
-    }
-    if (!first)
+    struct gave_way first;
+    for (size_t i = 0; i < r->n_thresholds; i++)
+        p->strain = fmax(p->strain, threshold_strain(&r->thresholds[i]));
+    if (!gave_way_find(r, c, settle_s, &first))
         return;
-    decide(p, LIMIT_BROKEN, "%s: " SPAN_FMT " is not met", first->scope, SPAN_ARG(first->slo->text));
-    snprintf(p->gave_way, sizeof p->gave_way, "%s", first->scope);
-    p->gave_way_s = isfinite(first_s) ? first_s : 0;
+    decide(p, LIMIT_BROKEN, "%s: " SPAN_FMT " is not met", first.of->scope, SPAN_ARG(first.of->slo->text));
+    snprintf(p->gave_way, sizeof p->gave_way, "%s", first.of->scope);
+    p->gave_way_s = isfinite(first.second) ? first.second - settle_s : 0;
 }
 
 /* ---- what thresholds do not see ---- */
@@ -157,6 +108,12 @@ static void judge(const struct run_result *r, const struct run_config *c, const 
         decide(p, LIMIT_BROKEN, "the queue grows: %.0f more requests wait at the end than at the start", growth);
         p->strain = INFINITY; /* the times so far are not those that would come */
     }
+    uint64_t cut = r->total->sessions.unfinished < r->total->requests.failed ? r->total->sessions.unfinished
+                                                                             : r->total->requests.failed;
+    if (p->answer == LIMIT_MET && (double)cut > GROWTH_MIN && (double)cut > GROWTH_RATIO_MAX * answered) {
+        decide(p, LIMIT_BROKEN, "%llu requests had no answer when the grace was over", (unsigned long long)cut);
+        p->strain = INFINITY; /* what was answered was the lucky part */
+    }
     if (r->verdict == RUN_FAILED && r->total->requests.completed == 0) {
         decide(p, LIMIT_BROKEN, "no request got an answer");
         p->strain = INFINITY;
@@ -191,7 +148,12 @@ int probe_run(const struct run_config *config, const struct probe_plan *plan, do
     plan_done(&arrivals);
     if (r < 0)
         return r;
-    *ret = (struct limit_probe){.rate = rate, .answer = LIMIT_MET, .recovery_s = NAN};
+    *ret = (struct limit_probe){.rate = rate,
+                                .started_ms = result.started_ms,
+                                .settle_s = settle_s,
+                                .measured_s = measure_s,
+                                .answer = LIMIT_MET,
+                                .recovery_s = NAN};
     judge(&result, &c, plan, ret);
     run_result_done(&result);
     return 0;

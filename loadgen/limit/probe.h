@@ -17,6 +17,8 @@ struct probe_plan {
 };
 struct limit_probe {
     double rate;
+    int64_t started_ms; /* unix, its settling included */
+    double settle_s, measured_s;
     enum limit_answer answer;
     bool interrupted;               /* the user's wish: it says nothing */
     double strain;                  /* the worst threshold's value in parts of its limit */

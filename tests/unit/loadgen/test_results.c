@@ -64,7 +64,7 @@ static void the_json_has_what_the_contract_names(void **state)
     snprintf(result.reasons[0], sizeof result.reasons[0], "because");
     struct buf out;
     buf_init(&out, 1 << 20);
-    report_json(&out, &config, &result);
+    report_json(&out, &config, &result, NULL);
     struct parse_error error;
     json_t *root = json_read(buf_view(&out), &error);
     if (!root)
