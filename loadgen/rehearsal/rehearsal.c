@@ -134,7 +134,7 @@ MUST_USE static int choose_basis(const struct rehearsal_wish *wish, struct rehea
 
 struct kinds { /* of the journeys: those that come to a @money step, and the others */
     size_t n_buying, n_looking;
-    double buys;            /* orders per session of a buying one, by weight */
+    double orders;          /* orders per session of a buying one, by weight */
     double requests_buying; /* per session */
     double requests_looking;
     double weight_buying, weight_looking;
@@ -150,7 +150,7 @@ static struct kinds kinds_of(const struct rehearsal_wish *wish)
         if (j->walk.buys > 0) {
             k.n_buying++;
             k.weight_buying += j->weight;
-            k.buys += j->weight * j->walk.buys;
+            k.orders += j->weight * j->walk.orders;
             k.requests_buying += j->weight * j->walk.requests;
         } else {
             k.n_looking++;
@@ -159,7 +159,7 @@ static struct kinds kinds_of(const struct rehearsal_wish *wish)
         }
     }
     if (k.weight_buying > 0) {
-        k.buys /= k.weight_buying;
+        k.orders /= k.weight_buying;
         k.requests_buying /= k.weight_buying;
     }
     if (k.weight_looking > 0)
@@ -176,7 +176,7 @@ struct sessions {
 MUST_USE static int mix_as_weighed(struct rehearsal *r, const struct kinds *k, struct sessions *ret)
 {
     double all = k->weight_buying + k->weight_looking;
-    double share = k->weight_buying / all, orders = share * k->buys;
+    double share = k->weight_buying / all, orders = share * k->orders;
     double requests = share * k->requests_buying + (1 - share) * k->requests_looking;
     double total;
     r->mix = REHEARSAL_MIX_GIVEN;
@@ -221,7 +221,7 @@ MUST_USE static int only_looking(struct rehearsal *r, const struct kinds *k, str
 MUST_USE static int only_buying(struct rehearsal *r, const struct kinds *k, struct sessions *ret)
 {
     r->mix = REHEARSAL_MIX_ONE_KIND;
-    if (k->buys < 1 && is_known(peak(r, MINUTE_SESSIONS))) { /* a walk, which some leave without buying */
+    if (k->orders < 1 && is_known(peak(r, MINUTE_SESSIONS))) { /* a walk, which some leave without buying */
         r->driver = MINUTE_SESSIONS;
         ret->buying = peak(r, MINUTE_SESSIONS);
         return 0;
@@ -232,8 +232,8 @@ MUST_USE static int only_buying(struct rehearsal *r, const struct kinds *k, stru
                       "# @weight",
                       r->event);
     r->driver = MINUTE_ORDERS;
-    ret->buying = peak(r, MINUTE_ORDERS) / k->buys;
-    if (k->buys >= 1)
+    ret->buying = peak(r, MINUTE_ORDERS) / k->orders;
+    if (k->orders >= 1)
         rehearsal_note(r, "every journey buys: those who look around without buying are not rehearsed");
     return 0;
 }
@@ -275,7 +275,7 @@ MUST_USE static int both_kinds(struct rehearsal *r, const struct rehearsal_known
                       "%s: orders are not known, so nothing says how many sessions buy: give the journeys their "
                       "# @weight (or --weights)",
                       r->event);
-    ret->buying = peak(r, MINUTE_ORDERS) / k->buys;
+    ret->buying = peak(r, MINUTE_ORDERS) / k->orders;
     if (is_known(peak(r, MINUTE_SESSIONS))) {
         r->mix = REHEARSAL_MIX_SESSIONS;
         r->driver = MINUTE_SESSIONS;
@@ -321,9 +321,9 @@ MUST_USE static int set_load(const struct rehearsal_wish *wish, const struct kin
         double share = of > 0 ? (buying ? s->buying : s->looking) / total * j->weight / of : 0;
         r->weights[i] = r->mix == REHEARSAL_MIX_GIVEN ? j->weight : share;
         r->buying_ratio += share * j->walk.buys;
+        r->orders_per_minute += share * j->walk.orders * r->rate * 60;
         r->payments += share * j->walk.payments * r->rate;
     }
-    r->orders_per_minute = r->buying_ratio * r->rate * 60;
     return 0;
 }
 

@@ -6,7 +6,7 @@
  *   while ((e = rehearsal_derive(&wish, &known, &r)) == REHEARSAL_NEEDS_…) ... fetch what is missing into `known`
  *   if (e == 0) ... r.rate, r.weights ...            else r.why says why not
  *
- * Orders are the sessions that come to a step with # @money; the others look around. Pure: the same facts give the same
+ * Who comes to a step with # @money orders; the others look around. Pure: the same facts give the same
  * load. Where it comes from is kept beside each figure and told by rehearsal_text, _json and _html. */
 #pragma once
 

@@ -33,7 +33,8 @@ static void move_on(const struct hurl_file *f, size_t i, double mass, double *ne
 }
 
 /* One step of all sessions: `at` says how many stand before each entry, the last of them are over. */
-static double advance(const struct hurl_file *f, bool stop_at_money, const double *at, double *next, struct walk *w)
+static double advance(const struct hurl_file *f, bool stop_at_money, const double *at, double *next, double *visits,
+                      struct walk *w)
 {
     double moving = 0;
     for (size_t i = 0; i <= f->n_entries; i++)
@@ -50,6 +51,7 @@ static double advance(const struct hurl_file *f, bool stop_at_money, const doubl
         if (!stop_at_money && sent) {
             w->requests += at[i];
             w->payments += e->money ? at[i] : 0;
+            visits[i] += at[i];
         }
         move_on(f, i, at[i], next);
     }
@@ -62,23 +64,28 @@ int walk_of(const struct hurl_file *f, struct walk *ret)
 {
     struct walk w = {0};
     size_t n = f->n_entries + 1;
-    double *both = calloc(2 * n, sizeof *both);
-    if (!both)
+    double *lists = calloc(3 * n, sizeof *lists);
+    if (!lists)
         return -ENOMEM;
+    double *visits = lists + 2 * n;
     for (int stop_at_money = 0; stop_at_money < 2; stop_at_money++) {
-        double *at = both, *next = both + n;
+        double *at = lists, *next = lists + n;
         for (size_t i = 0; i < n; i++)
             at[i] = i == 0;
         for (size_t step = 0; step < SESSION_STEPS_MAX; step++) {
-            double moving = advance(f, stop_at_money, at, next, &w), *swap = at;
+            double moving = advance(f, stop_at_money, at, next, visits, &w), *swap = at;
             at = next;
             next = swap;
             if (moving < MASS_LEFT)
                 break;
         }
     }
-    free(both);
     w.buys = w.buys < 1 - MASS_LEFT ? w.buys : 1;
+    w.orders = w.buys; /* on whichever of its @money steps */
+    for (size_t i = 0; i < f->n_entries; i++)
+        if (f->entries[i].money && visits[i] > w.orders)
+            w.orders = visits[i];
+    free(lists);
     *ret = w;
     return 0;
 }

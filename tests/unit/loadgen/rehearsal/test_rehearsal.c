@@ -49,13 +49,15 @@ static void measure(struct minutes *m, enum minute_value value, const double *li
     }
 #define BUY                                                                                                            \
     {                                                                                                                  \
-        .name = "buy", .weight = 1, .walk = {.requests = 8, .buys = 1, .payments = 1 }                                 \
+        .name = "buy", .weight = 1, .walk = {.requests = 8, .buys = 1, .orders = 1, .payments = 1 }                    \
     }
-static const struct rehearsal_journey BOTH[] = {LOOK, BUY}, BUYERS[] = {BUY}, LOOKERS[] = {LOOK},
-                                      WEIGHED[] = {{"look", 98, true, {.requests = 4}},
-                                                   {"buy", 2, true, {.requests = 8, .buys = 1, .payments = 1}}},
-                                      WEIGHED_LOOKERS[] = {{"look", 98, true, {.requests = 4}}},
-                                      WALK[] = {{"walk", 1, false, {.requests = 100, .buys = 0.5, .payments = 0.6}}};
+static const struct rehearsal_journey
+    BOTH[] = {LOOK, BUY},
+    BUYERS[] = {BUY}, LOOKERS[] = {LOOK},
+    WEIGHED[] = {{"look", 98, true, {.requests = 4}},
+                 {"buy", 2, true, {.requests = 8, .buys = 1, .orders = 1, .payments = 1}}},
+    WEIGHED_LOOKERS[] = {{"look", 98, true, {.requests = 4}}},
+    WALK[] = {{"walk", 1, false, {.requests = 100, .buys = 0.5, .orders = 0.5, .payments = 0.6}}};
 
 static struct rehearsal_wish wish(const struct rehearsal_journey *list, size_t n, double at)
 {
@@ -384,29 +386,34 @@ static void a_walk_is_what_its_ways_come_to_on_average(void **state)
     (void)state;
     static const struct {
         const char *text;
-        double requests, buys, payments;
+        double requests, buys, orders, payments;
     } CASES[] = {
-        {"GET http://h/a\nGET http://h/b\n", 2, 0, 0},
-        {"GET http://h/a\n# @money\nGET http://h/b\nGET http://h/c\n", 3, 1, 1},
+        {"GET http://h/a\nGET http://h/b\n", 2, 0, 0, 0},
+        {"GET http://h/a\n# @money\nGET http://h/b\nGET http://h/c\n", 3, 1, 1, 1},
         /* one in ten goes on, the others leave */
-        {"# @goto p=0.9 end\nGET http://h/a\n# @money\nGET http://h/b\n", 1.1, 0.1, 0.1},
+        {"# @goto p=0.9 end\nGET http://h/a\n# @money\nGET http://h/b\n", 1.1, 0.1, 0.1, 0.1},
         /* back and forth: each time half go on; the way ends surely */
-        {"# @step a\nGET http://h/a\n# @goto p=0.5 a\nGET http://h/b\n# @money\nGET http://h/c\n", 5, 1, 1},
-        /* who pays comes back to pay again in half of the cases: two payments, one buyer */
-        {"# @step pay\n# @money\n# @goto p=0.5 pay\nGET http://h/a\n", 2, 1, 2},
+        {"# @step a\nGET http://h/a\n# @goto p=0.5 a\nGET http://h/b\n# @money\nGET http://h/c\n", 5, 1, 1, 1},
+        /* who pays comes back to pay again in half of the cases: two orders, one buyer */
+        {"# @step pay\n# @money\n# @goto p=0.5 pay\nGET http://h/a\n", 2, 1, 2, 2},
         /* a skipped entry is not sent, its @goto holds */
         {"# @step in\n# @goto p=0.25 pay\nGET http://h/x\n[Options]\nskip: true\n\n# @goto p=1 end\nGET "
          "http://h/look\n\n"
          "# @step pay\n# @money\nGET http://h/pay\n",
-         1, 0.25, 0.25},
+         1, 0.25, 0.25, 0.25},
         /* without an end but the limit of a session's steps */
-        {"# @step a\n# @goto p=1 a\nGET http://h/a\n", 10000, 0, 0},
+        {"# @step a\n# @goto p=1 a\nGET http://h/a\n", 10000, 0, 0, 0},
+        /* two steps on one way are one order, and so is one of two ways */
+        {"# @money\nGET http://h/hold\n# @money\nGET http://h/take\n", 2, 1, 1, 2},
+        {"# @goto p=0.5 other\nGET http://h/cart\n# @money\n# @goto p=1 end\nGET http://h/card\n# @step other\n# "
+         "@money\nGET http://h/cash\n",
+         2, 1, 1, 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         struct walk w = walk(CASES[i].text);
         if (fabs(w.requests - CASES[i].requests) > 1e-6 || fabs(w.buys - CASES[i].buys) > 1e-6 ||
-            fabs(w.payments - CASES[i].payments) > 1e-6)
-            check_failed("case %zu: %g %g %g", i, w.requests, w.buys, w.payments);
+            fabs(w.orders - CASES[i].orders) > 1e-6 || fabs(w.payments - CASES[i].payments) > 1e-6)
+            check_failed("case %zu: %g %g %g %g", i, w.requests, w.buys, w.orders, w.payments);
     }
 }
 
