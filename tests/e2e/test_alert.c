@@ -20,6 +20,7 @@ struct customers {
     const char *shop_url;
     atomic_bool stopping;
     atomic_uint payments;
+    atomic_llong amount; /* of each order: all buy the same */
     struct thread *threads[BUYERS];
 };
 
@@ -28,7 +29,10 @@ static void customer_main(void *arg)
     struct customers *c = arg;
     while (!atomic_load(&c->stopping)) {
         struct buyer b = {.url = c->shop_url};
-        if (buyer_buy(&b, "SKU-0042", 1, BUYER_CARD).status > 0)
+        struct paid paid = buyer_buy(&b, "SKU-0042", 1, BUYER_CARD);
+        if (paid.amount > 0)
+            atomic_store(&c->amount, paid.amount);
+        if (paid.status > 0)
             atomic_fetch_add(&c->payments, 1);
         sleep_us(300000);
     }
@@ -248,10 +252,14 @@ static void a_rehearsal_ends_when_customers_are_paged_about(void **state UNUSED)
     /* It is the load's business alone: customers' signals and the page know nothing of it. */
     assert_true(query_value(s.collector, "sum(commerce_orders_total{source='load'})") > 0);
     assert_true(query_value(s.collector, "count(ALERTS{source='load'}) or vector(0)") == 0);
-    char orders[128];
-    snprintf(orders, sizeof orders, "sum(commerce_orders_total{source=''}) <= bool %u",
-             atomic_load(&customers.payments));
+    assert_true(query_value(s.collector, "sum(commerce_revenue_minor_units_total{source='load'})") > 0);
+    char orders[128], revenue[160];
+    unsigned payments = atomic_load(&customers.payments);
+    snprintf(orders, sizeof orders, "sum(commerce_orders_total{source=''}) <= bool %u", payments);
     assert_true(query_value(s.collector, orders) == 1);
+    snprintf(revenue, sizeof revenue, "sum(commerce_revenue_minor_units_total{source=''}) <= bool %lld",
+             payments * atomic_load(&customers.amount));
+    assert_true(query_value(s.collector, revenue) == 1);
 
     /* And with trouble already there none is sent. */
     free(e2e_run("crest-loadgen", args, 4));
