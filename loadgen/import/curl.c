@@ -533,8 +533,13 @@ MUST_USE static int finish(struct command *c)
                                                  : SPAN("GET"));
     for (size_t i = 0; r == 0 && i < c->n_urls; i++) {
         struct draft_request *q = journey_add(c->d);
-        if (!q)
+        if (!q && c->d->n < JOURNEY_STEPS_MAX)
             return -ENOMEM;
+        if (!q) {
+            problem_add(c->ps, PROBLEM_ERROR, c->file, c->at->line, c->at->column, "more than %u requests",
+                        JOURNEY_STEPS_MAX);
+            return -EINVAL;
+        }
         struct span url = whole_url(c, c->urls[i]);
         c->q.url = url;
         *q = c->q;

@@ -220,6 +220,11 @@ MUST_USE static int write_requests(struct import *im)
                     JOURNEY_STEPS_MAX);
         r = 0;
     }
+    if (r == -ENOSPC) {
+        problem_add(im->ps, PROBLEM_ERROR, im->name, 0, 0, "the recording has more than %u values to be set",
+                    HURL_VARIABLES_MAX);
+        r = -EINVAL;
+    }
     return r;
 }
 

@@ -264,5 +264,8 @@ int import_postman(struct span text, const char *name, struct span environment, 
     strmap_done(&im.values);
     strmap_done(&im.used);
     strmap_done(&im.captured);
-    return r == -ENOSPC ? -EINVAL : r;
+    if (r != -ENOSPC)
+        return r;
+    problem_add(ps, PROBLEM_ERROR, name, 0, 0, "the collection has more than %u variables", HURL_VARIABLES_MAX);
+    return -EINVAL;
 }

@@ -12,6 +12,8 @@
 
 /* ---- texts with {{variables}} ---- */
 
+#define NAME_BYTES_MAX 100u /* between the braces: what is longer is text */
+
 /* Postman's own variables that the language has, too. */
 static const struct {
     const char *postman, *hurl;
@@ -54,11 +56,13 @@ int postman_template(struct postman *im, struct span text, struct span *ret)
     buf_init(&out, CONFIG_BYTES_MAX);
     text = draft_text(im->d, text);
     while (r == 0 && text.len) {
-        size_t open = span_search(text, SPAN("{{")), close = span_search(span_from(text, open), SPAN("}}"));
-        struct span name = span_of(text.ptr + open + 2, close > 2 ? close - 2 : 0);
-        bool named = open < text.len && close < text.len - open && name.len && name.len <= 100 &&
-                     span_find(name, '\n') == name.len && span_find(name, '"') == name.len &&
-                     span_find(name, '{') == name.len;
+        size_t open = span_search(text, SPAN("{{"));
+        struct span inner = span_from(text, open + 2); /* as far as a name may go: a text of braces is read once */
+        inner.len = inner.len < NAME_BYTES_MAX + 2 ? inner.len : NAME_BYTES_MAX + 2;
+        size_t close = span_search(inner, SPAN("}}"));
+        struct span name = span_of(inner.ptr, close);
+        bool named = close < inner.len && span_trim(name).len && span_find(name, '\n') == name.len &&
+                     span_find(name, '"') == name.len && span_find(name, '{') == name.len;
         if (!named) {
             size_t n = open < text.len ? open + 1 : text.len;
             buf_span(&out, span_of(text.ptr, n));
@@ -67,7 +71,7 @@ int postman_template(struct postman *im, struct span text, struct span *ret)
         }
         buf_span(&out, span_of(text.ptr, open));
         r = put_variable(im, &out, name);
-        text = span_from(text, open + close + 2);
+        text = span_from(text, open + 2 + close + 2);
     }
     *ret = arena_span(&im->d->arena, buf_view(&out), &ok);
     if (r == 0 && (!ok || buf_error(&out)))

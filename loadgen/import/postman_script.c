@@ -15,6 +15,10 @@ void put_variable_name(struct buf *out, struct span name)
             buf_char(out, 'v');
         buf_char(out, letter || inner ? c : '_');
     }
+    if (out->len == start)
+        buf_char(out, 'v');
+    if (buf_error(out))
+        return;
     struct span put = span_of(out->data + start, out->len - start);
     if (span_starts(put, SPAN("new")) || span_starts(put, SPAN("random")) || span_equal(put, SPAN("getEnv")))
         buf_char(out, '_'); /* the language has functions of such names */

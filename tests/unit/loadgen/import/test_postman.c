@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "lib/base/limits.h"
 #include "tests/unit/loadgen/import/sample.h"
 
 static void a_collection_becomes_the_journey_beside_it(void **state UNUSED)
@@ -90,12 +91,56 @@ static void what_is_no_collection_is_refused(void **state UNUSED)
     }
 }
 
+static void more_variables_than_a_journey_has_are_refused_with_words(void **state UNUSED)
+{
+    struct journey_draft d;
+    struct problems ps;
+    struct buf text;
+    problems_init(&ps);
+    journey_init(&d);
+    buf_init(&text, 1 << 20);
+    buf_str(&text, "{\"item\":[{\"request\":\"http://h/\"}],\"variable\":[");
+    for (unsigned i = 0; i <= HURL_VARIABLES_MAX; i++)
+        buf_printf(&text, "%s{\"key\":\"v%u\",\"value\":\"x\"}", i ? "," : "", i);
+    buf_str(&text, "]}");
+    check_errno(import_postman(buf_view(&text), "c.json", (struct span){0}, NULL, &d, &ps), -EINVAL);
+    assert_int_equal(ps.errors, 1);
+    assert_non_null(strstr(ps.list[0].text, "more than 4096 variables"));
+    buf_done(&text);
+    journey_done(&d);
+    problems_done(&ps);
+}
+
+/* Braces that are no name are text; a megabyte of them is read once, not once for each. */
+static void braces_without_a_name_are_text(void **state UNUSED)
+{
+    struct journey_draft d;
+    struct problems ps;
+    struct buf text;
+    problems_init(&ps);
+    journey_init(&d);
+    buf_init(&text, 4 << 20);
+    buf_str(&text, "{\"item\":[{\"request\":\"http://h/{{ }}\"},{\"request\":\"http://h/");
+    for (unsigned i = 0; i < 1000000; i++)
+        buf_str(&text, "{{");
+    buf_str(&text, "}}\"}]}");
+    check_ok(import_postman(buf_view(&text), "c.json", (struct span){0}, NULL, &d, &ps));
+    assert_int_equal(d.n, 2);
+    check_span(d.first->url, "http://h/{{ }}");
+    assert_true(d.last->url.len == sizeof "http://h/}}" - 1 + 2000000);
+    buf_done(&text);
+    journey_done(&d);
+    problems_done(&ps);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_collection_becomes_the_journey_beside_it),
         cmocka_unit_test(sentences_of_scripts_are_asserts_and_captures),
         cmocka_unit_test(what_is_no_collection_is_refused),
+        cmocka_unit_test(more_variables_than_a_journey_has_are_refused_with_words),
+        cmocka_unit_test(braces_without_a_name_are_text),
     };
     return cmocka_run_group_tests_name("import_postman", tests, NULL, NULL);
 }
