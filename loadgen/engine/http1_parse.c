@@ -62,14 +62,26 @@ const char *http1_error_text(enum http1_error error)
 
 /* ---- one header block ---- */
 
-/* RFC 9110 5.6.2: a bit for each of !#$%&'*+-.^_`|~, digits and letters. */
-static bool is_token(char byte)
+/* RFC 9110 5.6.2: digits, letters and !#$%&'*+-.^_`|~ */
+static bool is_token(char c)
 {
-    static const uint64_t TOKEN[4] = {0x03ff6cfa00000000, 0x57ffffffc7fffffe};
-    unsigned char c = (unsigned char)byte;
-    if ((unsigned char)((c | 0x20) - 'a') < 26 || c == '-') /* most are */
-        return true;
-    return TOKEN[c >> 6] >> (c & 63) & 1;
+    /* clang-format off */
+    static const bool TOKEN[256] = {
+        ['!'] = 1, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, /* up to the slash */
+        ['0'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        ['A'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        ['^'] = 1, 1, 1,
+        ['a'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        ['|'] = 1, 0, 1,
+    };
+    /* clang-format on */
+    return TOKEN[(unsigned char)c];
+}
+
+/* Case does not matter; most write it in the usual way. */
+static inline bool is_word(struct span got, struct span usual)
+{
+    return got.len == usual.len && (memcmp(got.ptr, usual.ptr, usual.len) == 0 || span_equal_nocase(got, usual));
 }
 
 MUST_USE static int read_length(struct http1_parser *p, struct span value)
@@ -92,8 +104,8 @@ static void read_connection(struct http1_parser *p, struct span value)
     struct span rest = value, token;
     while (span_cut(&rest, ',', &token)) {
         token = span_trim(token);
-        p->closes |= span_equal_nocase(token, SPAN("close"));
-        p->keeps |= span_equal_nocase(token, SPAN("keep-alive"));
+        p->closes |= is_word(token, SPAN("close"));
+        p->keeps |= is_word(token, SPAN("keep-alive"));
     }
 }
 
@@ -101,18 +113,18 @@ MUST_USE static int read_header(struct http1_parser *p, struct span name, struct
 {
     switch (name.len) { /* most headers are none of ours */
     case 10:
-        if (span_equal_nocase(name, SPAN("connection")))
+        if (is_word(name, SPAN("Connection")))
             read_connection(p, value);
         else
-            p->sets_cookies |= span_equal_nocase(name, SPAN("set-cookie"));
+            p->sets_cookies |= is_word(name, SPAN("Set-Cookie"));
         return 0;
     case 14:
-        return span_equal_nocase(name, SPAN("content-length")) ? read_length(p, span_trim(value)) : 0;
+        return is_word(name, SPAN("Content-Length")) ? read_length(p, span_trim(value)) : 0;
     case 16:
-        p->encoded |= span_equal_nocase(name, SPAN("content-encoding"));
+        p->encoded |= is_word(name, SPAN("Content-Encoding"));
         return 0;
     case 17:
-        if (!span_equal_nocase(name, SPAN("transfer-encoding")))
+        if (!is_word(name, SPAN("Transfer-Encoding")))
             return 0;
         if (p->chunked || !span_equal_nocase(span_trim(value), SPAN("chunked")))
             return broken(p, HTTP1_BAD_ENCODING);
