@@ -7,7 +7,8 @@
 
 #define SLAB_BYTES (1u << 20)
 #define HISTOGRAM_LOAD_BYTES 64u /* of histograms count as much as a sample: 64 MB are a full head */
-#define BLOCK_FIRST 8u
+#define BLOCK_FIRST 4u
+#define BLOCK_LEAST 2u
 #define BLOCK_MAX 2048u
 #define LANE_BIT 0x80000000u
 static_assert(SERIES_LIMIT <= LANE_BIT, "an id and a lane share 32 bits");
@@ -18,10 +19,11 @@ struct head_slab {
     size_t bytes, used;
 };
 /* In memory: the block, bits[cap], starts[cap] if has_starts, offset[cap], seq[cap]. Readers look at n, the arrays below n and
- * what never changes; min_ms, max_ms and sorted are the writer's. */
+ * what never changes; sorted is the writer's. None in a chain is empty. */
 struct head_block {
     struct head_block *older;
-    int64_t base_ms, min_ms, max_ms;
+    int64_t base_ms;    /* the first sample's time, */
+    uint32_t first_seq; /* and its commit: seq[] counts from here */
     atomic_uint n;
     uint16_t cap;
     bool has_starts, sorted;
@@ -40,10 +42,11 @@ static int32_t *block_offsets(const struct head_block *b)
     return (int32_t *)(block_bits(b) + (size_t)b->cap * (b->has_starts ? 2 : 1));
 }
 /* Atomic, because an undone commit's numbers are written over while readers may compare with them; either is too new for them. */
-static _Atomic uint32_t *block_seqs(const struct head_block *b)
+static _Atomic uint16_t *block_seqs(const struct head_block *b)
 {
-    return (_Atomic uint32_t *)(block_offsets(b) + b->cap);
+    return (_Atomic uint16_t *)(block_offsets(b) + b->cap);
 }
+#define ITEM_BYTES (sizeof(uint64_t) + sizeof(int32_t) + sizeof(uint16_t))
 
 int head_new(struct head **ret)
 {
@@ -130,21 +133,23 @@ static unsigned count_of(const struct head_block *b)
 }
 
 /* A little more than the block before held: what is unused of the last one costs as much as the headers of many small ones, and with a
- * million series of some thirty samples it is what a series costs. */
-static struct head_block *block_make(struct head *h, const struct head_block *before, const struct sample *s)
+ * million series of some thirty samples it is what a series costs. Few at first: the next head begins while the one before is whole. */
+static struct head_block *block_make(struct head *h, const struct head_block *before, const struct sample *s,
+                                     uint32_t seq)
 {
     unsigned cap = BLOCK_FIRST;
-    if (before) {
-        cap = before->cap + before->cap / 8u;
-        cap = cap > BLOCK_MAX ? BLOCK_MAX : cap;
+    if (before && count_of(before) < before->cap) { /* something in it did not fit: perhaps it never does */
+        cap = count_of(before) > BLOCK_LEAST ? count_of(before) : BLOCK_LEAST;
+    } else if (before) {
+        unsigned more = before->cap < 12 ? 4 : before->cap < 16 ? 2 : before->cap / 8u;
+        cap = before->cap + more > BLOCK_MAX ? BLOCK_MAX : before->cap + more;
     }
     bool has_starts = s->start_ms != 0;
-    struct head_block *b = slab_room(h, sizeof *b + cap * (has_starts ? 24u : 16u));
+    struct head_block *b = slab_room(h, sizeof *b + cap * (ITEM_BYTES + (has_starts ? sizeof(int64_t) : 0)));
     if (!b)
         return NULL;
     b->base_ms = s->t_ms;
-    b->min_ms = INT64_MAX;
-    b->max_ms = INT64_MIN;
+    b->first_seq = seq;
     b->cap = (uint16_t)cap;
     b->has_starts = has_starts;
     b->sorted = true;
@@ -152,10 +157,22 @@ static struct head_block *block_make(struct head *h, const struct head_block *be
     return b;
 }
 
-static bool fits(const struct head_block *b, const struct sample *s)
+static bool fits(const struct head_block *b, const struct sample *s, uint32_t seq)
 {
     uint64_t offset = (uint64_t)s->t_ms - (uint64_t)b->base_ms;
-    return count_of(b) < b->cap && (b->has_starts || s->start_ms == 0) && offset + INT32_MAX <= UINT32_MAX - 1;
+    return count_of(b) < b->cap && (b->has_starts || s->start_ms == 0) && offset + INT32_MAX <= UINT32_MAX - 1 &&
+           seq - b->first_seq <= UINT16_MAX;
+}
+
+static int64_t time_at(const struct head_block *b, unsigned i)
+{
+    return (int64_t)((uint64_t)b->base_ms + (uint64_t)block_offsets(b)[i]);
+}
+
+/* Of a block of lane 0 its latest. */
+static int64_t last_ms(const struct head_block *b)
+{
+    return time_at(b, count_of(b) - 1);
 }
 
 static bool remember(struct head *h, uint32_t id, unsigned lane)
@@ -172,19 +189,16 @@ static bool remember(struct head *h, uint32_t id, unsigned lane)
     return true;
 }
 
-static void put(struct head_block *b, const struct sample *s, uint32_t seq)
+static void put(struct head_block *b, const struct sample *s, uint32_t seq, bool late)
 {
     unsigned n = count_of(b);
+    if (UNLIKELY(late))
+        b->sorted = b->sorted && (n == 0 || s->t_ms > last_ms(b));
     block_bits(b)[n] = f64_bits(s->value);
     if (b->has_starts)
         block_starts(b)[n] = s->start_ms;
     block_offsets(b)[n] = (int32_t)((uint64_t)s->t_ms - (uint64_t)b->base_ms);
-    atomic_store_explicit(&block_seqs(b)[n], seq, memory_order_relaxed);
-    b->sorted = b->sorted && s->t_ms > b->max_ms;
-    if (s->t_ms < b->min_ms)
-        b->min_ms = s->t_ms;
-    if (s->t_ms > b->max_ms)
-        b->max_ms = s->t_ms;
+    atomic_store_explicit(&block_seqs(b)[n], (uint16_t)(seq - b->first_seq), memory_order_relaxed);
     atomic_store_explicit(&b->n, n + 1, memory_order_release);
 }
 
@@ -194,10 +208,10 @@ int head_append(struct head *h, uint32_t id, const struct sample *s, uint32_t se
     if (!c)
         return -ENOMEM;
     const struct head_block *in_order = newest_of(c, 0);
-    unsigned lane = in_order && s->t_ms <= in_order->max_ms ? 1 : 0;
+    unsigned lane = in_order && s->t_ms <= last_ms(in_order) ? 1 : 0;
     struct head_block *b = newest_of(c, lane), *fresh = NULL;
-    if (!b || !fits(b, s)) {
-        fresh = block_make(h, b, s);
+    if (!b || !fits(b, s, seq)) {
+        fresh = block_make(h, b, s, seq);
         if (!fresh)
             return -ENOMEM;
         fresh->older = b;
@@ -205,7 +219,7 @@ int head_append(struct head *h, uint32_t id, const struct sample *s, uint32_t se
     }
     if (!remember(h, id, lane))
         return -ENOMEM;
-    put(b, s, seq);
+    put(b, s, seq, lane > 0);
     if (fresh)
         atomic_store_explicit(&c->newest[lane], fresh, memory_order_release);
     h->samples++;
@@ -238,11 +252,6 @@ uint64_t head_load(const struct head *h)
 {
     const struct histogram_head *histograms = histograms_of(h);
     return h->samples + (histograms ? histogram_head_bytes(histograms) / HISTOGRAM_LOAD_BYTES : 0);
-}
-
-static int64_t time_at(const struct head_block *b, unsigned i)
-{
-    return (int64_t)((uint64_t)b->base_ms + (uint64_t)block_offsets(b)[i]);
 }
 
 /* First index in a sorted block's first n whose time is >= t_ms. */
@@ -278,9 +287,9 @@ bool head_find(const struct head *h, uint32_t id, int64_t t_ms, uint64_t *ret_bi
     const struct head_chain *c = chain_at(h, id);
     for (unsigned lane = 0; c && lane < HEAD_LANES; lane++) {
         for (const struct head_block *b = newest_of(c, lane); b; b = b->older) {
-            if (lane == 0 && t_ms > b->max_ms)
+            if (lane == 0 && t_ms > last_ms(b))
                 break; /* older blocks of this lane end earlier still */
-            if (t_ms >= b->min_ms && t_ms <= b->max_ms && find_in_block(b, t_ms, ret_bits))
+            if ((lane == 1 || t_ms >= b->base_ms) && find_in_block(b, t_ms, ret_bits))
                 return true;
         }
     }
@@ -304,15 +313,9 @@ static void take_back(struct head_chain *c, unsigned lane)
         atomic_store_explicit(&c->newest[lane], b->older, memory_order_release);
         return;
     }
-    b->min_ms = INT64_MAX;
-    b->max_ms = INT64_MIN;
     b->sorted = true;
-    for (unsigned i = 0; i < n; i++) {
-        int64_t t = time_at(b, i);
-        b->sorted = b->sorted && t > b->max_ms;
-        b->min_ms = t < b->min_ms ? t : b->min_ms;
-        b->max_ms = t > b->max_ms ? t : b->max_ms;
-    }
+    for (unsigned i = 1; i < n; i++)
+        b->sorted = b->sorted && time_at(b, i) > time_at(b, i - 1);
     atomic_store_explicit(&b->n, n, memory_order_release);
 }
 
@@ -338,22 +341,26 @@ bool head_has(const struct head *h, uint32_t id)
 int64_t head_newest_ms(const struct head *h, uint32_t id)
 {
     const struct head_chain *c = chain_at(h, id);
-    int64_t newest = c && newest_of(c, 0) ? newest_of(c, 0)->max_ms : INT64_MIN;
+    int64_t newest = c && newest_of(c, 0) ? last_ms(newest_of(c, 0)) : INT64_MIN;
     int64_t histogram = histograms_of(h) ? histogram_head_newest_ms(histograms_of(h), id) : INT64_MIN;
     return histogram > newest ? histogram : newest;
 }
 
 /* Commits have ascending numbers inside a block; numbers wrap, so they are compared by their distance (a head lives for
  * minutes, not for 2^31 commits). */
+static bool is_visible(const struct head_block *b, unsigned i, uint32_t seq)
+{
+    return (int32_t)(b->first_seq + atomic_load_explicit(&block_seqs(b)[i], memory_order_relaxed) - seq) <= 0;
+}
+
 static unsigned visible(const struct head_block *b, uint32_t seq)
 {
     unsigned low = 0, high = atomic_load_explicit(&b->n, memory_order_acquire);
-    const _Atomic uint32_t *seqs = block_seqs(b);
-    if (high && (int32_t)(atomic_load_explicit(&seqs[high - 1], memory_order_relaxed) - seq) <= 0)
+    if (high && is_visible(b, high - 1, seq))
         return high;
     while (low < high) {
         unsigned mid = low + (high - low) / 2;
-        if ((int32_t)(atomic_load_explicit(&seqs[mid], memory_order_relaxed) - seq) <= 0)
+        if (is_visible(b, mid, seq))
             low = mid + 1;
         else
             high = mid;

@@ -9,7 +9,7 @@
 #define GROUP_MAX 64 /* requests of one commit */
 #define PATIENCE_US_MAX 1000
 #define SEAL_LEAD 16u     /* a sixteenth of a head comes meanwhile, not half: memory */
-#define SEAL_STEPS_MAX 16 /* groups of a seal between two commits: some 2 ms */
+#define SEAL_STEPS_MAX 32 /* groups of a seal between two commits, with many series: some 4 ms */
 #define HELD_STEPS_MAX 4  /* groups merged, which have several seals' samples: some 4 ms */
 #define RETENTION_EVERY_US 60000000
 #define PROBE_EVERY_US 1000000

@@ -71,9 +71,9 @@
 #define RULE_INPUTS_MAX 256u   /* metric names that a rule group reads; with more it runs at any commit */
 #define STORE_WATCH_MAX                                                                                                \
     1024u /* metric names whose samples a commit tells of; what rules beyond them read wakes them at any commit */
-#define STORE_HEAD_SAMPLES (4u << 17) /* samples in memory before they are sealed: some 11 MB, replayed in 0.2 s ... */
+#define STORE_HEAD_SAMPLES (4u << 17) /* samples in memory before they are sealed: some 9 MB, replayed in 0.2 s ... */
 #define STORE_HEAD_SAMPLES_PER_SERIES                                                                                  \
-    24u /* ... or as many per series, whichever is more: extents should not become tiny, and a
+    20u /* ... or as many per series, whichever is more: extents should not become tiny, and a
                                   million series should not take more than a GB */
 #define STORE_HELD_SEALS                                                                                               \
     5u /* heads that are sealed but in the log still: they wait to be merged before they are written */
