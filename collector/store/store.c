@@ -14,6 +14,7 @@
 #define SEAL_INTERVAL_MS 600000
 #define KEY_BYTES_MAX ((LABELS_MAX) * (LABEL_NAME_BYTES_MAX + LABEL_VALUE_BYTES_MAX + 16u))
 #define PART_BYTES_MIN (64u << 10)   /* a day with less is not worth a file */
+#define WRITE_CACHE_KIB 512          /* inner pages; records and extents are written once, and read by others */
 #define VACUUM_MEMORY_MAX (16 << 20) /* by way of memory, which the heads have left, instead of a temporary file */
 #define VACUUM_BYTES_MAX (256 << 20) /* at close; beyond that it would take longer than a stop may */
 
@@ -166,6 +167,7 @@ static int open_file(struct store *s, char *why, size_t why_bytes)
     const struct db_options options = {.sync = s->config.durability == STORE_NORMAL ? DB_SYNC_NORMAL : DB_SYNC_FULL,
                                        .page_bytes = STORE_PAGE_BYTES,
                                        .journal_bytes_max = STORE_WAL_BYTES + (STORE_WAL_BYTES >> 2),
+                                       .cache_kib = WRITE_CACHE_KIB,
                                        .sql = STORE_SQL,
                                        .sql_count = STORE_STATEMENTS,
                                        .migrations = STORE_MIGRATIONS,
