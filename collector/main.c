@@ -423,6 +423,8 @@ static int run(const struct options *options)
             r = start(&c);
         code = r == -EINVAL ? EXIT_USAGE : r < 0 ? EXIT_FAILED : EXIT_OK;
     }
+    if (r == 0)
+        daemon_forget_start();
     while (r == 0 && !daemon_stopping()) {
         daemon_wait(60000);
         if (daemon_take_reload())

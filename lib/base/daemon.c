@@ -1,14 +1,17 @@
 #include "lib/base/daemon.h"
 
 #include <errno.h>
+#include <link.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -159,6 +162,28 @@ void daemon_notify(const char *state)
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
     ssize_t r = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to, len);
     (void)r; /* systemd's own sd_notify fails silently too: the service's time-out tells */
+}
+
+/* Segments that nobody may write are as the file has them, whoever touched them; the loader's lock keeps them where they are. */
+static int forget_object(struct dl_phdr_info *object, size_t size, void *ctx)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)size;
+    (void)ctx;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W))
+            continue;
+        uintptr_t from = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t to = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz + page - 1) & ~(page - 1);
+        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* if it cannot be done they stay */
+    }
+    return 0;
+}
+
+void daemon_forget_start(void)
+{
+    (void)dl_iterate_phdr(forget_object, NULL);
 }
 
 void daemon_print_listening(const char *address, uint16_t port)

@@ -33,5 +33,8 @@ int daemon_wake_fd(void);
 void daemon_wait(int64_t timeout_ms);
 /* Send a state ("READY=1", "STOPPING=1", "STATUS=…") to $NOTIFY_SOCKET if set (path or abstract '@'). */
 void daemon_notify(const char *state);
+/* Started: what of the program and its libraries only linking and starting needed is resident no more. Pages of a file that are needed
+ * again come back from the system's cache. */
+void daemon_forget_start(void);
 /* "listening ADDR:PORT" on stdout, flushed: the contract for --listen with port 0. */
 void daemon_print_listening(const char *address, uint16_t port);

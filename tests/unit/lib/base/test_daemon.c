@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
 #include "lib/base/file.h"
+#include "lib/base/process.h"
 
 static bool wake_is_readable(void)
 {
@@ -103,6 +105,28 @@ static void listening_is_printed_for_both_address_families(void **state)
     free(text);
 }
 
+static uint64_t file_bytes(void)
+{
+    struct process_usage u;
+    check_ok(process_usage(getpid(), &u));
+    return u.rss_bytes - u.rss_anon_bytes;
+}
+
+static void what_only_the_start_needed_leaves_memory_and_comes_back(void **state)
+{
+    (void)state;
+    static int changed = 1;
+    static const char *const WORDS[] = {"one", "two"}; /* relocated: written by the loader, then read only */
+    changed = 2;
+    uint64_t before = file_bytes();
+    daemon_forget_start();
+    uint64_t after = file_bytes();
+    assert_in_range(after, 1, before - 1);
+    assert_int_equal(changed, 2);
+    assert_string_equal(WORDS[1], "two");
+    a_hangup_asks_for_one_reload(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_second_stop_signal_ends_the_process),
         cmocka_unit_test(notify_tells_systemd),
         cmocka_unit_test(listening_is_printed_for_both_address_families),
+        cmocka_unit_test(what_only_the_start_needed_leaves_memory_and_comes_back),
     };
     return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
 }
