@@ -10,6 +10,19 @@
 #define EDGE_SHARE 0.1      /* of the bracket: no probe nearer to its ends, where it would teach little */
 #define HALVINGS_MAX 1024.0 /* below start / this, it is not the rate that breaks the SLO */
 
+/* Steps up, while nothing has broken: */
+#define FIRST_STEP 4.0 /* from one probe nothing can be told */
+#define LONG_STEP 8.0  /* the strain is what it was: the limit is far */
+#define STEP 2.0       /* it has grown: at most so far, */
+#define STEP_MIN 1.2   /* and at least */
+#define GREW 1.25      /* times the highest strain before: more than chance makes of it */
+#define HALFWAY 0.5    /* a strain below does not tell where it will pass 1 */
+#define DOUBT 2.0      /* and one that breaks by less than this may be luck, where a probe has few requests */
+
+#define NEAR_SERVED                                                                                                    \
+    0.85 /* of the lowest rate that broke: when the server served so much at its worst, that rate is near what it can do, */
+#define TOWARDS 0.75 /* and the limit is this part of the way up to it */
+
 const char *limit_answer_name(enum limit_answer a)
 {
     static const char *const NAMES[] = {"met", "broken", "void"};
@@ -99,23 +112,67 @@ static double crossing(const struct limit_point *a, const struct limit_point *b)
     return falling ? a->rate + (b->rate - a->rate) * (ease_a - 1) / (ease_a - ease_b) : INFINITY;
 }
 
+/* What broke was not far above what the server can do at all: the limit is nearer to it than to what was kept far below. */
+static double middle_of(const struct limit_search *s)
+{
+    double served = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (counts(s, i, LIMIT_BROKEN))
+            served = fmax(served, s->points[i].served);
+    bool is_near_it = served > NEAR_SERVED * s->high && !is_behind(s);
+    return is_near_it ? s->low * pow(s->high / s->low, TOWARDS) : sqrt(s->low * s->high);
+}
+
 static double between(const struct limit_search *s)
 {
-    double middle = sqrt(s->low * s->high);
+    double middle = middle_of(s);
     const struct limit_point *low = point_at(s, s->low), *high = point_at(s, s->high);
     const struct limit_point *lower = best_kept(s, s->low, NULL);
-    double limit = high->strain > 1 && high->strain < BENT ? crossing(low, high) : INFINITY;
+    bool is_line = high->strain > 1 && high->strain < BENT;
+    double limit = is_line ? crossing(low, high) : INFINITY;
     if (lower)
         limit = fmin(limit, crossing(lower, low));
     if (high->served > s->low)
         limit = fmin(limit, high->served);
-    if (!(limit > s->low && limit < s->high) || is_behind(s))
+    if (!(limit > s->low && limit < s->high) || (is_behind(s) && !is_line))
         return middle;
     double beside = 1 + s->rules.precision * BESIDE;
     bool was_met = s->points[s->n - 1].answer == LIMIT_MET;
     double rate = was_met ? limit * beside : limit / beside;
     double edge = pow(s->high / s->low, EDGE_SHARE);
     return fmin(fmax(rate, s->low * edge), s->high / edge);
+}
+
+/* Beyond all that was kept. Where the strain has not grown since the lowest rate, the limit is far: long steps. Where it has, no further than a little
+ * beyond where it would pass 1. */
+static double beyond(const struct limit_search *s)
+{
+    const struct limit_point *low = point_at(s, s->low), *lower = best_kept(s, s->low, NULL);
+    if (!lower)
+        return s->low * FIRST_STEP;
+    double most = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (&s->points[i] != low && counts(s, i, LIMIT_MET))
+            most = fmax(most, s->points[i].strain);
+    if (!(low->strain > most * GREW))
+        return s->low * LONG_STEP;
+    if (low->strain < HALFWAY)
+        return s->low * STEP;
+    double limit = crossing(lower, low) * (1 + s->rules.precision * BESIDE);
+    return fmin(s->low * STEP, fmax(limit, s->low * STEP_MIN));
+}
+
+/* The first break behind long steps, and by little: was it luck? At a low rate a probe has few requests, and a p95 of those is any of
+ * them. */
+static bool is_doubtful(const struct limit_search *s)
+{
+    const struct limit_point *last = &s->points[s->n - 1];
+    if (last->answer != LIMIT_BROKEN || last->rate != s->high || last->strain >= DOUBT)
+        return false;
+    for (size_t i = 0; i + 1 < s->n; i++)
+        if (s->points[i].answer == LIMIT_BROKEN)
+            return false;
+    return s->low == 0 || s->high > s->low * STEP * 1.0001;
 }
 
 bool limit_search_next(struct limit_search *s, double *ret_rate)
@@ -126,10 +183,10 @@ bool limit_search_next(struct limit_search *s, double *ret_rate)
     const struct limit_point *last = s->n ? &s->points[s->n - 1] : NULL;
     if (!last)
         s->asked = rules->start_rate;
-    else if (last->answer == LIMIT_VOID)
+    else if (last->answer == LIMIT_VOID || is_doubtful(s))
         s->asked = last->rate;
     else if (s->high == 0)
-        s->asked = fmin(s->low * 2, rules->rate_max);
+        s->asked = fmin(beyond(s), rules->rate_max);
     else if (s->low == 0)
         s->asked = s->high / 2;
     else if (is_near(s, s->low)) /* once more, not so near to what broke that luck decides */

@@ -8,11 +8,12 @@
  *       limit_search_tell(&s, LIMIT_MET, 0.4, rate);      // what the probe at that rate said
  *   printf("%f..%f", s.low, s.high);
  *
- * Doubles from the start rate until the SLO breaks (halves when it is broken there already), narrows the bracket to the precision and
- * confirms: the limit is a rate that kept the SLO twice (or a higher one did, too), within the precision of one that did not. Between a kept and a
- * broken rate it guesses: where 1/strain, taken as a straight line through two probes, passes 1 (in a queue the wait grows as 1/(capacity -
- * rate)), or what the server still served when it was given too much, and probes a little beyond that on the side that is open. When
- * guesses have cost a probe more than bisecting would have, the geometric middle is taken: no shape of a curve costs more.
+ * Steps up from the start rate until the SLO breaks (four times as much, then eight times as much for as long as the strain stays what it was,
+ * at most twice as much once it has grown; halves when the start is broken already), narrows the bracket to the precision and confirms: the limit is a rate that kept
+ * the SLO twice (or a higher one did, too), within the precision of one that did not. A first break by little, behind a long step or at the start, is asked once more: a
+ * probe at a low rate has few requests, and may break by luck. Between a kept and a broken rate it guesses: where 1/strain, taken as a straight line through two probes,
+ * passes 1 (in a queue the wait grows as 1/(capacity - rate)), or what the server still served when it was given too much, and probes a little beyond that on the
+ * side that is open. When guesses have cost a probe more than bisecting would have, the middle is taken, unless what broke is so near that the line to it holds.
  *
  * A void probe says nothing about the server: the same rate is asked once more, then the search ends as void. */
 #pragma once

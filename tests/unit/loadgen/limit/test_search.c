@@ -95,11 +95,13 @@ static void a_server_of_known_capacity_is_found_within_5_percent_in_12_probes(vo
     static const struct {
         struct queue queue;
         double p95_s, start_rate, probe_s; /* long enough that p95 itself is steady: 40,000 arrivals */
-    } cases[] = {{{8, 50}, 0.1, 20, 120}, {{2, 40}, 0.2, 5, 600}, {{32, 10}, 0.5, 10, 120}, {{1, 100}, 0.1, 50, 600}};
+    } cases[] = {{{8, 50}, 0.1, 20, 120},   {{2, 40}, 0.2, 5, 600},    {{32, 10}, 0.5, 10, 120},
+                 {{1, 100}, 0.1, 50, 600},  {{8, 50}, 0.3, 0.08, 120}, {{32, 10}, 1, 0.064, 120},
+                 {{8, 50}, 0.3, 0.57, 120}, {{2, 40}, 0.4, 0.114, 600}}; /* far below: a 5,000th, a 700th */
     unsigned good = 0, all = 0;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         double truth = limit_of(&cases[i].queue, cases[i].p95_s);
-        for (uint64_t seed = 0; seed < 10; seed++) {
+        for (uint64_t seed = 0; seed < 5; seed++) {
             struct rng rng;
             struct limit_search s;
             double rate;
@@ -175,9 +177,11 @@ static void what_nothing_broke_is_above_and_what_nothing_kept_is_below(void **st
     assert_int_equal(s.end, LIMIT_ABOVE);
     assert_true(s.low == 100);
     assert_true(s.high == 0);
-    s = searched(CLIFF, 1e7, &RULES); /* the probes run out while doubling */
+    struct limit_rules few = RULES;
+    few.probes_max = 5;
+    s = searched(CLIFF, 1e7, &few); /* the probes run out on the way up */
     assert_int_equal(s.end, LIMIT_ABOVE);
-    assert_int_equal(s.n, 12);
+    assert_int_equal(s.n, 5);
     s = searched(CLIFF, 0, &RULES);
     assert_int_equal(s.end, LIMIT_BELOW);
     assert_true(s.low == 0 && s.high < 10);
@@ -197,8 +201,10 @@ static void a_rate_that_does_not_keep_the_slo_again_is_no_limit(void **state)
 {
     (void)state;
     struct limit_search s;
+    struct limit_rules patient = RULES; /* what was believed wrongly costs probes */
     double rate, lied = 0;
-    limit_search_init(&s, &RULES);
+    patient.probes_max = 20;
+    limit_search_init(&s, &patient);
     while (limit_search_next(&s, &rate)) {
         bool met = rate <= 50;
         if (rate > 50 && rate < 53 && lied == 0) { /* good luck, once */
@@ -220,7 +226,7 @@ static void a_void_probe_is_asked_again_and_never_counts_as_the_servers_limit(vo
     limit_search_init(&s, &RULES);
     unsigned hiccups = 0;
     while (limit_search_next(&s, &rate)) {
-        if (rate == 80 && hiccups++ == 0)
+        if (rate == 40 && hiccups++ == 0)
             limit_search_tell(&s, LIMIT_VOID, 0, 0);
         else
             limit_search_tell(&s, rate <= 100 ? LIMIT_MET : LIMIT_BROKEN, NAN, 0);
@@ -237,6 +243,43 @@ static void a_void_probe_is_asked_again_and_never_counts_as_the_servers_limit(vo
     assert_true(s.high == 0);
 }
 
+static void far_from_the_limit_the_steps_are_long_and_near_it_short(void **state)
+{
+    (void)state;
+    struct limit_search s;
+    double rate, before = 0;
+    limit_search_init(&s, &RULES);
+    while (limit_search_next(&s, &rate) && s.high == 0) { /* one worker: the wait grows as 1/(1000 - rate) */
+        double strain = 200 / fmax(1, 1000 - rate);
+        if (s.n > 1 && s.low < 200)
+            assert_true(rate == before * 8);
+        if (s.low > 500)
+            assert_true(rate < 1.25 * 800); /* the limit is 800 */
+        before = rate;
+        limit_search_tell(&s, strain <= 1 ? LIMIT_MET : LIMIT_BROKEN, strain, fmin(rate, 1000));
+    }
+    assert_true(s.n >= 4);
+}
+
+static void a_first_break_by_little_is_asked_once_more(void **state)
+{
+    (void)state;
+    struct limit_search s;
+    double rate;
+    unsigned breaks = 0;
+    limit_search_init(&s, &RULES);
+    while (limit_search_next(&s, &rate)) {
+        bool unlucky = s.n == 0; /* p95 of ten requests */
+        breaks += unlucky;
+        limit_search_tell(&s, !unlucky && rate <= 1000 ? LIMIT_MET : LIMIT_BROKEN,
+                          unlucky ? 1.3 : strain_of(QUEUE, 1000, rate), fmin(rate, 1040));
+    }
+    assert_int_equal(breaks, 1);
+    assert_true(s.points[1].rate == s.points[0].rate);
+    assert_int_equal(s.end, LIMIT_FOUND);
+    assert_true(s.sure <= 1000 && s.sure > 950);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +288,8 @@ int main(void)
         cmocka_unit_test(what_nothing_broke_is_above_and_what_nothing_kept_is_below),
         cmocka_unit_test(too_few_probes_give_what_is_known_and_say_so),
         cmocka_unit_test(a_rate_that_does_not_keep_the_slo_again_is_no_limit),
+        cmocka_unit_test(far_from_the_limit_the_steps_are_long_and_near_it_short),
+        cmocka_unit_test(a_first_break_by_little_is_asked_once_more),
         cmocka_unit_test(a_void_probe_is_asked_again_and_never_counts_as_the_servers_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
