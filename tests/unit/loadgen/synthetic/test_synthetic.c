@@ -91,6 +91,7 @@ static void secrets_cookies_and_card_numbers_are_removed(void **state)
         check_span(buf_view(&out), cases[i].kept);
         buf_done(&out);
     }
+    secrets_done(&secrets);
 }
 
 static void headers_and_urls_keep_no_credentials(void **state)
