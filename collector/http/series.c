@@ -4,9 +4,9 @@
 
 #include <errno.h>
 
+#include "lib/base/character.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
-#include "lib/match/regex_reader.h"
 
 void api_read_error(struct httpd_request *r, int e)
 {
@@ -165,17 +165,16 @@ static bool unescape_name(struct span text, struct buf *out)
             uint32_t point = 0;
             size_t digits = 0;
             for (; i < text.len && text.ptr[i] != '_'; i++, digits++) {
-                char h = text.ptr[i];
-                bool is_letter = (h >= 'a' && h <= 'f') || (h >= 'A' && h <= 'F');
-                if ((!is_letter && !(h >= '0' && h <= '9')) || digits == 6)
+                int value = hex_digit_value(text.ptr[i]);
+                if (value < 0 || digits == 6)
                     return false;
-                point = point * 16 + (uint32_t)(is_letter ? (h | 32) - 'a' + 10 : h - '0');
+                point = point * 16 + (uint32_t)value;
             }
             if (i == text.len || digits == 0 || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
                 return false;
             i++;
-            char bytes[4];
-            buf_bytes(out, bytes, rune_to_utf8(point, bytes));
+            char bytes[UTF8_BYTES_MAX];
+            buf_bytes(out, bytes, utf8_put(bytes, point));
         }
     }
     return true;

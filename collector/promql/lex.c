@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 
+#include "lib/base/character.h"
 #include "lib/base/number.h"
 #include "lib/base/quote.h"
 
@@ -458,30 +459,6 @@ struct token lexer_next(struct lexer *lx)
 
 /* ---- literals ---- */
 
-static size_t put_utf8(char *out, uint32_t rune)
-{
-    if (rune < 0x80) {
-        out[0] = (char)rune;
-        return 1;
-    }
-    if (rune < 0x800) {
-        out[0] = (char)(0xc0 | rune >> 6);
-        out[1] = (char)(0x80 | (rune & 0x3f));
-        return 2;
-    }
-    if (rune < 0x10000) {
-        out[0] = (char)(0xe0 | rune >> 12);
-        out[1] = (char)(0x80 | (rune >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (rune & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | rune >> 18);
-    out[1] = (char)(0x80 | (rune >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (rune >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (rune & 0x3f));
-    return 4;
-}
-
 static int digit_of(char c)
 {
     if (is_digit(c))
@@ -538,7 +515,7 @@ MUST_USE static int unescape(struct span *s, char quote, char *out, size_t *out_
         *ret_why = "escape sequence is an invalid Unicode code point";
         return -EINVAL;
     }
-    *out_len += put_utf8(out + *out_len, rune);
+    *out_len += utf8_put(out + *out_len, rune);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "lib/base/character.h"
 #include "lib/base/number.h"
 
 int lex_fail(struct lexer *l, int code, size_t start, size_t end, const char *format, ...)
@@ -118,34 +119,6 @@ int lex_next(struct lexer *l)
 }
 
 /* ---- constants ---- */
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static char *put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-    } else if (c < 0x800) {
-        *to++ = (char)(0xc0 | c >> 6);
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *to++ = (char)(0xe0 | c >> 12);
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *to++ = (char)(0xf0 | c >> 18);
-        *to++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    }
-    return to;
-}
-
 /* One escape behind its backslash: a byte (\x, octal) or a character. Returns the bytes read, 0 when there is no such escape. */
 static size_t escape(struct span s, char quote, uint32_t *ret, bool *ret_is_byte)
 {
@@ -163,7 +136,7 @@ static size_t escape(struct span s, char quote, uint32_t *ret, bool *ret_is_byte
         return 0;
     uint32_t v = 0;
     for (size_t i = at; i < at + digits; i++) {
-        int d = hex_digit(s.ptr[i]);
+        int d = hex_digit_value(s.ptr[i]);
         if (d < 0 || (octal && d > 7))
             return 0;
         v = v * (octal ? 8 : 16) + (uint32_t)d;
@@ -200,7 +173,7 @@ int lex_unquote(struct lexer *l, struct span *ret)
         if (is_byte)
             *to++ = (char)c;
         else
-            to = put_utf8(to, c);
+            to += utf8_put(to, c);
         s = span_from(s, n + 1);
     }
     *ret = span_of(start, (size_t)(to - start));
@@ -227,7 +200,7 @@ int lex_number(struct lexer *l, struct template_value *ret)
     for (size_t i = 0; i < s.len && whole; i++) {
         if (s.ptr[i] == '_' && i > 0)
             continue;
-        int d = hex_digit(s.ptr[i]);
+        int d = hex_digit_value(s.ptr[i]);
         if (d < 0 || (unsigned)d >= base)
             whole = false;
         else if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (uint64_t)d, &v))

@@ -1,6 +1,7 @@
 /* The route table: which entry answers a path, and what its {names} stand for. */
 #include <errno.h>
 
+#include "lib/base/character.h"
 #include "lib/httpd/httpd_internal.h"
 #include "lib/wire/url.h"
 
@@ -32,20 +33,13 @@ int routes_check(const struct httpd_route *routes, size_t *ret_n, char *why, siz
 }
 
 /* ---- matching ---- */
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* The next byte of a raw path, escapes decoded; an encoded '/' is no separator and matches no literal. */
 static int next_byte(struct span raw, size_t *at)
 {
     char c = raw.ptr[(*at)++];
-    if (c == '%' && *at + 2 <= raw.len && hex_digit(raw.ptr[*at]) >= 0 && hex_digit(raw.ptr[*at + 1]) >= 0) {
-        int v = hex_digit(raw.ptr[*at]) * 16 + hex_digit(raw.ptr[*at + 1]);
+    if (c == '%' && *at + 2 <= raw.len && hex_digit_value(raw.ptr[*at]) >= 0 &&
+        hex_digit_value(raw.ptr[*at + 1]) >= 0) {
+        int v = hex_digit_value(raw.ptr[*at]) * 16 + hex_digit_value(raw.ptr[*at + 1]);
         *at += 2;
         return v == '/' ? -1 : v;
     }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "lib/base/character.h"
+
 #define RUNE_MAX 0x10ffffu
 #define CLASS_TEXTS_MAX 16u /* [123] is the texts 1, 2, 3; a larger class is just a class */
 
@@ -15,30 +17,6 @@ uint32_t reader_rune(struct regex_reader *p)
     while (extra-- > 0)
         rune = rune << 6 | ((unsigned char)p->text[p->at++] & 0x3fu);
     return rune;
-}
-
-size_t rune_to_utf8(uint32_t rune, char bytes[4])
-{
-    if (rune < 0x80) {
-        bytes[0] = (char)rune;
-        return 1;
-    }
-    if (rune < 0x800) {
-        bytes[0] = (char)(0xc0 | rune >> 6);
-        bytes[1] = (char)(0x80 | (rune & 0x3f));
-        return 2;
-    }
-    if (rune < 0x10000) {
-        bytes[0] = (char)(0xe0 | rune >> 12);
-        bytes[1] = (char)(0x80 | (rune >> 6 & 0x3f));
-        bytes[2] = (char)(0x80 | (rune & 0x3f));
-        return 3;
-    }
-    bytes[0] = (char)(0xf0 | rune >> 18);
-    bytes[1] = (char)(0x80 | (rune >> 12 & 0x3f));
-    bytes[2] = (char)(0x80 | (rune >> 6 & 0x3f));
-    bytes[3] = (char)(0x80 | (rune & 0x3f));
-    return 4;
 }
 
 void reader_emit_rune(struct regex_reader *p, uint32_t rune)
@@ -327,7 +305,7 @@ int reader_class(struct regex_reader *p, struct texts *ret)
     for (size_t i = 0; i < known.n; i++) {
         char bytes[4];
         struct texts one;
-        r = texts_literal(p->arena, bytes, rune_to_utf8(known.runes[i], bytes), &one);
+        r = texts_literal(p->arena, bytes, utf8_put(bytes, known.runes[i]), &one);
         if (r == 0 && i > 0)
             r = texts_either(p->arena, ret, &one);
         else if (r == 0)

@@ -46,7 +46,6 @@ static inline bool char_is_word(char c)
 
 /* The next code point; the pattern was checked to be UTF-8. */
 uint32_t reader_rune(struct regex_reader *p);
-size_t rune_to_utf8(uint32_t rune, char bytes[4]);
 /* The same in and outside of a class, and no metacharacter in either. */
 void reader_emit_rune(struct regex_reader *p, uint32_t rune);
 /* An escape that stands for one character; at is behind the backslash at `start`. */

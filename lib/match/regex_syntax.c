@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/character.h"
 #include "lib/match/regex_reader.h"
 
 #define GROUP_DEPTH_MAX 250u /* PCRE2's own bound for nested parentheses; also bounds our recursion */
@@ -297,7 +298,7 @@ MUST_USE static int literal_atom(struct regex_reader *p, uint32_t rune, struct p
 {
     reader_emit_rune(p, rune);
     char bytes[4];
-    int r = texts_literal(p->arena, bytes, rune_to_utf8(rune, bytes), &ret->texts);
+    int r = texts_literal(p->arena, bytes, utf8_put(bytes, rune), &ret->texts);
     bool uncased = rune < 0x80 && (char_is_digit((char)rune) || !char_is_word((char)rune) || rune == '_');
     if (r == 0 && (p->flags & FLAG_CASELESS) && !uncased)
         texts_unknown(&ret->texts);

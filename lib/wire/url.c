@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "lib/base/character.h"
 #include "lib/base/number.h"
 
 /* RFC 3986 appendix A, as bits per byte. */
@@ -16,14 +17,6 @@ static unsigned char_class(unsigned char c)
         c == '_' || c == '~')
         return UNRESERVED;
     return c && strchr("!$&'()*+,;=", c) ? SUB_DELIM : 0;
-}
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
 }
 
 /* Blanks and control characters would split a request line; everything else a browser takes, we take. */
@@ -43,7 +36,7 @@ static bool is_ipv6_text(struct span host)
         return false;
     for (size_t i = 0; i < host.len; i++) {
         char c = host.ptr[i];
-        if (hex_digit(c) < 0 && c != ':' && c != '.')
+        if (hex_digit_value(c) < 0 && c != ':' && c != '.')
             return false;
     }
     return span_find(host, ':') < host.len;
@@ -54,7 +47,7 @@ static bool is_host_text(struct span host)
     for (size_t i = 0; i < host.len; i++) {
         unsigned char c = (unsigned char)host.ptr[i];
         if (c == '%') {
-            if (host.len - i < 3 || hex_digit(host.ptr[i + 1]) < 0 || hex_digit(host.ptr[i + 2]) < 0)
+            if (host.len - i < 3 || hex_digit_value(host.ptr[i + 1]) < 0 || hex_digit_value(host.ptr[i + 2]) < 0)
                 return false;
         } else if (!char_class(c)) {
             return false;
@@ -210,8 +203,8 @@ void url_decode(struct buf *out, struct span text, bool plus_is_space)
         char c = text.ptr[i];
         int high = -1, low = -1;
         if (c == '%' && text.len - i >= 3) {
-            high = hex_digit(text.ptr[i + 1]);
-            low = hex_digit(text.ptr[i + 2]);
+            high = hex_digit_value(text.ptr[i + 1]);
+            low = hex_digit_value(text.ptr[i + 2]);
         }
         if (high >= 0 && low >= 0) {
             buf_char(out, (char)(high << 4 | low));

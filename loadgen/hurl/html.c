@@ -2,6 +2,8 @@
 
 #include <libxml/HTMLparser.h>
 
+#include "lib/base/character.h"
+
 #define ENTITY_BYTES_MAX 32u /* the longest name has 8 */
 
 void html_escape(struct buf *out, struct span text)
@@ -41,21 +43,8 @@ static void put_character(struct buf *out, uint32_t c)
         c = WINDOWS_1252[c - 0x80];
     if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
         c = 0xfffd;
-    if (c < 0x80) {
-        buf_char(out, (char)c);
-    } else if (c < 0x800) {
-        buf_char(out, (char)(0xc0 | c >> 6));
-        buf_char(out, (char)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        buf_char(out, (char)(0xe0 | c >> 12));
-        buf_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        buf_char(out, (char)(0x80 | (c & 0x3f)));
-    } else {
-        buf_char(out, (char)(0xf0 | c >> 18));
-        buf_char(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        buf_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        buf_char(out, (char)(0x80 | (c & 0x3f)));
-    }
+    char bytes[UTF8_BYTES_MAX];
+    buf_bytes(out, bytes, utf8_put(bytes, c));
 }
 
 static int digit_of(char c)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "lib/base/character.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 
@@ -327,30 +328,6 @@ static uint32_t hex4(const char *at)
     return v;
 }
 
-static size_t put_utf8(char *to, uint32_t code)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        to[0] = (char)(0xc0 | code >> 6);
-        to[1] = (char)(0x80 | (code & 0x3f));
-        return 2;
-    }
-    if (code < 0x10000) {
-        to[0] = (char)(0xe0 | code >> 12);
-        to[1] = (char)(0x80 | (code >> 6 & 0x3f));
-        to[2] = (char)(0x80 | (code & 0x3f));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | code >> 18);
-    to[1] = (char)(0x80 | (code >> 12 & 0x3f));
-    to[2] = (char)(0x80 | (code >> 6 & 0x3f));
-    to[3] = (char)(0x80 | (code & 0x3f));
-    return 4;
-}
-
 /* One \uXXXX, or a surrogate pair; a lone surrogate becomes U+FFFD. Returns the bytes read. */
 static size_t unicode_escape(struct span s, uint32_t *ret_code)
 {
@@ -380,7 +357,7 @@ static size_t unescape(char *to, struct span in)
         if (c == 'u') {
             uint32_t code;
             i += unicode_escape(span_from(in, i), &code);
-            n += put_utf8(to + n, code);
+            n += utf8_put(to + n, code);
             continue;
         }
         const char *at = strchr(FROM, c);

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "lib/base/character.h"
 #include "lib/base/number.h"
 #include "loadgen/hurl/generate.h"
 #include "loadgen/hurl/parser.h"
@@ -58,36 +59,6 @@ int text_constant(struct hurl_parser *p, struct span text, struct hurl_template 
     return text_finish(&b, ret);
 }
 
-static void put_utf8(struct buf *out, uint32_t code)
-{
-    if (code < 0x80) {
-        buf_char(out, (char)code);
-    } else if (code < 0x800) {
-        buf_char(out, (char)(0xc0 | code >> 6));
-        buf_char(out, (char)(0x80 | (code & 0x3f)));
-    } else if (code < 0x10000) {
-        buf_char(out, (char)(0xe0 | code >> 12));
-        buf_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        buf_char(out, (char)(0x80 | (code & 0x3f)));
-    } else {
-        buf_char(out, (char)(0xf0 | code >> 18));
-        buf_char(out, (char)(0x80 | (code >> 12 & 0x3f)));
-        buf_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        buf_char(out, (char)(0x80 | (code & 0x3f)));
-    }
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* \u{1F600}: 1 to 8 hex digits between braces. */
 MUST_USE static int unicode_escape(struct text_builder *b, struct hurl_place at)
 {
@@ -97,8 +68,8 @@ MUST_USE static int unicode_escape(struct text_builder *b, struct hurl_place at)
     advance(p, 1);
     uint32_t code = 0;
     unsigned digits = 0;
-    for (; hex_digit(peek(p)) >= 0 && digits < 8; digits++) {
-        code = code << 4 | (uint32_t)hex_digit(peek(p));
+    for (; hex_digit_value(peek(p)) >= 0 && digits < 8; digits++) {
+        code = code << 4 | (uint32_t)hex_digit_value(peek(p));
         advance(p, 1);
     }
     if (digits == 0 || peek(p) != '}')
@@ -106,7 +77,8 @@ MUST_USE static int unicode_escape(struct text_builder *b, struct hurl_place at)
     advance(p, 1);
     if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
         return parse_fail(p, at, "\\u{%X} is no character", (unsigned)code);
-    put_utf8(&p->scratch, code);
+    char bytes[UTF8_BYTES_MAX];
+    buf_bytes(&p->scratch, bytes, utf8_put(bytes, code));
     return 0;
 }
 

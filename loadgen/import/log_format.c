@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "lib/base/character.h"
 #include "lib/base/civil.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
@@ -248,14 +249,6 @@ static int64_t read_duration(struct span s, double unit_us)
     return parse_duration_ms(s, &ms) == 0 && ms >= 0 && ms < 86400000 ? ms * 1000 : -1; /* "12ms" */
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* nginx and Apache write bytes that would break a line as \xNN, \" and \\. */
 static struct span unescaped(struct log_format *f, struct span s)
 {
@@ -264,9 +257,9 @@ static struct span unescaped(struct log_format *f, struct span s)
     char *text = arena_room(&f->scratch, s.len);
     size_t n = 0;
     for (size_t i = 0; text && i < s.len; i++) {
-        if (s.ptr[i] == '\\' && i + 3 < s.len && s.ptr[i + 1] == 'x' && hex_value(s.ptr[i + 2]) >= 0 &&
-            hex_value(s.ptr[i + 3]) >= 0) {
-            text[n++] = (char)(hex_value(s.ptr[i + 2]) << 4 | hex_value(s.ptr[i + 3]));
+        if (s.ptr[i] == '\\' && i + 3 < s.len && s.ptr[i + 1] == 'x' && hex_digit_value(s.ptr[i + 2]) >= 0 &&
+            hex_digit_value(s.ptr[i + 3]) >= 0) {
+            text[n++] = (char)(hex_digit_value(s.ptr[i + 2]) << 4 | hex_digit_value(s.ptr[i + 3]));
             i += 3;
         } else if (s.ptr[i] == '\\' && i + 1 < s.len && (s.ptr[i + 1] == '"' || s.ptr[i + 1] == '\\')) {
             text[n++] = s.ptr[++i];

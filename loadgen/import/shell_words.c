@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/character.h"
 #include "lib/base/limits.h"
 
 struct lexer {
@@ -44,39 +45,18 @@ static void warn_of_expansion(struct lexer *x)
     x->warned = true;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void put_character(struct buf *out, uint32_t code)
 {
-    if (code < 0x80) {
-        buf_char(out, (char)code);
-    } else if (code < 0x800) {
-        buf_char(out, (char)(0xc0 | code >> 6));
-        buf_char(out, (char)(0x80 | (code & 0x3f)));
-    } else if (code < 0x10000) {
-        buf_char(out, (char)(0xe0 | code >> 12));
-        buf_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        buf_char(out, (char)(0x80 | (code & 0x3f)));
-    } else {
-        buf_char(out, (char)(0xf0 | (code >> 18 & 7)));
-        buf_char(out, (char)(0x80 | (code >> 12 & 0x3f)));
-        buf_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        buf_char(out, (char)(0x80 | (code & 0x3f)));
-    }
+    char bytes[UTF8_BYTES_MAX];
+    buf_bytes(out, bytes, utf8_put(bytes, code));
 }
 
 /* Up to `digits` hex digits; 0 when there is none. */
 static uint32_t hex_number(struct lexer *x, unsigned digits)
 {
     uint32_t code = 0;
-    for (; digits && hex_value(peek(x, 0)) >= 0; digits--)
-        code = code << 4 | (uint32_t)hex_value(next(x));
+    for (; digits && hex_digit_value(peek(x, 0)) >= 0; digits--)
+        code = code << 4 | (uint32_t)hex_digit_value(next(x));
     return code;
 }
 
