@@ -218,10 +218,10 @@ static int set_weights(const struct run_config *c, struct journeys *js, struct r
     return re->weights ? EXIT_OK : failed(strerror(ENOMEM));
 }
 
-int rehearse_read(const struct options *o, const struct run_config *c, struct journeys *js, struct rehearse *re)
+int rehearse_read(const struct options *o, const struct run_config *c, struct journeys *js, const char *collector,
+                  struct rehearse *re)
 {
-    const char *event = options_text(o, "event"), *collector = options_text(o, "collector"),
-               *guard = options_text(o, "guard");
+    const char *event = options_text(o, "event");
     struct rehearsal_wish wish = {.money_rate = c->money_rate};
     double peak = 0;
     buf_init(&re->load, REHEARSAL_STAGES_BYTES_MAX);
@@ -229,7 +229,7 @@ int rehearse_read(const struct options *o, const struct run_config *c, struct jo
     if (code == EXIT_OK && !event)
         return read_alone(o);
     re->wanted = true;
-    re->ask.url = collector ? collector : guard ? guard : COLLECTOR_URL;
+    re->ask.url = collector ? collector : COLLECTOR_URL;
     re->ask.auth_file = options_text(o, "auth-file");
     re->ask.ca_file = options_text(o, "ca-file");
     if (code == EXIT_OK)

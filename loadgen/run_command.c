@@ -136,7 +136,7 @@ static int read_rehearsal(const struct options *o, struct journeys *js, struct r
         plan_file_apply(run->file, &c);
     if (options_given(o, "money-rate"))
         c.money_rate = options_number(o, "money-rate");
-    int code = rehearse_read(o, &c, js, &run->rehearse);
+    int code = rehearse_read(o, &c, js, run->shared.collector, &run->rehearse);
     if (run->rehearse.wanted)
         run->config.rehearsal = &run->rehearse.rehearsal;
     return code;

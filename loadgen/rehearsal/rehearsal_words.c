@@ -5,6 +5,7 @@
 #include "lib/base/number.h"
 #include "lib/base/tz.h"
 #include "lib/chart/chart.h"
+#include "lib/chart/page.h"
 #include "loadgen/rehearsal/rehearsal.h"
 
 #define AMOUNT_TEXT_MAX 32
@@ -196,8 +197,9 @@ void rehearsal_html(struct buf *out, const struct rehearsal *r)
     buf_printf(out, ") at %g\xc2\xa0%%: ", r->at * 100);
     sentence(&words, r);
     html_text(out, buf_view(&words));
-    buf_str(out, ".</p>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The rehearsal\"><table><thead>"
-                 "<tr><th scope=\"col\">100\xc2\xa0%</th><th scope=\"col\">a minute</th>"
+    buf_str(out, ".</p>\n");
+    page_table(out, "The rehearsal");
+    buf_str(out, "<thead><tr><th scope=\"col\">100\xc2\xa0%</th><th scope=\"col\">a minute</th>"
                  "<th scope=\"col\" class=\"what\">the peak</th><th scope=\"col\" class=\"what\">when</th></tr></thead>"
                  "\n<tbody>\n");
     for (size_t v = 0; v < MINUTE_VALUES; v++) {
@@ -210,7 +212,8 @@ void rehearsal_html(struct buf *out, const struct rehearsal *r)
         html_str(out, when(at, r, r->peaks[v].minute));
         buf_str(out, "</td></tr>\n");
     }
-    buf_str(out, "</tbody></table></div>\n<p class=\"soft\">Mix: ");
+    page_table_end(out);
+    buf_str(out, "<p class=\"soft\">Mix: ");
     buf_clear(&words);
     shares(&words, r);
     html_text(out, buf_view(&words));
