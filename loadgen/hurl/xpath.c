@@ -24,8 +24,7 @@ void *xpath_document_new(struct span text, bool html)
     int n = (int)text.len;
     if (html)
         return htmlReadMemory(text.ptr, n, NULL, "UTF-8",
-                              HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
-                                  HTML_PARSE_NOBLANKS);
+                              HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET);
     /* it is UTF-8 by now, whatever its declaration says */
     return xmlReadMemory(text.ptr, n, NULL, "UTF-8", XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NONET);
 }

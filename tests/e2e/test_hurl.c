@@ -49,6 +49,7 @@ static const struct {
     {"/html", "text/html; charset=utf-8", NULL, HTML, 200},
     {"/xml", "application/xml", NULL,
      "<?xml version=\"1.0\"?><items><item id='1'>a</item><item id='2'>caf\xc3\xa9</item></items>", 200},
+    {"/blanks", "text/html", NULL, "<ul>\n<li>1</li>\n<li>2</li></ul>", 200},
     {"/xml-latin1", "text/xml; charset=ISO-8859-1", NULL, "<?xml version='1.0' encoding='ISO-8859-1'?><a>caf\xe9</a>",
      200},
     {"/xml-broken", "application/xml", NULL, "<a><b></a>", 200},
