@@ -1,7 +1,7 @@
 /* crest-loadgen find-limit against a server whose limit is its design: a token bucket that turns away what is too much. */
 #include "tests/support/e2e.h"
+#include "tests/support/json.h"
 
-#include <jansson.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -32,15 +32,6 @@ static void on_request(void *ctx, const struct stub_request *request, struct stu
     page->status = served ? 200 : 503;
 }
 
-static json_t *json_of(const char *text)
-{
-    json_error_t error;
-    json_t *root = json_loads(text, 0, &error);
-    if (!root)
-        check_failed("%s: %s", error.text, text);
-    return root;
-}
-
 static void a_limit_by_design_is_found_and_the_step_that_gave_way_named(void **state)
 {
     (void)state;
@@ -55,7 +46,7 @@ static void a_limit_by_design_is_found_and_the_step_that_gave_way_named(void **s
                                   "1s", "--precision", "100", "--probes", "30", "--max-lag", "1m", "--recover-within",
                                   "10m", "--quiet", "--json", "-"),
                          0);
-    json_t *root = json_of(text);
+    json_t *root = check_json(text);
     assert_string_equal(json_string_value(json_object_get(root, "outcome")), "found");
     double limit = json_number_value(json_object_get(root, "limit_rate")),
            broken = json_number_value(json_object_get(root, "broken_rate"));

@@ -1,9 +1,9 @@
 /* What crest-loadgen test writes: words, reports for machines and people, bodies, cookies; and nothing secret in any of it. */
-#include <jansson.h>
 #include <string.h>
 
 #include "lib/base/file.h"
 #include "tests/support/e2e.h"
+#include "tests/support/json.h"
 #include "tests/support/stub_server.h"
 
 static struct stub_server *server;
@@ -36,15 +36,6 @@ static int stop(void **state)
 {
     stub_server_stop(server);
     return e2e_teardown(state);
-}
-
-static json_t *json_of_file(const char *path)
-{
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
-    if (!root)
-        check_failed("%s: %s at line %d", path, error.text, error.line);
-    return root;
 }
 
 static char *text_of(const char *path)
@@ -81,7 +72,8 @@ static void reports_say_what_happened_and_go_on(void **state)
     check_contains(lines, "\nnot ok 2 - ");
     check_contains(lines, "\nnot ok 3 - ");
     snprintf(path, sizeof path, "%s/report.json", folder);
-    json_t *root = json_of_file(path), *entry = json_array_get(json_object_get(json_array_get(root, 0), "entries"), 0);
+    json_t *root = check_json_file(path),
+           *entry = json_array_get(json_object_get(json_array_get(root, 0), "entries"), 0);
     assert_int_equal(json_array_size(root), 3);
     assert_true(json_is_true(json_object_get(json_array_get(root, 0), "success")));
     assert_true(json_is_false(json_object_get(json_array_get(root, 1), "success")));

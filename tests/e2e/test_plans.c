@@ -1,7 +1,6 @@
 /* Plan files and ready mixes, by the program against the shop. */
 #include "tests/support/check.h"
 
-#include <jansson.h>
 #include <signal.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -11,6 +10,7 @@
 #include "lib/base/number.h"
 #include "lib/base/process.h"
 #include "tests/support/e2e.h"
+#include "tests/support/json.h"
 
 static struct e2e_program *gateway, *shop;
 
@@ -27,20 +27,6 @@ static const char *variable(void)
     static char text[128];
     snprintf(text, sizeof text, "host=%s", e2e_url(shop));
     return text;
-}
-
-static json_t *result_of(const char *path)
-{
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
-    if (!root)
-        check_failed("%s: %s", path, error.text);
-    return root;
-}
-
-static json_int_t number_at(const json_t *root, const char *object, const char *key)
-{
-    return json_integer_value(json_object_get(json_object_get(root, object), key));
 }
 
 /* The shipped plan, but for its thresholds: how fast the shop is on a test's machine is not what this is about. */
@@ -79,18 +65,20 @@ static void every_ready_mix_runs_green_against_the_shop(void **state)
                               MIXES[i].speed, "--sessions", MIXES[i].sessions, "--think-scale", "0.0005", "--seed", "5",
                               "--max-lag", "1h", "--grace", "60s", "--quiet", "--json", out),
                      0));
-        json_t *root = result_of(out), *step;
+        json_t *root = check_json_file(out), *step;
         size_t k;
         /* whole or in the warm-up: how far a hurried run comes in either is the machine's business */
-        json_int_t warm = number_at(json_object_get(root, "warmup"), "sessions", "started");
-        json_int_t started = number_at(root, "sessions", "started"), failed = number_at(root, "sessions", "failed");
+        json_int_t warm = json_number_at(json_object_get(root, "warmup"), "sessions", "started");
+        json_int_t started = json_number_at(root, "sessions", "started"),
+                   failed = json_number_at(root, "sessions", "failed");
         assert_true(started + warm > 0);
         assert_int_equal(failed, 0);
-        assert_int_equal(number_at(root, "sessions", "planned"), started + number_at(root, "sessions", "dropped"));
+        assert_int_equal(json_number_at(root, "sessions", "planned"),
+                         started + json_number_at(root, "sessions", "dropped"));
         json_array_foreach(json_object_get(root, "steps"), k, step)
         {
             json_int_t count = json_integer_value(json_object_get(step, "count"));
-            if (number_at(step, "outcomes", "ok") != count)
+            if (json_number_at(step, "outcomes", "ok") != count)
                 check_failed("%s: %s", MIXES[i].name, json_string_value(json_object_get(step, "name")));
         }
         json_decref(root);
@@ -205,17 +193,18 @@ static void a_plans_run_is_written_as_json_csv_and_histogram_log(void **state)
                  E2E_ARGS("run", plan, "--variable", variable(), "--max-lag", "1h", "--grace", "60s", "--quiet",
                           "--json", json, "--csv", csv, "--hdr-log", log),
                  0));
-    json_t *root = result_of(json);
+    json_t *root = check_json_file(json);
     assert_string_equal(json_string_value(json_object_get(root, "verdict")), "passed");
-    assert_int_equal(number_at(root, "sessions", "completed"), 50); /* 30 and 20 behind the warm-up */
-    assert_int_equal(number_at(json_object_get(root, "warmup"), "sessions", "completed"), 20);
+    assert_int_equal(json_number_at(root, "sessions", "completed"), 50); /* 30 and 20 behind the warm-up */
+    assert_int_equal(json_number_at(json_object_get(root, "warmup"), "sessions", "completed"), 20);
     assert_int_equal(json_array_size(json_object_get(root, "phases")), 2);
     json_t *bots = json_array_get(json_object_get(root, "traffic"), 1);
-    assert_int_equal(number_at(bots, "sessions", "planned"), 20);
+    assert_int_equal(json_number_at(bots, "sessions", "planned"), 20);
     json_t *point;
     json_int_t started = 0;
     size_t i;
-    json_array_foreach(json_object_get(root, "series"), i, point) started += number_at(point, "sessions", "started");
+    json_array_foreach(json_object_get(root, "series"), i, point) started +=
+        json_number_at(point, "sessions", "started");
     assert_int_equal(started, 70);
     json_decref(root);
     assert_int_equal(csv_count(csv, ""), 140); /* two steps each, the warm-up too */
@@ -254,7 +243,7 @@ static void a_generator_that_stood_still_makes_its_run_void(void **state)
     int status = -1;
     check_ok(process_wait(p, 120000, &status));
     process_free(p);
-    json_t *root = result_of(json), *reason;
+    json_t *root = check_json_file(json), *reason;
     assert_int_equal(status, 5);
     assert_string_equal(json_string_value(json_object_get(root, "verdict")), "void");
     bool late = false, stalled = false;
@@ -265,8 +254,8 @@ static void a_generator_that_stood_still_makes_its_run_void(void **state)
         stalled |= strstr(json_string_value(reason), "the generator's machine stalled") != NULL;
     }
     assert_true(late && stalled);
-    assert_int_equal(number_at(root, "sessions", "planned"), 60);
-    assert_int_equal(number_at(root, "sessions", "completed"), 60); /* late, not lost */
+    assert_int_equal(json_number_at(root, "sessions", "planned"), 60);
+    assert_int_equal(json_number_at(root, "sessions", "completed"), 60); /* late, not lost */
     json_decref(root);
 }
 

@@ -1,7 +1,7 @@
 /* One run on several machines, here several processes: totals are exact, and a worker that is killed is counted and said. */
 #include "tests/support/e2e.h"
+#include "tests/support/json.h"
 
-#include <jansson.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -55,20 +55,6 @@ static int stop(void **state)
     return r;
 }
 
-static json_t *json_of(const char *text)
-{
-    json_error_t error;
-    json_t *root = json_loads(text, 0, &error);
-    if (!root)
-        check_failed("%s: %s", error.text, text);
-    return root;
-}
-
-static json_int_t number_at(json_t *root, const char *object, const char *key)
-{
-    return json_integer_value(json_object_get(json_object_get(root, object), key));
-}
-
 static const char *addresses(struct e2e_program *a, struct e2e_program *b)
 {
     static char text[128];
@@ -94,13 +80,13 @@ static void two_workers_make_the_plan_between_them_exactly(void **state)
                 E2E_ARGS("run", file, "--variable", host, "--stages", "1s:10,1s:10-50", "--workers", addresses(a, b),
                          "--run-id", "two-1", "--max-lag", "10m", "--grace", "10m", "--json", "-", "--quiet"),
                 0);
-    json_t *root = json_of(text);
+    json_t *root = check_json(text);
     assert_string_equal(json_string_value(json_object_get(root, "verdict")), "passed");
-    assert_int_equal(number_at(root, "sessions", "planned"), 40);
-    assert_int_equal(number_at(root, "sessions", "completed"), 40);
-    assert_int_equal(number_at(root, "requests", "completed"), 80);
+    assert_int_equal(json_number_at(root, "sessions", "planned"), 40);
+    assert_int_equal(json_number_at(root, "sessions", "completed"), 40);
+    assert_int_equal(json_number_at(root, "requests", "completed"), 80);
     json_t *step = json_array_get(json_object_get(root, "steps"), 1);
-    assert_int_equal(number_at(step, "response_us", "count"), 40); /* one histogram, merged */
+    assert_int_equal(json_number_at(step, "response_us", "count"), 40); /* one histogram, merged */
     json_decref(root);
     free(text);
     for (size_t i = 0; i < 40; i++)
@@ -151,9 +137,9 @@ static void a_plan_brings_its_feeds_recordings_files_and_variables(void **state)
                                   "--max-lag", "10m", "--grace", "10m", "--json", "-", "--quiet"),
                          0);
     unsetenv("HURL_environment");
-    json_t *root = json_of(text);
-    assert_int_equal(number_at(root, "sessions", "planned"), 20);
-    assert_int_equal(number_at(root, "sessions", "completed"), 20);
+    json_t *root = check_json(text);
+    assert_int_equal(json_number_at(root, "sessions", "planned"), 20);
+    assert_int_equal(json_number_at(root, "sessions", "completed"), 20);
     json_decref(root);
     free(text);
     for (size_t i = 0; i < 20; i++)
@@ -215,13 +201,13 @@ static void a_worker_that_is_killed_is_counted_and_said(void **state)
     e2e_wait(60000, is_running, NULL);
     e2e_kill(b); /* -9, and its run with it */
     thread_join(t);
-    json_t *root = json_of(c.output);
+    json_t *root = check_json(c.output);
     assert_string_equal(json_string_value(json_object_get(root, "verdict")), "failed");
-    assert_int_equal(number_at(root, "sessions", "planned"), 120); /* nothing is forgotten */
-    assert_int_equal(number_at(root, "sessions", "planned"),
-                     number_at(root, "sessions", "started") + number_at(root, "sessions", "dropped"));
-    assert_true(number_at(root, "sessions", "dropped") > 0);
-    assert_true(number_at(root, "sessions", "completed") >= 60); /* the other's part is whole */
+    assert_int_equal(json_number_at(root, "sessions", "planned"), 120); /* nothing is forgotten */
+    assert_int_equal(json_number_at(root, "sessions", "planned"),
+                     json_number_at(root, "sessions", "started") + json_number_at(root, "sessions", "dropped"));
+    assert_true(json_number_at(root, "sessions", "dropped") > 0);
+    assert_true(json_number_at(root, "sessions", "completed") >= 60); /* the other's part is whole */
     const char *reason = json_string_value(json_array_get(json_object_get(root, "reasons"), 0));
     check_contains(reason, "was lost");
     json_decref(root);
