@@ -5,12 +5,13 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
-#include "lib/base/file.h"
+#include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "loadgen/commands.h"
 #include "loadgen/hurl/slo.h"
-#include "loadgen/limit/limit_report.h"
+#include "loadgen/limit/limit_page.h"
 #include "loadgen/load_options.h"
+#include "loadgen/outputs.h"
 #include "loadgen/push.h"
 
 #define SETTLE_MAX_MS 600000     /* longer journeys want their --settle said */
@@ -171,7 +172,7 @@ MUST_USE static int await_recovery(struct finding *f, const struct run_hooks *ho
         if (p.interrupted)
             return -EINTR;
         if (p.answer == LIMIT_MET) {
-            *ret_s = (double)(mono_us() - start_us) / 1e6 - (double)look.measure_ms / 1000;
+            *ret_s = fmax(0, (double)(mono_us() - start_us) / 1e6 - (double)look.measure_ms / 1000);
             return 0;
         }
         if (!f->quiet)
@@ -226,28 +227,52 @@ static void ask_collector(const struct options *o, struct finding *f)
                           &f->result.server);
 }
 
+static int write_json(const struct finding *f, struct buf *out)
+{
+    limit_report_json(out, &f->result, &f->config);
+    return buf_error(out);
+}
+
+static int write_html(const struct finding *f, struct buf *out)
+{
+    return limit_page(&f->result, &f->config, out);
+}
+
+static const struct output {
+    const char *option;
+    int (*write)(const struct finding *f, struct buf *out);
+} OUTPUTS[] = {{"json", write_json}, {"html", write_html}};
+
+/* false: it could not be written, which stands on stderr. */
+static bool write_output(const struct output *output, const char *path, const struct finding *f)
+{
+    struct buf out;
+    buf_init(&out, RESULT_BYTES_MAX);
+    int r = output->write(f, &out);
+    if (r == 0)
+        r = output_put(path, buf_view(&out));
+    buf_done(&out);
+    if (r < 0)
+        fprintf(stderr, "crest-loadgen: %s: %s\n", path, strerror(-r));
+    return r == 0;
+}
+
 static int report(const struct options *o, struct finding *f)
 {
-    const char *json = options_text(o, "json");
-    bool on_stdout = json && strcmp(json, "-") == 0;
+    bool on_stdout = false, good = true;
+    for (size_t i = 0; i < ARRAY_LEN(OUTPUTS); i++) {
+        const char *path = options_text(o, OUTPUTS[i].option);
+        on_stdout |= path && strcmp(path, "-") == 0;
+    }
     limit_result_fit(&f->result);
     ask_collector(o, f);
     limit_report_text(on_stdout ? stderr : stdout, &f->result, f->config.run_id);
+    for (size_t i = 0; i < ARRAY_LEN(OUTPUTS); i++) {
+        const char *path = options_text(o, OUTPUTS[i].option);
+        good &= !path || write_output(&OUTPUTS[i], path, f);
+    }
     int code = limit_exit_code(&f->result);
-    if (!json)
-        return code;
-    struct buf out;
-    buf_init(&out, 16u << 20);
-    limit_report_json(&out, &f->result, &f->config);
-    int r = buf_error(&out);
-    if (r == 0 && on_stdout)
-        r = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? 0 : -EIO;
-    else if (r == 0)
-        r = file_write(json, out.data, out.len);
-    buf_done(&out);
-    if (r < 0)
-        fprintf(stderr, "crest-loadgen: %s: %s\n", json, strerror(-r));
-    return r < 0 && code == EXIT_OK ? EXIT_FAILED : code;
+    return !good && code == EXIT_OK ? EXIT_FAILED : code;
 }
 
 static int execute(const struct options *o, struct finding *f)

@@ -38,7 +38,7 @@ bool outputs_to_stdout(const struct options *o)
     return false;
 }
 
-static int write_out(const char *path, struct span content)
+int output_put(const char *path, struct span content)
 {
     if (strcmp(path, "-") == 0)
         return fwrite(content.ptr, 1, content.len, stdout) == content.len && fflush(stdout) == 0 ? 0 : -EIO;
@@ -57,7 +57,7 @@ bool outputs_write(const struct options *o, const struct run_config *c, const st
         buf_init(&out, RESULT_BYTES_MAX);
         int error = OUTPUTS[i].write(c, r, more, &out);
         if (error == 0)
-            error = write_out(path, buf_view(&out));
+            error = output_put(path, buf_view(&out));
         buf_done(&out);
         if (error < 0)
             fprintf(stderr, "crest-loadgen: %s: %s\n", path, strerror(-error));

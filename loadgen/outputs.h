@@ -12,6 +12,8 @@
 
 /* Does one of them go to stdout ("-")? */
 bool outputs_to_stdout(const struct options *o);
+/* Content into a file; "-" is stdout. */
+MUST_USE int output_put(const char *path, struct span content);
 /* All that were asked for; more (may be NULL) is the page's. false: one could not be written, which stands on stderr. */
 bool outputs_write(const struct options *o, const struct run_config *config, const struct run_result *result,
                    const struct report_more *more);

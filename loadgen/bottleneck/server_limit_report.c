@@ -122,7 +122,7 @@ static void cell(struct buf *out, const struct server_bend *b, double v)
     buf_printf(out, "<td>%s</td>", value_text(text, b->signal->unit, v));
 }
 
-static void row(struct buf *out, const struct server_limit *l, const struct server_bend *b)
+static void row(struct buf *out, const struct server_bend *b)
 {
     struct buf words;
     buf_init(&words, 4096);
@@ -130,7 +130,7 @@ static void row(struct buf *out, const struct server_limit *l, const struct serv
     buf_str(out, "<tr><th scope=\"row\">");
     html_text(out, buf_view(&words));
     buf_done(&words);
-    buf_printf(out, "</th><td>%.4g %s</td><td>%.0f s</td>", b->rate, rate_name(l), b->second);
+    buf_printf(out, "</th><td>%.4g</td><td>%.0f s</td>", b->rate, b->second);
     cell(out, b, b->bend.before);
     cell(out, b, b->bend.expected);
     cell(out, b, b->bend.value);
@@ -153,12 +153,12 @@ void server_limit_html(struct buf *out, const struct server_limit *l)
         return;
     page_table(out, "Signals that bent");
     buf_printf(out,
-               "<thead><tr><th scope=\"col\">signal (service)</th><th scope=\"col\">at</th><th scope=\"col\">%s</th>"
+               "<thead><tr><th scope=\"col\">signal (service)</th><th scope=\"col\">at %s</th><th scope=\"col\">%s</th>"
                "<th scope=\"col\">before</th><th scope=\"col\">expected</th><th scope=\"col\">was</th></tr></thead>\n"
                "<tbody>\n",
-               l->in_probes ? "in the probe" : "in the run");
+               rate_name(l), l->in_probes ? "in the probe" : "in the run");
     for (size_t i = 0; i < l->n; i++)
-        row(out, l, &l->bends[i]);
+        row(out, &l->bends[i]);
     page_table_end(out);
 }
 

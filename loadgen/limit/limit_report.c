@@ -33,8 +33,7 @@ static int by_rate(const void *a, const void *b)
     return ((*x)->rate > (*y)->rate) - ((*x)->rate < (*y)->rate);
 }
 
-/* The probes by their rate. */
-static size_t sort_probes(const struct limit_result *r, const struct limit_probe *sorted[LIMIT_PROBES_MAX])
+size_t limit_probes_by_rate(const struct limit_result *r, const struct limit_probe *sorted[LIMIT_PROBES_MAX])
 {
     for (size_t i = 0; i < r->search.n; i++)
         sorted[i] = &r->probes[i];
@@ -45,7 +44,7 @@ static size_t sort_probes(const struct limit_result *r, const struct limit_probe
 size_t limit_result_spans(const struct limit_result *r, struct load_span spans[LIMIT_PROBES_MAX])
 {
     const struct limit_probe *sorted[LIMIT_PROBES_MAX], *broken = limit_first_broken(r);
-    size_t n = 0, probes = sort_probes(r, sorted);
+    size_t n = 0, probes = limit_probes_by_rate(r, sorted);
     for (size_t i = 0; i < probes; i++) {
         const struct limit_probe *p = sorted[i];
         if (p->answer == LIMIT_VOID || (broken && p->rate > broken->rate))
@@ -94,59 +93,72 @@ void limit_report_probe(FILE *to, const struct limit_probe *p, size_t number)
     fflush(to);
 }
 
-static void print_end(FILE *to, const struct limit_result *r)
+void limit_say_end(struct buf *out, const struct limit_result *r)
 {
     const struct limit_search *s = &r->search;
     switch (s->end) {
     case LIMIT_FOUND:
-        fprintf(to, "the limit is %.4g sessions/s: the SLO was kept there and not at %.4g (%.1f %% more)\n", s->sure,
-                s->high, (s->high / s->sure - 1) * 100);
+        buf_printf(out, "the limit is %.4g sessions/s: the SLO was kept there and not at %.4g (%.1f %% more)", s->sure,
+                   s->high, (s->high / s->sure - 1) * 100);
         return;
     case LIMIT_ABOVE:
-        fprintf(to,
-                "no limit was reached: the SLO was kept up to %.4g sessions/s (start higher, with --rate, or allow "
-                "more, with --max-rate and --probes)\n",
-                s->low);
+        buf_printf(out,
+                   "no limit was reached: the SLO was kept up to %.4g sessions/s (start higher, with --rate, or allow "
+                   "more, with --max-rate and --probes)",
+                   s->low);
         return;
     case LIMIT_BELOW:
-        fprintf(to, "the SLO was kept at no rate, down to %.4g sessions/s\n", s->high);
+        buf_printf(out, "the SLO was kept at no rate, down to %.4g sessions/s", s->high);
         return;
     case LIMIT_VOIDED:
-        fprintf(to, "void: the generator was the bottleneck, twice at the same rate; that is not the server's limit");
+        buf_printf(out,
+                   "void: the generator was the bottleneck, twice at the same rate; that is not the server's limit");
         break;
     case LIMIT_UNRECOVERED:
-        fprintf(to, "after a breach the server did not come back at a low rate");
+        buf_printf(out, "after a breach the server did not come back at a low rate");
         break;
     case LIMIT_SEARCHING:
     case LIMIT_UNSURE:
-        fputs(s->end == LIMIT_UNSURE ? "the probes are used up" : "the search was ended early", to);
+        buf_str(out, s->end == LIMIT_UNSURE ? "the probes are used up" : "the search was ended early");
         break;
     }
     if (s->low > 0)
-        fprintf(to, "; kept at %.4g sessions/s", s->low);
+        buf_printf(out, "; kept at %.4g sessions/s", s->low);
     if (s->high > 0)
-        fprintf(to, "; broken at %.4g", s->high);
-    fputc('\n', to);
+        buf_printf(out, "; broken at %.4g", s->high);
 }
 
-static void print_usl(FILE *to, const struct limit_result *r)
+void limit_say_usl(struct buf *out, const struct limit_result *r)
 {
     const struct usl_fit *f = &r->usl;
     if (r->usl_state != USL_FITTED) {
-        fprintf(to, "scalability: %s\n", usl_state_text(r->usl_state));
+        buf_printf(out, "%s", usl_state_text(r->usl_state));
         return;
     }
-    fprintf(to,
-            "scalability (USL, %zu points): lambda %.4g requests/s, sigma %.4f, kappa %.6f; R2 %.3f, the worst point "
-            "is %.0f %% off\n",
-            f->n, f->lambda, f->sigma, f->kappa, f->r_squared, f->worst_ratio * 100);
-    fprintf(to, "  at most %.4g requests/s", f->peak_throughput);
+    buf_printf(out,
+               "%zu probes: lambda %.4g requests/s, sigma %.4f, kappa %.6f; R2 %.3f, the worst point "
+               "is %.0f %% off",
+               f->n, f->lambda, f->sigma, f->kappa, f->r_squared, f->worst_ratio * 100);
+    buf_printf(out, "; at most %.4g requests/s", f->peak_throughput);
     if (!isnan(r->requests_per_session))
-        fprintf(to, " (%.4g sessions/s)", f->peak_throughput / r->requests_per_session);
+        buf_printf(out, " (%.4g sessions/s)", f->peak_throughput / r->requests_per_session);
     if (isfinite(f->peak_concurrency))
-        fprintf(to, ", with %.1f requests at once; with more it gets less\n", f->peak_concurrency);
+        buf_printf(out, ", with %.1f requests at once; with more it gets less", f->peak_concurrency);
     else
-        fprintf(to, ", however many at once\n");
+        buf_printf(out, ", however many at once");
+}
+
+bool limit_say_gave_way(struct buf *out, const struct limit_result *r)
+{
+    const struct limit_probe *broken = limit_first_broken(r);
+    if (!broken)
+        return false;
+    if (broken->gave_way[0])
+        buf_printf(out, "%s (at %.4g sessions/s, after %.0f s: %s)", broken->gave_way, broken->rate, broken->gave_way_s,
+                   broken->why);
+    else
+        buf_printf(out, "no step by itself (at %.4g sessions/s: %s)", broken->rate, broken->why);
+    return true;
 }
 
 /* The probes by rate, with a bar of their p95. */
@@ -154,7 +166,7 @@ static void print_curve(FILE *to, const struct limit_result *r)
 {
     const struct limit_probe *sorted[LIMIT_PROBES_MAX];
     int64_t most_us = 1;
-    sort_probes(r, sorted);
+    limit_probes_by_rate(r, sorted);
     for (size_t i = 0; i < r->search.n; i++)
         most_us = r->probes[i].p95_us > most_us ? r->probes[i].p95_us : most_us;
     fprintf(to, "%12s %12s %10s  %-6s  response p95\n", "sessions/s", "requests/s", "at once", "");
@@ -171,18 +183,22 @@ static void print_curve(FILE *to, const struct limit_result *r)
 
 void limit_report_text(FILE *to, const struct limit_result *r, const char *run_id)
 {
-    const struct limit_probe *broken = limit_first_broken(r);
-    fprintf(to, "find-limit %s: %s, %zu probes, %.0f s\n", run_id, limit_end_name(r->search.end), r->search.n,
-            r->seconds);
-    print_end(to, r);
-    if (broken && broken->gave_way[0])
-        fprintf(to, "gave way first: %s (at %.4g sessions/s, after %.0f s: %s)\n", broken->gave_way, broken->rate,
-                broken->gave_way_s, broken->why);
-    else if (broken)
-        fprintf(to, "gave way: %s (at %.4g sessions/s)\n", broken->why, broken->rate);
+    struct buf words;
+    buf_init(&words, 65536);
+    buf_printf(&words, "find-limit %s: %s, %zu probes, %.0f s\n", run_id, limit_end_name(r->search.end), r->search.n,
+               r->seconds);
+    limit_say_end(&words, r);
+    size_t before = words.len;
+    buf_str(&words, "\ngave way first: ");
+    if (!limit_say_gave_way(&words, r))
+        buf_truncate(&words, before);
+    fprintf(to, SPAN_FMT "\n", SPAN_ARG(buf_view(&words)));
     server_limit_text(to, &r->server);
     print_curve(to, r);
-    print_usl(to, r);
+    buf_clear(&words);
+    limit_say_usl(&words, r);
+    fprintf(to, "scalability: " SPAN_FMT "\n", SPAN_ARG(buf_view(&words)));
+    buf_done(&words);
     fflush(to);
 }
 

@@ -31,6 +31,19 @@ void limit_result_fit(struct limit_result *r);
 size_t limit_result_spans(const struct limit_result *r, struct load_span spans[LIMIT_PROBES_MAX]);
 /* The probe at the lowest rate that broke; NULL: none did. */
 const struct limit_probe *limit_first_broken(const struct limit_result *r);
+size_t limit_probes_by_rate(const struct limit_result *r, const struct limit_probe *sorted[LIMIT_PROBES_MAX]);
+
+/* ---- sentences, without their full stop ---- */
+
+/* Where the limit is, or why that is not known. */
+void limit_say_end(struct buf *out, const struct limit_result *r);
+/* The step that gave way first; false, and nothing is said: no probe broke. */
+bool limit_say_gave_way(struct buf *out, const struct limit_result *r);
+/* The fit, or why there is none. */
+void limit_say_usl(struct buf *out, const struct limit_result *r);
+
+/* ---- reports ---- */
+
 /* One line of what happened. */
 void limit_report_probe(FILE *to, const struct limit_probe *p, size_t number);
 void limit_report_text(FILE *to, const struct limit_result *r, const char *run_id);

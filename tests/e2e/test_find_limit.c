@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "tests/support/stub_server.h"
 
 #define CAPACITY 40.0 /* per second */
@@ -41,10 +42,11 @@ static void a_limit_by_design_is_found_and_the_step_that_gave_way_named(void **s
     snprintf(target, sizeof target, "host=%s", stub_server_url(server));
     const char *file = e2e_write("shop.hurl", "# @step home\nGET {{host}}/home\nHTTP 200\n"
                                               "# @step buy\n# @slo err<10%\nGET {{host}}/buy\nHTTP 200\n");
+    const char *page = e2e_path("limit.html");
     char *text = e2e_run("crest-loadgen",
                          E2E_ARGS("find-limit", file, "--variable", target, "--rate", "30", "--settle", "0", "--probe",
                                   "1s", "--precision", "100", "--probes", "30", "--max-lag", "1m", "--recover-within",
-                                  "10m", "--quiet", "--json", "-"),
+                                  "10m", "--quiet", "--json", "-", "--html", page),
                          0);
     json_t *root = check_json(text);
     assert_string_equal(json_string_value(json_object_get(root, "outcome")), "found");
@@ -64,6 +66,11 @@ static void a_limit_by_design_is_found_and_the_step_that_gave_way_named(void **s
     assert_true(json_is_string(json_object_get(json_object_get(root, "usl"), "state")));
     json_decref(root);
     free(text);
+    char *html;
+    check_ok(file_read(page, 1u << 20, &html, NULL));
+    check_contains(html, "<strong>The limit is ");
+    check_contains(html, "What gave way first</h2>\n<p>shop/buy (at ");
+    free(html);
     stub_server_stop(server);
 }
 
