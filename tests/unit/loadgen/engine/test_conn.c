@@ -304,7 +304,7 @@ static void a_compressed_bomb_ends_at_the_limit(void **state)
 
 /* ---- connections ---- */
 
-/* /keep answers; /close answers and closes without a word; /extra says more than it should; /head, /none, /wait; anything else echoes. */
+/* /close answers and closes without a word; /extra says more than it should; /full fills the reader's buffer to its end; anything else echoes. */
 static void talk_web(struct script_server *s, struct peer *p)
 {
     (void)s;
@@ -324,7 +324,14 @@ static void talk_web(struct script_server *s, struct peer *p)
                  *at; at++)
                 peer_send(p, at, 1);
         } else if (strcmp(path, "/silent") == 0) {
-            return; /* the request is read, and nothing said */
+            return;                              /* the request is read, and nothing said */
+        } else if (strcmp(path, "/full") == 0) { /* just what is read at once */
+            static char full[65536];
+            size_t head = sizeof GOOD "Content-Length: 65000\r\n\r\n" - 1;
+            memset(full, 'f', sizeof full);
+            snprintf(answer, sizeof answer, GOOD "Content-Length: %zu\r\n\r\n", sizeof full - head);
+            memcpy(full, answer, head);
+            peer_send(p, full, sizeof full);
         } else {
             snprintf(answer, sizeof answer, GOOD "Content-Length: %zu\r\n\r\n%s", strlen(line), line);
             peer_say(p, answer);
@@ -362,6 +369,8 @@ static void connections_live_on_and_are_made_anew_when_the_server_closed_them(vo
         check_body(&c, name, false, "abcde");
         get(&c, s, "/a/../b/./c");
         check_body(&c, name, false, "GET /b/c");
+        get(&c, s, "/full");
+        assert_true(c.error == CONN_OK && !c.fresh && c.body.len > 65000);
         get(&c, s, "/close");
         check_body(&c, name, false, "GET /close");
         get(&c, s, "/after"); /* whether the end was seen before or after it was sent: it is answered */
