@@ -2,7 +2,7 @@
  *
  * 1,000 series of workload A's kinds (tests/support/store_load.h) every 10 s for BENCH_DAYS (30), of which a tenth, the memory gauges,
  * have rollups of five minutes too; all in files of days and weeks. Then max_over_time over an hour, every hour of all days, with
- * and without. BENCH_FAST=1: two days. */
+ * and without. Some three minutes of CPU. BENCH_FAST=1: two days. */
 #include <errno.h>
 #include <stdlib.h>
 
