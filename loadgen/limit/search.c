@@ -10,6 +10,8 @@
 #define EDGE_SHARE 0.1      /* of the bracket: no probe nearer to its ends, where it would teach little */
 #define HALVINGS_MAX 1024.0 /* below start / this, it is not the rate that breaks the SLO */
 
+#define ON_TIME 1.0001 /* of lateness: logarithms are not exact */
+
 /* Steps up, while nothing has broken: */
 #define FIRST_STEP 4.0 /* from one probe nothing can be told */
 #define LONG_STEP 8.0  /* the strain is what it was: the limit is far */
@@ -88,8 +90,9 @@ static bool is_near(const struct limit_search *s, double low)
     return low > 0 && s->high > 0 && s->high / low <= 1 + s->rules.precision + 1e-9;
 }
 
-/* Is the bracket wider than bisecting would have it by now, but for one probe that may be lost to guesses? */
-static bool is_behind(const struct limit_search *s)
+/* How wide the bracket is, in parts of what bisecting would have made of it by now, but for one probe that may be lost to guesses: above 1 they
+ * have cost more than that. */
+static double lateness(const struct limit_search *s)
 {
     struct limit_search then = *s;
     double bisected = 0;
@@ -101,7 +104,7 @@ static bool is_behind(const struct limit_search *s)
         else if (inside && s->points[then.n - 1].answer != LIMIT_VOID)
             bisected /= 2;
     }
-    return log(s->high / s->low) > bisected * 1.0001;
+    return log(s->high / s->low) / bisected;
 }
 
 /* Where the straight line through two probes' 1/strain passes 1; INFINITY when it does not, or one of them has no strain. */
@@ -119,7 +122,7 @@ static double middle_of(const struct limit_search *s)
     for (size_t i = 0; i < s->n; i++)
         if (counts(s, i, LIMIT_BROKEN))
             served = fmax(served, s->points[i].served);
-    bool is_near_it = served > NEAR_SERVED * s->high && !is_behind(s);
+    bool is_near_it = served > NEAR_SERVED * s->high && lateness(s) <= ON_TIME;
     return is_near_it ? s->low * pow(s->high / s->low, TOWARDS) : sqrt(s->low * s->high);
 }
 
@@ -128,13 +131,16 @@ static double between(const struct limit_search *s)
     double middle = middle_of(s);
     const struct limit_point *low = point_at(s, s->low), *high = point_at(s, s->high);
     const struct limit_point *lower = best_kept(s, s->low, NULL);
-    bool is_line = high->strain > 1 && high->strain < BENT;
-    double limit = is_line ? crossing(low, high) : INFINITY;
-    if (lower)
+    bool is_on_time = lateness(s) <= ON_TIME;
+    double limit = INFINITY;
+    if (high->strain > 1 &&
+        high->strain < BENT) /* between what was kept and what broke by little: the best guess, always */
+        limit = crossing(low, high);
+    if (lower && is_on_time)
         limit = fmin(limit, crossing(lower, low));
-    if (high->served > s->low)
+    if (high->served > s->low && is_on_time)
         limit = fmin(limit, high->served);
-    if (!(limit > s->low && limit < s->high) || (is_behind(s) && !is_line))
+    if (!(limit > s->low && limit < s->high))
         return middle;
     double beside = 1 + s->rules.precision * BESIDE;
     bool was_met = s->points[s->n - 1].answer == LIMIT_MET;

@@ -13,7 +13,7 @@
  * the SLO twice (or a higher one did, too), within the precision of one that did not. A first break by little, behind a long step or at the start, is asked once more: a
  * probe at a low rate has few requests, and may break by luck. Between a kept and a broken rate it guesses: where 1/strain, taken as a straight line through two probes,
  * passes 1 (in a queue the wait grows as 1/(capacity - rate)), or what the server still served when it was given too much, and probes a little beyond that on the
- * side that is open. When guesses have cost a probe more than bisecting would have, the middle is taken, unless what broke is so near that the line to it holds.
+ * side that is open. When guesses have cost a probe more than bisecting would have, the middle is taken, or the line to a rate that broke by little.
  *
  * A void probe says nothing about the server: the same rate is asked once more, then the search ends as void. */
 #pragma once
