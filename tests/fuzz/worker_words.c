@@ -9,6 +9,7 @@
 #include "loadgen/workers/stats_codec.h"
 
 #define FOLDER "/order/"
+#define SECRET_PREFIX "HURL_SECRET_"
 #define JOURNEYS 1u
 #define STEPS 2u
 #define PHASES 1u
@@ -35,6 +36,19 @@ int __wrap_dir_make(const char *path)
     return 0;
 }
 
+/* --name=value, or a flag. */
+static void tell_option(struct buf *out, char *arg)
+{
+    char *value = strchr(arg, '=');
+    if (!value) {
+        order_option(out, arg + 2, NULL);
+        return;
+    }
+    *value = '\0';
+    order_option(out, arg + 2, value + 1);
+    *value = '=';
+}
+
 static void check_order(struct span text)
 {
     struct order o = {0}, again = {0};
@@ -52,14 +66,20 @@ static void check_order(struct span text)
     order_begin(&out, o.segment, o.segments, o.start_ms);
     for (size_t i = 0; i < o.n_args; i++) {
         if (o.args[i][0] == '-')
-            order_arg(&out, o.args[i]);
+            tell_option(&out, o.args[i]);
         else
             order_operand(&out, span_str(o.args[i]));
     }
-    if (order_take(buf_view(&out), "/order", &again, why, sizeof why) < 0 || again.n_args != o.n_args)
+    for (size_t i = 0; i < o.n_env; i++)
+        order_secret(&out, span_str(o.env[i] + strlen(SECRET_PREFIX)));
+    if (order_take(buf_view(&out), "/order", &again, why, sizeof why) < 0 || again.n_args != o.n_args ||
+        again.n_env != o.n_env)
         abort();
     for (size_t i = 0; i < o.n_args; i++)
         if (strcmp(o.args[i], again.args[i]) != 0)
+            abort();
+    for (size_t i = 0; i < o.n_env; i++)
+        if (strcmp(o.env[i], again.env[i]) != 0)
             abort();
     buf_done(&out);
     order_done(&o);
