@@ -126,6 +126,7 @@ MUST_USE static int give_samples(struct eval *ev, const struct promql_expr *e, c
                                  struct promql_result *ret)
 {
     struct range_source src;
+    size_t lo = 0, hi = 0; /* they stand from one series to the next: see shared_times.h */
     int r = eval_range(ev, e, g, &src);
     if (r < 0)
         return r;
@@ -134,7 +135,6 @@ MUST_USE static int give_samples(struct eval *ev, const struct promql_expr *e, c
         return -ENOMEM;
     for (size_t i = 0; i < src.n; i++) {
         struct raw raw;
-        size_t lo, hi;
         if ((r = src.load(ev, &src, i, &raw)) < 0)
             return r;
         range_windows(&src, 1, &raw, &lo, &hi);

@@ -30,8 +30,12 @@ static void keep(struct shared_times *sh, const struct raw *raw)
 
 bool shared_times_are(struct shared_times *sh, const struct raw *raw, size_t steps, const size_t *lo, const size_t *hi)
 {
-    if (!sh || raw->n == 0)
+    if (!sh)
         return false;
+    if (raw->n == 0) { /* its windows, all empty, take the place of those in lo and hi */
+        sh->n = 0;
+        return false;
+    }
     if (sh->n == raw->n && sh->steps == steps && sh->lo == lo && sh->hi == hi &&
         memcmp(sh->t_ms, raw->t_ms, raw->n * sizeof *raw->t_ms) == 0)
         return true;
