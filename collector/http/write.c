@@ -83,8 +83,8 @@ void on_write(struct httpd_request *r, void *ctx)
     p->protocol = protocol;
     struct store_lookup lookup;
     store_lookup_begin(&lookup, room->store);
-    int e = remote_write_decode_known(protocol, httpd_body(r), &(struct remote_write_known){store_lookup_find, &lookup},
-                                      &request, &p->report);
+    const struct remote_write_known known = {store_lookup_find, store_lookup_next, &lookup};
+    int e = remote_write_decode_known(protocol, httpd_body(r), &known, &request, &p->report);
     store_lookup_end(&lookup);
     if (e < 0) {
         atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);

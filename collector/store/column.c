@@ -28,11 +28,13 @@ static uint64_t bits_of(double v)
     return bits;
 }
 
-/* r[i] of v[i], from i on: differences, and differences of differences. */
-static void deltas(const uint64_t *v, size_t n, uint64_t *r)
+/* r[i] of v[i], from i on: differences, and differences of differences. Returns the differences or-ed. */
+static uint64_t deltas(const uint64_t *v, size_t n, uint64_t *r)
 {
+    uint64_t any = 0;
     for (size_t i = 1; i < n; i++)
-        r[i] = v[i] - v[i - 1];
+        any |= r[i] = v[i] - v[i - 1];
+    return any;
 }
 static void second_deltas(const uint64_t *v, size_t n, uint64_t *r)
 {
@@ -151,6 +153,15 @@ static bool find_exponent(const uint64_t *bits, size_t n, unsigned *ret_e)
     return true;
 }
 
+/* Nearly all columns: integers without an exception. */
+static bool to_integers(const uint64_t *bits, size_t n, uint64_t *m)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!decimal_of(bits[i], 0, &m[i]))
+            return false;
+    return true;
+}
+
 /* Fill m[] and the indexes of the exceptions; false: too many of them. */
 static bool to_decimals(const uint64_t *bits, size_t n, unsigned e, uint64_t *m, uint64_t *exceptions,
                         size_t *ret_exceptions)
@@ -224,7 +235,7 @@ static void consider(struct candidate *best, unsigned mode, const uint64_t *r, s
 /* Beyond this a column of decimals is no better than noise, and the bits may have more in common. */
 #define POOR_BYTES(n) (5 * (size_t)(n))
 
-uint8_t *column_put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t *scratch)
+static uint8_t *put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t *scratch, bool quick)
 {
     if (all_equal(bits, n))
         return put_constant(p, bits[0]);
@@ -232,14 +243,16 @@ uint8_t *column_put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t 
     unsigned e = 0;
     size_t n_exceptions = 0;
     struct candidate best = {0};
-    if (find_exponent(bits, n, &e) && to_decimals(bits, n, e, m, exceptions, &n_exceptions)) {
-        deltas(m, n, delta);
+    if (to_integers(bits, n, m) ||
+        (find_exponent(bits, n, &e) && to_decimals(bits, n, e, m, exceptions, &n_exceptions))) {
+        bool falls = deltas(m, n, delta) >> 63;
         consider(&best, MODE_DELTA, delta, 1, n);
-        for (size_t i = n - 1; i >= 2; i--)
+        for (size_t i = n - 1; i >= 2 && !quick; i--)
             delta2[i] = delta[i] - delta[i - 1];
-        if (n > 2)
+        if (n > 2 && !quick)
             consider(&best, MODE_DELTA2, delta2, 2, n);
-        consider(&best, MODE_PLAIN, m, 0, n);
+        if (falls && !quick) /* what only rises spans as much as its largest step at least */
+            consider(&best, MODE_PLAIN, m, 0, n);
     }
     uint64_t xored[COLUMN_SAMPLES_MAX];
     if (!best.r || best.layout.bytes + 10 * n_exceptions > POOR_BYTES(n)) {
@@ -260,6 +273,16 @@ uint8_t *column_put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t 
             p = varint_put(p, zigzag(m[1] - m[0]));
     }
     return residuals_put(p, best.layout.kind, best.r + best.first, n - best.first);
+}
+
+uint8_t *column_put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t *scratch)
+{
+    return put_values(p, bits, n, scratch, false);
+}
+
+uint8_t *column_put_values_quickly(uint8_t *p, const uint64_t *bits, size_t n, uint64_t *scratch)
+{
+    return put_values(p, bits, n, scratch, true);
 }
 
 /* undo_delta and the integers' doubles in one pass. */

@@ -37,6 +37,8 @@ uint8_t *column_put_times(uint8_t *p, const int64_t *t_ms, size_t n);
 uint8_t *column_put_starts(uint8_t *p, const int64_t *start_ms, size_t n);
 /* `scratch` holds 2 * n numbers. */
 uint8_t *column_put_values(uint8_t *p, const uint64_t *bits, size_t n, uint64_t *scratch);
+/* Only the mode that is most often the smallest is tried: for what is soon merged and written anew. */
+uint8_t *column_put_values_quickly(uint8_t *p, const uint64_t *bits, size_t n, uint64_t *scratch);
 
 MUST_USE int column_get_times(const uint8_t **at, const uint8_t *end, size_t n, int64_t *t_ms);
 MUST_USE int column_get_starts(const uint8_t **at, const uint8_t *end, size_t n, int64_t *start_ms);

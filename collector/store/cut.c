@@ -187,7 +187,7 @@ static int cut(struct cutter *c, uint32_t group, unsigned level, const struct ga
     if (longest == 0)
         return 0;
     int64_t min_ms = INT64_MAX, max_ms = INT64_MIN;
-    extent_begin(c->writer, group);
+    extent_begin(c->writer, group, c->quick && longest < FULL_SAMPLES);
     for (size_t i = 0; i < n; i++) {
         size_t from = parts[i].from, count = parts[i].to - from;
         if (count == 0)

@@ -55,6 +55,7 @@ struct cutter {
     struct histogram_extent_writer *histograms;
     struct extent_ref *extents; /* made: no ids yet, bytes are ours */
     size_t n, cap;
+    bool quick; /* the caller's: what is not full will be merged soon (column_put_values_quickly) */
 };
 /* Extents that are as long as they may get have EXTENT_LEVEL_FULL, others the level. -ENOMEM. */
 /* A group with EXTENT_HISTOGRAMS: g has histograms. */

@@ -59,6 +59,7 @@ struct time_column {
 };
 struct extent_writer {
     uint32_t group;
+    bool quick;
     size_t n_series, n_times, n_kept, kept_cap;
     int64_t min_ms, max_ms;
     int64_t *kept;
@@ -87,9 +88,10 @@ void extent_writer_free(struct extent_writer *w)
     free(w);
 }
 
-void extent_begin(struct extent_writer *w, uint32_t group)
+void extent_begin(struct extent_writer *w, uint32_t group, bool quick)
 {
     w->group = group;
+    w->quick = quick;
     w->n_series = w->n_times = w->n_kept = 0;
     w->time_bytes.n = w->value_bytes.n = 0;
     w->min_ms = INT64_MAX;
@@ -159,7 +161,7 @@ int extent_add(struct extent_writer *w, unsigned ord, const int64_t *t_ms, const
     uint8_t *p = room(&w->value_bytes, 2 * COLUMN_BYTES(n));
     if (!p)
         return -ENOMEM;
-    uint8_t *end = column_put_values(p, bits, n, w->scratch);
+    uint8_t *end = (w->quick ? column_put_values_quickly : column_put_values)(p, bits, n, w->scratch);
     if (start_ms)
         end = column_put_starts(end, start_ms, n);
     uint8_t *entry = w->entries[w->n_series++];

@@ -2,7 +2,7 @@
  *
  *   struct extent_writer *w;                                   // sealing
  *   r = extent_writer_new(&w);
- *   extent_begin(w, group);
+ *   extent_begin(w, group, false);
  *   r = extent_add(w, ord, t_ms, start_ms, bits, n);           // series in ascending order
  *   r = extent_end(w, &bytes, &n_bytes);                       // malloc; the caller frees
  *
@@ -62,7 +62,8 @@ static inline uint32_t extent_series_of(uint32_t group) /* id of its first serie
 struct extent_writer;
 MUST_USE int extent_writer_new(struct extent_writer **ret);
 void extent_writer_free(struct extent_writer *w);
-void extent_begin(struct extent_writer *w, uint32_t group);
+/* quick: less time, more bytes (column_put_values_quickly). */
+void extent_begin(struct extent_writer *w, uint32_t group, bool quick);
 /* start_ms NULL: all 0. n within 1..EXTENT_SAMPLES_MAX, times ascending, ord above the one before. -ENOMEM. */
 MUST_USE int extent_add(struct extent_writer *w, unsigned ord, const int64_t *t_ms, const int64_t *start_ms,
                         const uint64_t *bits, size_t n);

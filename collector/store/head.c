@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define SLAB_BYTES (1u << 20)
+#define SLAB_BYTES (256u << 10)
 #define HISTOGRAM_LOAD_BYTES 64u /* of histograms count as much as a sample: 64 MB are a full head */
 #define BLOCK_FIRST 4u
 #define BLOCK_LEAST 2u
@@ -113,6 +113,7 @@ static void *slab_room(struct head *h, size_t n)
         struct head_slab *s = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (s == MAP_FAILED)
             return NULL;
+        (void)madvise(s, SLAB_BYTES, MADV_POPULATE_WRITE); /* all of it will be written: at once costs half of page by page */
         *s = (struct head_slab){h->slab, SLAB_BYTES, sizeof *s};
         h->slab = s;
         h->bytes += SLAB_BYTES;
@@ -228,6 +229,25 @@ int head_append(struct head *h, uint32_t id, const struct sample *s, uint32_t se
     if (s->t_ms > h->max_ms)
         h->max_ms = s->t_ms;
     return 0;
+}
+
+void head_expect(const struct head *h, uint32_t id)
+{
+    const struct head_chain *c = chain_at(h, id);
+    if (c)
+        __builtin_prefetch(newest_of(c, 0));
+}
+
+void head_expect_end(const struct head *h, uint32_t id)
+{
+    const struct head_chain *c = chain_at(h, id);
+    const struct head_block *b = c ? newest_of(c, 0) : NULL;
+    if (!b)
+        return;
+    unsigned n = count_of(b);
+    __builtin_prefetch(&block_bits(b)[n], 1);
+    __builtin_prefetch(&block_offsets(b)[n], 1);
+    __builtin_prefetch(&block_seqs(b)[n], 1);
 }
 
 int head_append_histogram(struct head *h, uint32_t id, const struct histogram_item *item, uint32_t seq)

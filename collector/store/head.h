@@ -54,7 +54,10 @@ void head_release(struct head *h);
 /* ---- the writer ---- */
 /* -ENOMEM: nothing was added. */
 MUST_USE int head_append(struct head *h, uint32_t id, const struct sample *s, uint32_t seq);
-/* The same of a native histogram; its bytes are copied. */
+/* Hints, some appends ahead: fetch the block that a sample of the series will go to, and then the block's end. */
+void head_expect(const struct head *h, uint32_t id);
+void head_expect_end(const struct head *h, uint32_t id);
+/* head_append of a native histogram; its bytes are copied. */
 MUST_USE int head_append_histogram(struct head *h, uint32_t id, const struct histogram_item *item, uint32_t seq);
 /* Memory that must be freed by sealing, as a number of samples: a histogram takes that of many. */
 uint64_t head_load(const struct head *h);

@@ -109,6 +109,7 @@ static int merge_group(struct store *s, uint32_t group)
     int r = store_gather(&s->late_source, parts, n, NULL, loaded, g, &dropped);
     for (size_t i = 0; i < n; i++)
         loaded_extent_free(&loaded[i]);
+    s->seal.cutter.quick = false;
     if (r == 0)
         r = cutter_cut(&s->seal.cutter, group, 1, g);
     gathered_done(g);

@@ -262,6 +262,28 @@ static int ingest_series(struct store *s, struct job *job, const struct write_se
     return r < 0 ? r : 0;
 }
 
+/* Samples of a run lie far apart in the head, in memory that no cache has any more: it is asked for while those before are dealt with. */
+#define AHEAD_BLOCK 16u
+#define AHEAD_END 8u
+static int ingest_run(struct store *s, struct job *job, const struct write_series *ws, int64_t latest_ms)
+{
+    struct write_series one = {.n_samples = 1};
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < ws->n_samples; i++) {
+        uint32_t id = ws->run[i], left = ws->n_samples - i;
+        if (left > AHEAD_BLOCK)
+            head_expect(s->view.active, ws->run[i + AHEAD_BLOCK]);
+        if (left > AHEAD_END)
+            head_expect_end(s->view.active, ws->run[i + AHEAD_END]);
+        one.known = id + 1;
+        if (UNLIKELY(ws->samples[i].t_ms > latest_ms))
+            store_refuse(s, job, &one, STORE_REFUSED_FUTURE, 1, NULL);
+        else
+            r = accept(s, job, &one, id, series_index_at(&s->index, id), &ws->samples[i]);
+    }
+    return r;
+}
+
 int store_ingest(struct store *s, struct job *job)
 {
     const struct write_request *request = job->request;
@@ -269,7 +291,8 @@ int store_ingest(struct store *s, struct job *job)
     if (ahead_ms >= 0 && __builtin_add_overflow(store_now_ms(s), ahead_ms, &latest_ms))
         latest_ms = INT64_MAX;
     for (size_t i = 0; i < request->n_series; i++) {
-        int r = ingest_series(s, job, &request->series[i], latest_ms);
+        const struct write_series *ws = &request->series[i];
+        int r = ws->run ? ingest_run(s, job, ws, latest_ms) : ingest_series(s, job, ws, latest_ms);
         if (r < 0)
             return r;
     }

@@ -39,6 +39,7 @@ static int seal_group(struct store *s, uint32_t group)
 {
     struct gathered *g = &s->seal.gathered;
     size_t cut = s->seal.cutter.n;
+    s->seal.cutter.quick = true;
     int r = gather_group(s, group, g);
     if (r == 0 && g->n_series)
         r = cutter_cut(&s->seal.cutter, group, 0, g);

@@ -84,15 +84,23 @@ static void keep_key(struct series_keys *k, uint32_t id, struct span key)
     k->used += need;
 }
 
-static bool is_key_of(const struct series_index *ix, uint32_t id, const struct series *s, struct span key)
+/* Empty: it is not kept. */
+static struct span kept_key(const struct series_keys *k, uint32_t id)
 {
-    const struct series_keys *k = &ix->keys;
     if (id >= k->ids || k->at[id] == 0)
-        return series_key_names(key, &ix->symbols, s->pairs, s->n_pairs);
+        return span_of(NULL, 0);
     const uint8_t *kept = k->bytes + k->at[id] - 1;
     uint32_t n;
     memcpy(&n, kept, sizeof n);
-    return n == key.len && memcmp(kept + sizeof n, key.ptr, n) == 0;
+    return span_of((const char *)kept + sizeof n, n);
+}
+
+static bool is_key_of(const struct series_index *ix, uint32_t id, const struct series *s, struct span key)
+{
+    struct span kept = kept_key(&ix->keys, id);
+    if (kept.len == 0)
+        return series_key_names(key, &ix->symbols, s->pairs, s->n_pairs);
+    return kept.len == key.len && memcmp(kept.ptr, key.ptr, key.len) == 0;
 }
 
 /* ---- finding ---- */
@@ -123,6 +131,18 @@ bool series_index_find_next(const struct series_index *ix, struct series_walk *w
             return false;
     }
     walk->in_order = id == walk->last + 1;
+    walk->last = *ret_id = id;
+    return true;
+}
+
+bool series_index_next_begins(const struct series_index *ix, struct series_walk *walk, struct span bytes,
+                              size_t *ret_key_bytes, uint32_t *ret_id)
+{
+    uint32_t id = walk->last + 1;
+    struct span key = walk->in_order ? kept_key(&ix->keys, id) : span_of(NULL, 0);
+    if (key.len == 0 || key.len > bytes.len || memcmp(key.ptr, bytes.ptr, key.len) != 0)
+        return false;
+    *ret_key_bytes = key.len;
     walk->last = *ret_id = id;
     return true;
 }

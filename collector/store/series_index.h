@@ -67,6 +67,9 @@ bool series_index_find(const struct series_index *ix, struct span key, uint64_t 
 /* The same, trying the walk's next first: that saves the hash and two visits to far memory. *ret_hash is set unless it was found so. */
 bool series_index_find_next(const struct series_index *ix, struct series_walk *walk, struct span key,
                             uint64_t *ret_hash, uint32_t *ret_id);
+/* Do the bytes begin with the key of the walk's neighbour? Only where that is kept whole; false says nothing. */
+bool series_index_next_begins(const struct series_index *ix, struct series_walk *walk, struct span bytes,
+                              size_t *ret_key_bytes, uint32_t *ret_id);
 /* The labels are not there yet and hold labels.h's rules; key is theirs (series_key_build) and hash is its. -ENOSPC: the cap is reached; -ENOMEM. */
 MUST_USE int series_index_add(struct series_index *ix, const struct labels *labels, struct span key, uint64_t hash,
                               uint32_t *ret_id);

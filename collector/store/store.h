@@ -86,7 +86,7 @@ typedef void (*store_done)(void *ctx, const struct store_written *written);
  *
  *   struct store_lookup lookup;
  *   store_lookup_begin(&lookup, store);
- *   ... store_lookup_find(&lookup, key, &id) ...
+ *   ... store_lookup_next(&lookup, bytes, &n, &id) || store_lookup_find(&lookup, key, &id) ...
  *   store_lookup_end(&lookup); */
 struct store_lookup {
     struct store *store;
@@ -95,6 +95,8 @@ struct store_lookup {
 };
 void store_lookup_begin(struct store_lookup *l, struct store *s);
 bool store_lookup_find(void *lookup, struct span key, uint32_t *ret_id);
+/* Senders repeat their series in order: do the bytes begin with the key of the one that comes next in it? False says nothing. */
+bool store_lookup_next(void *lookup, struct span bytes, size_t *ret_key_bytes, uint32_t *ret_id);
 void store_lookup_end(struct store_lookup *l);
 /* Takes `request` in every case but -EAGAIN (queue full: 503) and -ESHUTDOWN, when it stays the caller's. */
 MUST_USE int store_submit(struct store *s, struct write_request *request, store_done done, void *ctx);

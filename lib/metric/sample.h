@@ -99,8 +99,9 @@ struct write_series {
     struct histogram_sample *histograms;
     struct exemplar *exemplars;
     uint32_t n_samples, n_histograms, n_exemplars;
-    uint32_t
-        known; /* the store's id of the series + 1, which it told the decoder by the key; 0: to be found by labels */
+    uint32_t known; /* the store's id of the series + 1, which it told the decoder; 0: to be found by labels */
+    /* NULL, or this stands for many series that are known, of one sample each: samples[i] is of the id run[i]. Nothing else is set. */
+    const uint32_t *run;
 };
 struct write_request {
     struct arena arena; /* owns everything below */

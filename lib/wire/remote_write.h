@@ -54,9 +54,12 @@ struct remote_write_report {
 MUST_USE int remote_write_decode(enum remote_write_protocol protocol, struct span body, struct write_request **ret,
                                  struct remote_write_report *ret_report);
 /* The same for a receiver that knows series by their keys: of those neither labels are decoded nor their rules checked, which is most of
- * the work. `find` must be sure: true only for the exact bytes of a label set that is in order and keeps the rules. */
+ * the work. Both must be sure: true only for the exact bytes of a label set that is in order and keeps the rules. What is known and has
+ * one sample comes in runs (write_series.run), in order with the rest. */
 struct remote_write_known {
     bool (*find)(void *ctx, struct span key, uint32_t *ret_id); /* write_series.known is the id + 1 */
+    /* Is the series that is expected next the one whose key these bytes begin with? Then how long that is. A guess: false is always right. */
+    bool (*next)(void *ctx, struct span bytes, size_t *ret_key_bytes, uint32_t *ret_id);
     void *ctx;
 };
 MUST_USE int remote_write_decode_known(enum remote_write_protocol protocol, struct span body,

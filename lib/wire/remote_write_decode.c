@@ -52,28 +52,42 @@ int pool_more(struct decoder *d, struct pool *p, size_t n, size_t room)
 
 /* ---- requests --------------------------------------------------------------------------------------------- */
 
-/* How often the two fields stand at the top level: from tags and lengths alone, one step per series. */
-MUST_USE static bool count_fields(struct pb in, uint32_t a, size_t *ret_a, uint32_t b, size_t *ret_b)
+/* How often a field stands at the top level: from tags and lengths alone, one step per series. */
+MUST_USE static bool count_fields(struct pb in, uint32_t wanted, size_t *ret)
 {
     uint32_t field, type;
     while (pb_more(&in)) {
         if (!pb_tag(&in, &field, &type) || !pb_skip(&in, type))
             return false;
-        *ret_a += field == a;
-        *ret_b += field == b;
+        *ret += field == wanted;
     }
     return true;
+}
+
+/* Where all series are known there is one entry, so fields are counted only once another one comes. */
+int decoder_series_room(struct decoder *d, uint32_t field, struct pb rest)
+{
+    size_t n = 0;
+    int r = 0;
+    if (LIKELY(d->w->n_series + 2 <= d->cap_series))
+        return 0;
+    if (!count_fields(rest, field, &n))
+        return -EBADMSG;
+    size_t cap = d->w->n_series + 3 + n;
+    struct write_series *list = decoder_room(d, cap, sizeof *list, &r);
+    if (!list)
+        return r;
+    if (d->w->n_series)
+        memcpy(list, d->w->series, d->w->n_series * sizeof *list);
+    d->w->series = list;
+    d->cap_series = cap;
+    return 0;
 }
 
 /* WriteRequest { repeated TimeSeries timeseries = 1; repeated MetricMetadata metadata = 3; } */
 int decode_request_1(struct decoder *d, struct pb in)
 {
-    size_t n_series = 0, n_metadata = 0;
     int r = 0;
-    if (!count_fields(in, 1, &n_series, 3, &n_metadata))
-        return -EBADMSG;
-    d->w->series = decoder_room(d, n_series, sizeof *d->w->series, &r);
-    d->w->metadata = decoder_alloc(d, n_metadata, sizeof *d->w->metadata, &r);
     while (r == 0 && pb_more(&in)) {
         uint32_t field, type;
         if (!pb_tag(&in, &field, &type))
@@ -85,20 +99,19 @@ int decode_request_1(struct decoder *d, struct pb in)
         else if (!pb_skip(&in, type))
             r = -EBADMSG;
     }
-    return r;
+    return r < 0 ? r : decoder_end_run(d);
 }
 
 /* Request { repeated string symbols = 4; repeated TimeSeries timeseries = 5; } Symbols may stand anywhere, so they come
  * first. */
 MUST_USE static int decode_request_2(struct decoder *d, struct pb in)
 {
-    size_t n_symbols = 0, n_series = 0;
+    size_t n_symbols = 0;
     int r = 0;
-    if (!count_fields(in, 4, &n_symbols, 5, &n_series))
+    if (!count_fields(in, 4, &n_symbols))
         return -EBADMSG;
     struct span *symbols = decoder_alloc(d, n_symbols, sizeof *symbols, &r);
-    d->w->series = decoder_room(d, n_series, sizeof *d->w->series, &r);
-    if (r < 0)
+    if (!symbols)
         return r;
     for (struct pb scan = in; pb_more(&scan);) {
         uint32_t field, type;
@@ -107,15 +120,14 @@ MUST_USE static int decode_request_2(struct decoder *d, struct pb in)
         if (field != 4 ? !pb_skip(&scan, type) : type != PB_BYTES || !pb_span(&scan, &symbols[d->n_symbols++]))
             return -EBADMSG;
     }
-    if (n_series > 0 && (d->n_symbols == 0 || symbols[0].len != 0))
-        return -EBADMSG; /* the first symbol is the empty one, by the specification */
+    bool first_is_empty = d->n_symbols > 0 && symbols[0].len == 0; /* by the specification */
     d->symbols = symbols;
     while (r == 0 && pb_more(&in)) {
         uint32_t field, type;
         if (!pb_tag(&in, &field, &type))
             return -EBADMSG;
         if (field == 5)
-            r = type == PB_BYTES ? decode_series(d, &SERIES_FIELDS_2, &in) : -EBADMSG;
+            r = type == PB_BYTES && first_is_empty ? decode_series(d, &SERIES_FIELDS_2, &in) : -EBADMSG;
         else if (!pb_skip(&in, type))
             r = -EBADMSG;
     }
@@ -151,6 +163,7 @@ int decoder_begin(struct decoder *d, struct remote_write_report *report)
         .samples.item_bytes = sizeof(struct sample),
         .histograms.item_bytes = sizeof(struct histogram_sample),
         .exemplars.item_bytes = sizeof(struct exemplar),
+        .ids.item_bytes = sizeof(uint32_t),
     };
     return d->w ? 0 : -ENOMEM;
 }

@@ -16,11 +16,12 @@ struct decoder {
     struct write_request *w;
     const struct remote_write_known *known; /* 1.0; NULL: nobody knows any */
     struct remote_write_report *report;
-    struct pool labels, samples, histograms, exemplars;
+    struct pool labels, samples, histograms, exemplars, ids;
+    size_t n_run;               /* samples and ids that are not in a series' entry yet: of known series, one each */
     const struct span *symbols; /* 2.0 */
     size_t n_symbols;
     uint64_t series_seen;
-    size_t cap_metadata;
+    size_t cap_series, cap_metadata;
 };
 
 /* With an empty request, which is the caller's to free. -ENOMEM. */
@@ -36,15 +37,20 @@ void *decoder_room(struct decoder *d, size_t n, size_t item_bytes, int *ret_erro
 /* Room for `room` more behind the n that stand there. 0, -EFBIG, -ENOMEM. */
 MUST_USE int pool_more(struct decoder *d, struct pool *p, size_t n, size_t room);
 
-/* The field numbers of TimeSeries in both protocols. */
+/* The field numbers of TimeSeries in both protocols, and its own in the request. */
 struct series_fields {
-    uint32_t labels, samples, exemplars, histograms, metadata, created;
+    uint32_t number, labels, samples, exemplars, histograms, metadata, created;
 };
 extern const struct series_fields SERIES_FIELDS_1, SERIES_FIELDS_2;
-/* The next TimeSeries of the request, appended to w->series (which has room) unless it is rejected or empty. */
+/* The next TimeSeries of the request, appended to w->series or to the run unless it is rejected or empty. */
 MUST_USE int decode_series(struct decoder *d, const struct series_fields *f, struct pb *in);
+/* The run becomes an entry of w->series: before another one, and at the end. 0, -EFBIG, -ENOMEM. */
+MUST_USE int decoder_end_run(struct decoder *d);
+/* Room in w->series for a run and another entry; made at once for all that the fields of that number in `rest` may become. -EBADMSG: they
+ * are broken; -EFBIG, -ENOMEM. */
+MUST_USE int decoder_series_room(struct decoder *d, uint32_t field, struct pb rest);
 
-/* 1.0: the next MetricMetadata, appended to w->metadata (which has room). */
+/* 1.0: the next MetricMetadata, appended to w->metadata. */
 MUST_USE int decode_metadata(struct decoder *d, struct pb *in);
 /* 2.0: the metadata inside of a series: read, and kept once its labels are known. */
 struct series_metadata {

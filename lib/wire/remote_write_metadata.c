@@ -11,6 +11,23 @@ static enum metric_type type_of_number(uint64_t number)
     return number < ARRAY_LEN(TYPES) ? TYPES[number] : METRIC_TYPE_UNKNOWN;
 }
 
+static int keep_metadata(struct decoder *d, const struct metadata *x)
+{
+    if (d->w->n_metadata == d->cap_metadata) {
+        size_t cap = d->cap_metadata ? 2 * d->cap_metadata : 64;
+        int error = 0;
+        struct metadata *list = decoder_room(d, cap, sizeof *list, &error);
+        if (!list)
+            return error;
+        if (d->w->n_metadata)
+            memcpy(list, d->w->metadata, d->w->n_metadata * sizeof *list);
+        d->w->metadata = list;
+        d->cap_metadata = cap;
+    }
+    d->w->metadata[d->w->n_metadata++] = *x;
+    return 0;
+}
+
 /* MetricMetadata { MetricType type = 1; string metric_family_name = 2; string help = 4; string unit = 5; } */
 int decode_metadata(struct decoder *d, struct pb *in)
 {
@@ -33,9 +50,8 @@ int decode_metadata(struct decoder *d, struct pb *in)
             return -EBADMSG;
     }
     x.type = type_of_number(number);
-    if (x.name.len > 0 && span_is_utf8(x.name) && span_is_utf8(x.help) && span_is_utf8(x.unit))
-        d->w->metadata[d->w->n_metadata++] = x; /* the array has room for all that were counted */
-    return 0;
+    bool good = x.name.len > 0 && span_is_utf8(x.name) && span_is_utf8(x.help) && span_is_utf8(x.unit);
+    return good ? keep_metadata(d, &x) : 0;
 }
 
 /* Metadata { type = 1; uint32 help_ref = 3; uint32 unit_ref = 4; } of the series' metric. */
@@ -83,17 +99,5 @@ int keep_series_metadata(struct decoder *d, const struct series_metadata *m, con
     const struct metadata *last = d->w->n_metadata ? &d->w->metadata[d->w->n_metadata - 1] : NULL;
     if (last && last->type == x.type && span_equal(last->name, x.name)) /* every series of a family repeats it */
         return 0;
-    if (d->w->n_metadata == d->cap_metadata) {
-        size_t cap = d->cap_metadata ? 2 * d->cap_metadata : 64;
-        int error = 0;
-        struct metadata *list = decoder_alloc(d, cap, sizeof *list, &error);
-        if (!list)
-            return error;
-        if (d->w->n_metadata)
-            memcpy(list, d->w->metadata, d->w->n_metadata * sizeof *list);
-        d->w->metadata = list;
-        d->cap_metadata = cap;
-    }
-    d->w->metadata[d->w->n_metadata++] = x;
-    return 0;
+    return keep_metadata(d, &x);
 }

@@ -229,9 +229,9 @@ MUST_USE static int decode_exemplar(struct decoder *d, struct pb *in, struct exe
 
 /* ---- series ----------------------------------------------------------------------------------------------- */
 
-const struct series_fields SERIES_FIELDS_1 = {.labels = 1, .samples = 2, .exemplars = 3, .histograms = 4};
+const struct series_fields SERIES_FIELDS_1 = {.number = 1, .labels = 1, .samples = 2, .exemplars = 3, .histograms = 4};
 const struct series_fields SERIES_FIELDS_2 = {
-    .labels = 1, .samples = 2, .histograms = 3, .exemplars = 4, .metadata = 5, .created = 6};
+    .number = 5, .labels = 1, .samples = 2, .histograms = 3, .exemplars = 4, .metadata = 5, .created = 6};
 
 struct series_state {
     struct write_series s;
@@ -396,39 +396,80 @@ static bool settle_series(struct decoder *d, struct series_state *st)
     return true;
 }
 
-/* What senders mostly send: labels, then one sample of two fields, of a series that is known. */
+/* ---- runs: what senders mostly send, labels, then one sample of two fields, of a series that is known ---- */
+enum { LABEL = 1 << 3 | PB_BYTES, SAMPLE = 2 << 3 | PB_BYTES, VALUE = 1 << 3 | PB_FIXED64, TIME = 2 << 3 };
 enum known_sample { KNOWN_SAMPLE, UNKNOWN_SERIES, OTHER_SHAPE };
-static enum known_sample decode_known_sample(struct decoder *d, struct pb m)
+
+/* A message's end that is one sample with a value and a time. */
+static bool only_sample(struct pb m, struct sample *ret)
 {
-    enum { LABEL = 1 << 3 | PB_BYTES, SAMPLE = 2 << 3 | PB_BYTES, VALUE = 1 << 3 | PB_FIXED64, TIME = 2 << 3 };
+    struct pb sample;
+    return pb_more(&m) && *m.at++ == SAMPLE && pb_bytes(&m, &sample) && !pb_more(&m) && pb_more(&sample) &&
+           *sample.at++ == VALUE && pb_double(&sample, &ret->value) && pb_more(&sample) && *sample.at++ == TIME &&
+           pb_int64(&sample, &ret->t_ms) && !pb_more(&sample);
+}
+
+static enum known_sample find_known_sample(struct decoder *d, struct pb m, struct sample *ret, uint32_t *ret_id)
+{
     const unsigned char *start = m.at;
-    struct pb label, sample;
+    struct pb label;
     while (pb_more(&m) && *m.at == LABEL) {
         m.at++;
         if (!pb_bytes(&m, &label))
             return OTHER_SHAPE;
     }
     struct span key = span_of((const char *)start, (size_t)(m.at - start));
-    if (!pb_more(&m) || *m.at++ != SAMPLE || !pb_bytes(&m, &sample) || pb_more(&m) || d->samples.left == 0)
+    if (key.len == 0 || !only_sample(m, ret))
         return OTHER_SHAPE;
-    struct sample *s = (struct sample *)d->samples.items;
-    uint32_t id;
-    s->start_ms = 0;
-    if (!pb_more(&sample) || *sample.at++ != VALUE || !pb_double(&sample, &s->value) || !pb_more(&sample) ||
-        *sample.at++ != TIME || !pb_int64(&sample, &s->t_ms) || pb_more(&sample) || key.len == 0)
-        return OTHER_SHAPE;
-    if (!d->known->find(d->known->ctx, key, &id))
-        return UNKNOWN_SERIES;
-    struct write_series *w = &d->w->series[d->w->n_series++];
-    *w = (struct write_series){.key = key, .samples = pool_keep(&d->samples, 1), .n_samples = 1, .known = id + 1};
-    return KNOWN_SAMPLE;
+    return d->known->find(d->known->ctx, key, ret_id) ? KNOWN_SAMPLE : UNKNOWN_SERIES;
+}
+
+/* A key is a series' labels one after the other: where a sample follows it there are no others. */
+static bool next_known_sample(struct decoder *d, struct pb m, struct sample *ret, uint32_t *ret_id)
+{
+    size_t n;
+    if (!d->known->next(d->known->ctx, span_of((const char *)m.at, pb_left(&m)), &n, ret_id))
+        return false;
+    m.at += n;
+    return only_sample(m, ret);
+}
+
+MUST_USE static int add_to_run(struct decoder *d, const struct sample *s, uint32_t id)
+{
+    int r = pool_more(d, &d->samples, d->n_run, 1);
+    if (r == 0)
+        r = pool_more(d, &d->ids, d->n_run, 1);
+    if (r < 0)
+        return r;
+    ((struct sample *)d->samples.items)[d->n_run] = *s;
+    ((uint32_t *)d->ids.items)[d->n_run++] = id;
+    return 0;
+}
+
+static void end_run(struct decoder *d)
+{
+    size_t n = d->n_run;
+    d->n_run = 0;
+    if (n)
+        d->w->series[d->w->n_series++] = (struct write_series){
+            .samples = pool_keep(&d->samples, n), .run = pool_keep(&d->ids, n), .n_samples = (uint32_t)n};
+}
+
+int decoder_end_run(struct decoder *d)
+{
+    int r = d->n_run ? decoder_series_room(d, 0, (struct pb){0}) : 0;
+    if (r == 0)
+        end_run(d);
+    return r;
 }
 
 MUST_USE static int decode_any_series(struct decoder *d, const struct series_fields *f, struct pb m, bool ask)
 {
     struct series_state st = {0};
     struct write_series *s = &st.s;
-    int r = 0;
+    int r = decoder_end_run(d);
+    if (r < 0)
+        return r;
     if (!ask || !is_known(d, &m, s))
         r = pool_more(d, &d->labels, 0, LABELS_MAX); /* so no list of labels ever moves */
     while (r == 0 && pb_more(&m))
@@ -463,6 +504,13 @@ int decode_series(struct decoder *d, const struct series_fields *f, struct pb *i
     if (!pb_bytes(in, &m))
         return -EBADMSG;
     d->series_seen++;
-    enum known_sample known = d->known ? decode_known_sample(d, m) : UNKNOWN_SERIES;
-    return known == KNOWN_SAMPLE ? 0 : decode_any_series(d, f, m, known == OTHER_SHAPE);
+    struct sample s = {0};
+    uint32_t id;
+    enum known_sample known = UNKNOWN_SERIES;
+    if (d->known)
+        known = next_known_sample(d, m, &s, &id) ? KNOWN_SAMPLE : find_known_sample(d, m, &s, &id);
+    if (LIKELY(known == KNOWN_SAMPLE))
+        return add_to_run(d, &s, id);
+    int r = decoder_series_room(d, f->number, *in);
+    return r < 0 ? r : decode_any_series(d, f, m, known == OTHER_SHAPE);
 }

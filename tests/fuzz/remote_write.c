@@ -26,30 +26,68 @@ static void check_whole(const struct write_request *w)
     }
 }
 
-/* A receiver that knows every second series by its key. */
+/* A receiver that knows every second series by its key, and expects them in their order. */
+struct receiver {
+    const struct write_request *plain;
+    uint32_t next;
+};
+
+static bool has_key(const struct write_series *s, struct span key)
+{
+    struct buf right;
+    buf_init(&right, BODY_BYTES_MAX);
+    series_key_build(&right, &s->labels);
+    bool same = span_equal(buf_view(&right), key) && span_equal(s->key, key);
+    buf_done(&right);
+    return same;
+}
+
 static bool find_known(void *ctx, struct span key, uint32_t *ret_id)
 {
-    const struct write_request *w = ctx;
-    for (uint32_t i = 0; i < w->n_series; i += 2) {
-        struct buf right;
-        buf_init(&right, BODY_BYTES_MAX);
-        series_key_build(&right, &w->series[i].labels);
-        bool same = span_equal(buf_view(&right), key) && span_equal(w->series[i].key, key);
-        buf_done(&right);
-        if (same) {
+    struct receiver *r = ctx;
+    for (uint32_t i = 0; i < r->plain->n_series; i += 2)
+        if (has_key(&r->plain->series[i], key)) {
             *ret_id = i;
+            r->next = i + 2;
             return true;
         }
-    }
     return false;
+}
+
+static bool next_known(void *ctx, struct span bytes, size_t *ret_key_bytes, uint32_t *ret_id)
+{
+    struct receiver *r = ctx;
+    const struct write_series *s = r->next < r->plain->n_series ? &r->plain->series[r->next] : NULL;
+    if (!s || s->key.len == 0 || s->key.len > bytes.len || !has_key(s, span_of(bytes.ptr, s->key.len)))
+        return false;
+    *ret_key_bytes = s->key.len;
+    *ret_id = r->next;
+    r->next += 2;
+    return true;
+}
+
+static void check_run(const struct write_series *run, const struct write_request *plain, size_t *at)
+{
+    for (size_t i = 0; i < run->n_samples; i++, ++*at) {
+        const struct write_series *s = &plain->series[*at];
+        if (*at >= plain->n_series || !labels_equal(&plain->series[run->run[i]].labels, &s->labels) ||
+            s->n_samples != 1 || s->n_histograms + s->n_exemplars ||
+            memcmp(s->samples, &run->samples[i], sizeof *s->samples) != 0)
+            abort();
+    }
 }
 
 static void check_same(const struct write_request *w, const struct write_request *plain)
 {
-    if (w->n_series != plain->n_series || w->n_metadata != plain->n_metadata)
-        abort();
+    size_t at = 0;
     for (size_t i = 0; i < w->n_series; i++) {
-        const struct write_series *a = &w->series[i], *b = &plain->series[i];
+        const struct write_series *a = &w->series[i], *b = &plain->series[at];
+        if (a->run) {
+            check_run(a, plain, &at);
+            continue;
+        }
+        if (at++ >= plain->n_series)
+            abort();
         const struct labels *labels = a->known ? &plain->series[a->known - 1].labels : &a->labels;
         if (!labels_equal(labels, &b->labels) || (a->known && a->labels.n) || !span_equal(a->key, b->key))
             abort();
@@ -57,13 +95,16 @@ static void check_same(const struct write_request *w, const struct write_request
             (a->n_samples && memcmp(a->samples, b->samples, a->n_samples * sizeof *a->samples) != 0))
             abort();
     }
+    if (at != plain->n_series || w->n_metadata != plain->n_metadata)
+        abort();
 }
 
 static void check_known(struct span body, const struct write_request *plain, const struct remote_write_report *report)
 {
     struct write_request *w = NULL;
     struct remote_write_report again;
-    const struct remote_write_known known = {find_known, (void *)(uintptr_t)plain};
+    struct receiver receiver = {plain, 0};
+    const struct remote_write_known known = {find_known, next_known, &receiver};
     if (plain->n_series > 64) /* finding is linear here */
         return;
     int r = remote_write_decode_known(REMOTE_WRITE_1, body, &known, &w, &again);

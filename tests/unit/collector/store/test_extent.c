@@ -165,7 +165,7 @@ static struct made make_extent(void)
     struct extent_writer *w;
     struct made m;
     check_ok(extent_writer_new(&w));
-    extent_begin(w, 7);
+    extent_begin(w, 7, false);
     int64_t t[300], other[300], starts[300];
     uint64_t bits[300];
     for (size_t i = 0; i < 300; i++) {

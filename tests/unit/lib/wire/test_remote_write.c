@@ -278,6 +278,12 @@ static bool find_one(void *ctx, struct span key, uint32_t *ret_id)
     return span_equal(key, k->key);
 }
 
+static bool guess_nothing(void *ctx, struct span bytes, size_t *ret_key_bytes, uint32_t *ret_id)
+{
+    (void)ctx, (void)bytes, (void)ret_key_bytes, (void)ret_id;
+    return false;
+}
+
 static void labels_of_known_series_are_left_as_they_came(void **state)
 {
     (void)state;
@@ -309,8 +315,8 @@ static void labels_of_known_series_are_left_as_they_came(void **state)
     struct one_known k = {.key = buf_view(&labels)};
     struct remote_write_report report;
     struct write_request *w;
-    check_ok(remote_write_decode_known(REMOTE_WRITE_1, span_of(body, size), &(struct remote_write_known){find_one, &k},
-                                       &w, &report));
+    const struct remote_write_known known = {find_one, guess_nothing, &k};
+    check_ok(remote_write_decode_known(REMOTE_WRITE_1, span_of(body, size), &known, &w, &report));
     assert_int_equal(k.asked, 4);
     assert_int_equal(w->n_series, 4);
     assert_int_equal(w->series[0].known, 42);
@@ -331,6 +337,87 @@ static void labels_of_known_series_are_left_as_they_came(void **state)
     buf_done(&series);
     buf_done(&labels);
     buf_done(&other);
+}
+
+/* Three series: "a" and "ab", of which the key of one is not the beginning of the other's, and "a" with one label more, of which it is. */
+struct three_known {
+    struct span key[2];
+    uint32_t next;
+    unsigned guessed, found;
+};
+static bool find_of_three(void *ctx, struct span key, uint32_t *ret_id)
+{
+    struct three_known *k = ctx;
+    for (uint32_t i = 0; i < 2; i++)
+        if (span_equal(key, k->key[i])) {
+            *ret_id = i;
+            k->next = i + 1;
+            k->found++;
+            return true;
+        }
+    return false;
+}
+static bool next_of_three(void *ctx, struct span bytes, size_t *ret_key_bytes, uint32_t *ret_id)
+{
+    struct three_known *k = ctx;
+    struct span key = k->key[k->next % 2];
+    if (key.len > bytes.len || memcmp(key.ptr, bytes.ptr, key.len) != 0)
+        return false;
+    *ret_key_bytes = key.len;
+    *ret_id = k->next++ % 2;
+    k->guessed++;
+    return true;
+}
+
+static void known_series_of_one_sample_come_as_runs_in_their_order(void **state)
+{
+    (void)state;
+    struct buf raw = new_buf(), series = new_buf(), key[2] = {new_buf(), new_buf()};
+    put_label(&key[0], 1, "__name__", "a");
+    put_label(&key[1], 1, "__name__", "ab");
+    static const int ORDER[] = {0, 1, 0, 2, 1, 1, 3, 0}; /* 2: "a" with another label; 3: "ab" with two samples */
+    for (size_t i = 0; i < ARRAY_LEN(ORDER); i++) {
+        buf_span(&series, buf_view(&key[ORDER[i] % 2]));
+        if (ORDER[i] == 2)
+            put_label(&series, 1, "job", "shop");
+        put_sample(&series, 2, (double)i, 1000);
+        if (ORDER[i] == 3)
+            put_sample(&series, 2, (double)i, 2000);
+        put_message(&raw, 1, &series);
+    }
+    size_t size = snappy_max_compressed_length(raw.len);
+    AUTO_FREE char *body = malloc(size);
+    assert_int_equal(snappy_compress(raw.data, raw.len, body, &size), SNAPPY_OK);
+    struct three_known k = {.key = {buf_view(&key[0]), buf_view(&key[1])}};
+    const struct remote_write_known known = {find_of_three, next_of_three, &k};
+    struct remote_write_report report;
+    struct write_request *w;
+    check_ok(remote_write_decode_known(REMOTE_WRITE_1, span_of(body, size), &known, &w, &report));
+    static const struct {
+        unsigned n;
+        uint32_t first, last; /* ids */
+        double value;         /* the first */
+    } EXPECTED[] = {{3, 0, 0, 0}, {1, UINT32_MAX, 0, 3}, {2, 1, 1, 4}, {2, UINT32_MAX, 0, 6}, {1, 0, 0, 7}};
+    assert_int_equal(w->n_series, ARRAY_LEN(EXPECTED));
+    for (size_t i = 0; i < ARRAY_LEN(EXPECTED); i++) {
+        const struct write_series *s = &w->series[i];
+        assert_int_equal(s->n_samples, EXPECTED[i].n);
+        check_double_bits(s->samples[0].value, EXPECTED[i].value);
+        assert_int_equal(s->run != NULL, EXPECTED[i].first != UINT32_MAX);
+        if (s->run) {
+            assert_int_equal(s->run[0], EXPECTED[i].first);
+            assert_int_equal(s->run[s->n_samples - 1], EXPECTED[i].last);
+        }
+    }
+    assert_int_equal(w->series[1].labels.n, 2);
+    assert_int_equal(w->series[3].known, 2);
+    assert_true(k.guessed >= 3);
+    assert_true(k.found >= 2);
+    write_request_free(w);
+    buf_done(&raw);
+    buf_done(&series);
+    buf_done(&key[0]);
+    buf_done(&key[1]);
 }
 
 static void labels_out_of_order_are_sorted_and_empty_values_dropped(void **state)
@@ -966,6 +1053,7 @@ int main(void)
         cmocka_unit_test(what_is_encoded_decodes_to_the_same),
         cmocka_unit_test(the_key_is_the_raw_bytes_of_the_labels),
         cmocka_unit_test(labels_of_known_series_are_left_as_they_came),
+        cmocka_unit_test(known_series_of_one_sample_come_as_runs_in_their_order),
         cmocka_unit_test(labels_out_of_order_are_sorted_and_empty_values_dropped),
         cmocka_unit_test(series_that_break_the_rules_are_left_out_alone),
         cmocka_unit_test(limits_themselves_are_allowed),
