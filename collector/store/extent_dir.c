@@ -179,6 +179,17 @@ bool extent_dir_has_group(struct extent_dir *dir, uint32_t group)
     return found;
 }
 
+uint32_t extent_dir_end(struct extent_dir *dir)
+{
+    uint32_t end = 0;
+    pthread_rwlock_rdlock(&dir->lock);
+    for (uint32_t slot = 0; slot < dir->n_groups; slot++)
+        if (dir->groups[slot] && dir->groups[slot]->n > 0)
+            end = slot / KINDS + 1;
+    pthread_rwlock_unlock(&dir->lock);
+    return end;
+}
+
 int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group)
 {
     int64_t newest = INT64_MIN;

@@ -49,6 +49,8 @@ bool extent_dir_overlaps(struct extent_dir *dir, uint32_t group, uint32_t last_i
                          bool rollups);
 /* Has the group an extent of any kind? */
 bool extent_dir_has_group(struct extent_dir *dir, uint32_t group);
+/* The first group behind all that have one. */
+uint32_t extent_dir_end(struct extent_dir *dir);
 /* Latest time of the group, its histograms included, INT64_MIN: it has no extent. */
 int64_t extent_dir_newest_ms(struct extent_dir *dir, uint32_t group);
 /* The extents of a group that hold t_ms in their range: at most max of them, in ascending order. The writer's: it remembers the

@@ -273,10 +273,17 @@ static int forget_series(struct store *s, const struct dead_range *dead, size_t 
     return r;
 }
 
-/* No new series may get an id that samples somewhere still carry (its row was damaged). */
+/* No new series may get an id that samples somewhere still carry (its row was damaged, or lost with the file). */
 static int close_gaps(struct store *s)
 {
-    int r = s->view.n_series > s->index.n ? series_index_skip_to(&s->index, s->view.n_series) : 0;
+    int r = db_step(s->db, SQL_SERIES_LOST);
+    db_reset(s->db, SQL_SERIES_LOST);
+    uint32_t end = r > 0 ? extent_dir_end(&s->extents) * EXTENT_SERIES_MAX : 0;
+    if (r < 0)
+        return r;
+    if (end > s->view.n_series)
+        s->view.n_series = end;
+    r = s->view.n_series > s->index.n ? series_index_skip_to(&s->index, s->view.n_series) : 0;
     s->view.n_series = s->saved_series = s->index.n;
     return r;
 }

@@ -6,12 +6,15 @@
 #include <sys/stat.h>
 
 #include "collector/store/store_inside.h"
+#include "collector/store/set_aside.h"
 #include "collector/store/store_sql.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 
 #define SEAL_INTERVAL_MS 600000
+#define CHECKED_BYTES_MAX                                                                                              \
+    (32 << 20) /* a head.db up to this is looked through at start: some 20 ms; a larger one as it is read */
 #define KEY_BYTES_MAX ((LABELS_MAX) * (LABEL_NAME_BYTES_MAX + LABEL_VALUE_BYTES_MAX + 16u))
 #define PART_BYTES_MIN (64u << 10)   /* a day with less is not worth a file */
 #define WRITE_CACHE_KIB 512          /* inner pages; records and extents are written once, and read by others */
@@ -150,6 +153,13 @@ static int lock_folder(struct store *s, char *why, size_t why_bytes)
     return r;
 }
 
+/* A page that nobody reads today could stop the writer tomorrow. */
+static int check_structure(struct store *s)
+{
+    struct stat st;
+    return stat(s->file, &st) == 0 && st.st_size <= CHECKED_BYTES_MAX ? db_quick_check(s->db) : 0;
+}
+
 static int open_file(struct store *s, char *why, size_t why_bytes)
 {
     s->path = span_dup(span_str(s->config.path));
@@ -162,8 +172,12 @@ static int open_file(struct store *s, char *why, size_t why_bytes)
         return r;
     }
     r = lock_folder(s, why, why_bytes);
+    if (r == 0 && (r = store_set_aside_orphans(s->path)) < 0)
+        (void)snprintf(why, why_bytes, "%s: " STORE_FILE " is missing and what is there cannot be set aside: %s",
+                       s->path, strerror(-r));
     if (r < 0)
         return r;
+    store_count(s, COUNT_SET_ASIDE, (uint64_t)r);
     const struct db_options options = {.sync = s->config.durability == STORE_NORMAL ? DB_SYNC_NORMAL : DB_SYNC_FULL,
                                        .page_bytes = STORE_PAGE_BYTES,
                                        .journal_bytes_max = STORE_WAL_BYTES + (STORE_WAL_BYTES >> 2),
@@ -175,6 +189,8 @@ static int open_file(struct store *s, char *why, size_t why_bytes)
     r = db_open(s->file, &options, &s->db, why, why_bytes);
     if (r == -EOVERFLOW) /* a newer schema: for us, another version's folder */
         return -EUCLEAN;
+    if (r == 0 && (r = check_structure(s)) < 0)
+        (void)snprintf(why, why_bytes, "%s: %s", s->file, db_why(s->db));
     return r < 0 ? r : store_load(s, why, why_bytes);
 }
 
@@ -190,11 +206,8 @@ static int set_rollups(struct store *s, const struct store_config *config)
     return 0;
 }
 
-int store_open(const struct store_config *config, struct store **ret, char *why, size_t why_bytes)
+static int open_store(const struct store_config *config, struct store **ret, char *why, size_t why_bytes)
 {
-    char ignored[1];
-    why = why_bytes ? why : ignored;
-    why_bytes = why_bytes ? why_bytes : sizeof ignored;
     why[0] = '\0';
     struct store *s = store_new(config);
     int r = s ? 0 : -ENOMEM;
@@ -237,6 +250,20 @@ int store_open(const struct store_config *config, struct store **ret, char *why,
     }
     *ret = s;
     return 0;
+}
+
+int store_open(const struct store_config *config, struct store **ret, char *why, size_t why_bytes)
+{
+    char ignored[1];
+    why = why_bytes ? why : ignored;
+    why_bytes = why_bytes ? why_bytes : sizeof ignored;
+    int r = open_store(config, ret, why, why_bytes);
+    if (r != -EUCLEAN || !config->path || store_set_aside(config->path) <= 0)
+        return r;
+    r = open_store(config, ret, why, why_bytes);
+    if (r == 0)
+        store_count(*ret, COUNT_SET_ASIDE, 1);
+    return r;
 }
 
 /* The last block of series is unfinished while the store is open; what stays on disk is one row each. */
@@ -416,6 +443,8 @@ static const struct {
     {COUNT_MOVE_FAILURES, "crest_store_move_failures_total", "Failed tries; the day stays in head.db.", 1},
     {COUNT_BAD_PARTS, "crest_store_damaged_parts_total",
      "Files of days or weeks set aside at start because they are damaged.", 1},
+    {COUNT_SET_ASIDE, "crest_store_heads_set_aside_total",
+     "Whether head.db was set aside at start because it was damaged, or missing beside files of days.", 1},
     {COUNT_MERGE_US, "crest_store_merge_seconds_total", "CPU time spent on it.", 1e-6},
     {COUNT_MERGE_FAILURES, "crest_store_merge_failures_total", "Failed tries; the extents stay as they are.", 1},
     {COUNT_SIZE_RETIRED, "crest_store_size_retired_extents_total",

@@ -10,6 +10,8 @@
 #define STORE_APPLICATION_ID 0x43725374u /* "CrSt" */
 /* Bumped when the meaning of any row changes. There are no migrations: another format's folder is refused. */
 #define STORE_FORMAT 6
+/* In meta when rows of series were lost with a damaged head.db (set_aside.h): numbers that extents carry stay taken. */
+#define STORE_META_LOST_SERIES "lost_series"
 
 static const char *const STORE_MIGRATIONS[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -45,6 +47,7 @@ enum store_statement {
     SQL_SERIES_PUT,
     SQL_SERIES_ALL,
     SQL_SERIES_FORGET,
+    SQL_SERIES_LOST,
     SQL_FAMILY_PUT,
     SQL_FAMILY_ALL,
     SQL_LOG_PUT,
@@ -82,6 +85,7 @@ static const char *const STORE_SQL[STORE_STATEMENTS] = {
     [SQL_SERIES_PUT] = "INSERT INTO series(id, labels) VALUES(?1, ?2)",
     [SQL_SERIES_ALL] = "SELECT id, labels FROM series ORDER BY id",
     [SQL_SERIES_FORGET] = "DELETE FROM series WHERE id BETWEEN ?1 AND ?2",
+    [SQL_SERIES_LOST] = "SELECT value FROM meta WHERE key = '" STORE_META_LOST_SERIES "'",
     [SQL_FAMILY_PUT] =
         "INSERT INTO family(name, type, unit, help) VALUES(?1, ?2, ?3, ?4) "
         "ON CONFLICT(name) DO UPDATE SET type = excluded.type, unit = excluded.unit, help = excluded.help",

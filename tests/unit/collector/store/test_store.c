@@ -678,13 +678,10 @@ static void other_folders_are_refused_with_the_reason(void **state)
         check_errno(store_open(&f->config, &s, why, sizeof why), -EUCLEAN);
         check_contains(why, CASES[i].why);
         check_ok(db_open(file, &(struct db_options){.sync = DB_SYNC_NORMAL}, &db, why, sizeof why));
-        check_ok(db_exec(db, "UPDATE meta SET value = 5 WHERE key = 'format'; PRAGMA user_version = 2"));
+        check_ok(db_exec(db, "UPDATE meta SET value = 6 WHERE key = 'format'; PRAGMA user_version = 2; PRAGMA "
+                             "application_id = 1131565940"));
         db_close(db);
     }
-    check_ok(file_write(
-        file, "this is no database, but it is long enough to look at: 0123456789012345678901234567890123456789", 95));
-    check_errno(store_open(&f->config, &s, why, sizeof why), -EUCLEAN);
-    assert_int_equal(unlink(file), 0);
     open_again(f);
 }
 
