@@ -11,6 +11,7 @@
 /* A snappy element of three bytes makes at most 64: a body that claims more is lying, and is refused before anything is
  * allocated for it. */
 #define SNAPPY_RATIO_MAX 22u
+#define SERIES_BYTES_USUAL 150u /* of a series with one sample */
 
 /* ---- memory ----------------------------------------------------------------------------------------------- */
 
@@ -179,6 +180,8 @@ int remote_write_decode_known(enum remote_write_protocol protocol, struct span b
         return r;
     d.known = protocol == REMOTE_WRITE_1 ? known : NULL;
     r = decoder_decompress(&d, body, &in);
+    if (d.known) /* a run that outgrows its list is copied: make it long at once */
+        d.samples.chunk = d.ids.chunk = pb_left(&in) / SERIES_BYTES_USUAL;
     if (r == 0)
         r = protocol == REMOTE_WRITE_2 ? decode_request_2(&d, in) : decode_request_1(&d, in);
     if (r < 0) {
