@@ -26,7 +26,7 @@
 #define AHEAD 256u       /* requests encoded before they are due: about a second */
 #define SPEED_MAX 2000.0 /* requests per second: more rounds than the retention of 30 days would keep */
 #define STALL_US 50000   /* is told at once, so that one can look what else happened then */
-#define PROBE_EVERY_US 50000
+#define PROBE_EVERY_US 20000
 #define ENCODER_NICENESS 5 /* the collector and the sender go first */
 
 struct encoder {
@@ -98,6 +98,7 @@ static double trial(struct encoder *e, struct write_client *c)
 
 struct waits {
     int64_t *due_us, *sent_us; /* from when it was due, and from when it was sent, to its answer */
+    int64_t *at_us;            /* when that came */
     size_t n;
     int64_t encoder_late_us;
 };
@@ -133,12 +134,34 @@ static void run(struct encoder *e, struct write_client *c, struct waits *w, doub
         int64_t end_us = mono_us();
         w->due_us[i] = end_us - due_us;
         w->sent_us[i] = end_us - sent_us;
+        w->at_us[i] = end_us;
         if (end_us - sent_us > STALL_US) {
             printf("%.1f s: an acknowledgement took %.0f ms\n", (double)(end_us - start_us) / 1e6,
                    (double)(end_us - sent_us) / 1e3);
             fflush(stdout);
         }
     }
+}
+
+/* Which of the long ones waited for the disk, and what the longest of all others is. Before add_waits, which sorts them. */
+struct shares {
+    size_t many, shared;
+    int64_t longest_us;
+};
+static struct shares shares_of(const struct waits *w, const struct disk_stall *stalls, size_t n_stalls)
+{
+    struct shares x = {0};
+    size_t s = 0;
+    for (size_t i = 0; i < w->n; i++) { /* both lists are in order */
+        while (s < n_stalls && stalls[s].to_us < w->at_us[i] - w->sent_us[i])
+            s++;
+        bool stood = s < n_stalls && stalls[s].from_us < w->at_us[i];
+        if (!stood && w->sent_us[i] > x.longest_us)
+            x.longest_us = w->sent_us[i];
+        x.many += w->sent_us[i] > STALL_US;
+        x.shared += w->sent_us[i] > STALL_US && stood;
+    }
+    return x;
 }
 
 static int by_time(const void *a, const void *b)
@@ -205,7 +228,8 @@ int main(void)
     struct waits w = {.n = (size_t)(seconds * rate)};
     w.due_us = calloc(w.n, sizeof *w.due_us);
     w.sent_us = calloc(w.n, sizeof *w.sent_us);
-    if (!w.due_us || !w.sent_us)
+    w.at_us = calloc(w.n, sizeof *w.at_us);
+    if (!w.due_us || !w.sent_us || !w.at_us)
         check_failed("out of memory");
     struct thread *encoder;
     check_ok(queue_new(AHEAD, &e.ready));
@@ -215,6 +239,9 @@ int main(void)
     int64_t start_us = mono_us();
     run(&e, client, &w, 1e6 / rate);
     double took = (double)(mono_us() - start_us) / 1e6;
+    const struct disk_stall *stalls;
+    size_t n_stalls = disk_probe_stalls(probe, &stalls);
+    struct shares shares = shares_of(&w, stalls, n_stalls);
     struct disk_syncs syncs = disk_probe_stop(probe);
     struct process_usage after = store_server_usage(server);
     drain(&e, encoder);
@@ -227,6 +254,9 @@ int main(void)
     bench_add(b, "this disk's sync of another file's 8 KB meanwhile, p50", "ms", syncs.p50_ms);
     bench_add(b, "this disk's sync of another file's 8 KB meanwhile, p99", "ms", syncs.p99_ms);
     bench_add(b, "this disk's sync of another file's 8 KB meanwhile, max", "ms", syncs.max_ms);
+    bench_add(b, "acknowledgements of more than 50 ms since they were sent", "", (double)shares.many);
+    bench_add(b, "of them, while that other sync stood still, too", "", (double)shares.shared);
+    bench_add(b, "acknowledgement since it was sent, max while it did not", "ms", (double)shares.longest_us / 1e3);
     double samples = (double)w.n * PER_REQUEST;
     bench_add(b, "samples per second, planned", "k/s", rate * PER_REQUEST / 1e3);
     bench_add(b, "samples per second, sent", "k/s", samples / took / 1e3);
@@ -253,5 +283,6 @@ int main(void)
             "speed. Repeat it on a machine that does nothing else.");
     free(w.due_us);
     free(w.sent_us);
+    free(w.at_us);
     return bench_finish(b);
 }

@@ -20,7 +20,18 @@ struct disk_probe {
     atomic_bool stopping;
     size_t n;
     double took_ms[SYNCS_MAX];
+    atomic_size_t n_stalls;
+    struct disk_stall stalls[DISK_STALLS_MAX];
 };
+
+static void note_stall(struct disk_probe *p, int64_t from_us, int64_t to_us)
+{
+    size_t n = atomic_load_explicit(&p->n_stalls, memory_order_relaxed);
+    if (to_us - from_us < DISK_STALL_MS * 1000 || n == DISK_STALLS_MAX)
+        return;
+    p->stalls[n] = (struct disk_stall){from_us, to_us};
+    atomic_store_explicit(&p->n_stalls, n + 1, memory_order_release);
+}
 
 static void probe_main(void *arg)
 {
@@ -30,7 +41,9 @@ static void probe_main(void *arg)
         int64_t start_us = mono_us();
         if (pwrite(p->fd, PAGES, sizeof PAGES, 0) != (ssize_t)sizeof PAGES || fdatasync(p->fd) < 0)
             check_failed("the disk's probe cannot write");
-        p->took_ms[p->n++] = (double)(mono_us() - start_us) / 1e3;
+        int64_t end_us = mono_us();
+        p->took_ms[p->n++] = (double)(end_us - start_us) / 1e3;
+        note_stall(p, start_us, end_us);
         sleep_us(p->interval_us);
     }
 }
@@ -52,6 +65,12 @@ static int by_time(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+size_t disk_probe_stalls(struct disk_probe *p, const struct disk_stall **ret)
+{
+    *ret = p->stalls;
+    return atomic_load_explicit(&p->n_stalls, memory_order_acquire);
 }
 
 struct disk_syncs disk_probe_stop(struct disk_probe *p)

@@ -17,5 +17,13 @@ struct disk_syncs {
     double p50_ms, p99_ms, max_ms; /* NaN without any */
 };
 
+#define DISK_STALL_MS 20
+#define DISK_STALLS_MAX 4096 /* what comes after them is not noted */
+struct disk_stall {          /* a sync that took longer, by mono_us() */
+    int64_t from_us, to_us;
+};
+
 struct disk_probe *disk_probe_start(const char *path, int64_t interval_us); /* ends the program when it cannot */
-struct disk_syncs disk_probe_stop(struct disk_probe *p);                    /* frees it; the file stays */
+/* Those that are over, in order; the list is the probe's. */
+size_t disk_probe_stalls(struct disk_probe *p, const struct disk_stall **ret);
+struct disk_syncs disk_probe_stop(struct disk_probe *p); /* frees it; the file stays */
