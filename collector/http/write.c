@@ -31,13 +31,23 @@ static void written_headers(struct httpd_request *r, uint64_t samples, uint64_t 
 /* Exemplars that were left out fail a request of 2.0 only: senders of 1.0 know no such thing, and Prometheus tells them nothing. */
 static uint64_t refused_of(const struct pending_write *p, const struct store_written *w)
 {
-    uint64_t refused = p->report.rejected_samples + p->report.rejected_series;
+    const struct remote_write_report *report = &p->report;
+    uint64_t refused = report->rejected_samples ? report->rejected_samples : report->rejected_series;
     for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
         if (i != STORE_REFUSED_EXEMPLAR)
             refused += w->refused[i];
     if (p->protocol == REMOTE_WRITE_2)
         refused += p->report.rejected_exemplars + w->refused[STORE_REFUSED_EXEMPLAR];
     return refused;
+}
+
+/* What the decoder left out never comes to the store; it counts among its refusals all the same. Of series that were left out the decoder
+ * counts all samples; without such, what it left out are histograms that break their rules. */
+static void count_rejected(struct store *s, const struct remote_write_report *report)
+{
+    store_count_refused(s, report->rejected_series ? STORE_REFUSED_LABELS : STORE_REFUSED_HISTOGRAM,
+                        report->rejected_samples);
+    store_count_refused(s, STORE_REFUSED_EXEMPLAR, report->rejected_exemplars);
 }
 
 static void on_written(void *ctx, const struct store_written *w)
@@ -50,7 +60,10 @@ static void on_written(void *ctx, const struct store_written *w)
         atomic_fetch_add_explicit(&p->room->writes_refused_failed, 1, memory_order_relaxed);
         httpd_reply_header(r, "Retry-After", "1");
         httpd_reply_text(r, 503, "nothing was stored: %s\n", w->why);
-    } else if (refused) {
+        return;
+    }
+    count_rejected(p->room->store, &p->report);
+    if (refused) {
         const char *why = p->report.why[0] ? p->report.why : w->why;
         atomic_fetch_add_explicit(&p->room->writes_refused_bad, 1, memory_order_relaxed);
         httpd_reply_text(r, 400, "%llu refused, the rest was stored: %s\n", (unsigned long long)refused,
@@ -58,6 +71,13 @@ static void on_written(void *ctx, const struct store_written *w)
     } else {
         httpd_reply_empty(r, 204);
     }
+}
+
+static void out_of_memory(struct httpd_request *r, struct http_room *room)
+{
+    atomic_fetch_add_explicit(&room->writes_refused_failed, 1, memory_order_relaxed);
+    httpd_reply_header(r, "Retry-After", "1");
+    httpd_reply_text(r, 503, "out of memory\n");
 }
 
 void on_write(struct httpd_request *r, void *ctx)
@@ -75,7 +95,7 @@ void on_write(struct httpd_request *r, void *ctx)
     struct pending_write *p = calloc(1, sizeof *p);
     if (!p) {
         written_headers(r, 0, 0, 0);
-        httpd_reply_text(r, 503, "out of memory\n");
+        out_of_memory(r, room);
         return;
     }
     p->request = r;
@@ -87,12 +107,13 @@ void on_write(struct httpd_request *r, void *ctx)
     int e = remote_write_decode_known(protocol, httpd_body(r), &known, &request, &p->report);
     store_lookup_end(&lookup);
     if (e < 0) {
-        atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
+        if (e != -ENOMEM)
+            atomic_fetch_add_explicit(&room->writes_refused_bad, 1, memory_order_relaxed);
         written_headers(r, 0, 0, 0);
         if (e == -EFBIG)
             httpd_reply_text(r, 413, "the decoded body is larger than %u bytes\n", BODY_BYTES_MAX);
         else if (e == -ENOMEM)
-            httpd_reply_text(r, 503, "out of memory\n");
+            out_of_memory(r, room);
         else
             httpd_reply_text(r, 400, "cannot decode the body: %s\n",
                              p->report.why[0] ? p->report.why : "broken snappy or protobuf");

@@ -399,6 +399,11 @@ int store_seal(struct store *s)
 }
 
 /* ---- numbers ---- */
+void store_count_refused(struct store *s, enum store_refusal reason, uint64_t n)
+{
+    atomic_fetch_add_explicit(&s->refused[reason], n, memory_order_relaxed);
+}
+
 int64_t store_newest_ms(const struct store *s)
 {
     return atomic_load_explicit(&s->newest_ms, memory_order_relaxed);

@@ -81,6 +81,8 @@ struct store_written {
     char why[256]; /* first refusal or the error, with the series */
 };
 typedef void (*store_done)(void *ctx, const struct store_written *written);
+/* Count what was refused before it came to the store: all refusals are told in one place. Any thread. */
+void store_count_refused(struct store *s, enum store_refusal reason, uint64_t n);
 /* Which series label bytes of remote write name: for who decodes it, on any thread, so that known labels need no decoding
  * (remote_write_decode_known). Adding series waits for it for some hundred finds at most.
  *

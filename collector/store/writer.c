@@ -194,7 +194,7 @@ static void answer(struct store *s, struct job *job, int error, const char *why)
         (void)snprintf(w->why, sizeof w->why, "%s", why);
     }
     for (size_t i = 0; i < STORE_REFUSED_REASONS; i++)
-        atomic_fetch_add_explicit(&s->refused[i], w->refused[i], memory_order_relaxed);
+        store_count_refused(s, (enum store_refusal)i, w->refused[i]);
     store_count(s, COUNT_SAMPLES, w->samples);
     store_count(s, COUNT_HISTOGRAMS, w->histograms);
     store_count(s, COUNT_EXEMPLARS, w->exemplars);

@@ -409,6 +409,10 @@ static void what_is_invalid_is_told_and_the_rest_is_kept(void **state)
     check_contains(answer, "do not add up to its count");
     check_written(answer, 0, 1, 1);
     free(answer);
+    answer = e2e_get(collector, "/metrics", 200);
+    assert_true(page_value(answer, "crest_store_refused_samples_total{reason=\"histogram\"}") == 1);
+    assert_true(page_value(answer, "crest_store_refused_samples_total{reason=\"exemplar\"}") == 1);
+    free(answer);
     assert_true(query_value(collector, "histogram_count(rpc_seconds)") == 12);
     json_t *result = query(collector, "broken");
     assert_int_equal(json_array_size(result), 0);

@@ -26,6 +26,8 @@ static void each_limit_refuses_by_its_reason_and_what_is_known_goes_on(void **st
         {"known|a=1|b=2|c=3", 0, "labels", "known"}, /* four with the name */
         {"known|much_too_long=1", 0, "labels", "known"},
         {"known|a=12345678901", 0, "labels", "known"},
+        {"known|a=\xff", 0, "labels",
+         "1 refused, the rest was stored: series 1 (known): label value is not valid UTF-8"},
         {"known|a=1", 3500000, NULL, NULL},
         {"known|a=1", 3700000, "future", "known"},
         {"other|a=1", 0, NULL, NULL},
