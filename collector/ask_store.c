@@ -45,6 +45,18 @@ static const char *no_folder(const char *dir, bool may_be_new)
     return "there is no " STORE_FILE " in it";
 }
 
+int ask_store_make_folder(const char *dir)
+{
+    if (mkdir(dir, 0750) == 0) {
+        fprintf(stderr, "%s is a new data folder\n", dir);
+        return 0;
+    }
+    if (errno == EEXIST)
+        return 0;
+    fprintf(stderr, "crest-collector store import: %s: %s\n", dir, strerror(errno));
+    return -errno;
+}
+
 int ask_store_open(const char *dir, bool may_be_new, struct store **ret)
 {
     char why[512] = "";

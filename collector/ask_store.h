@@ -23,6 +23,8 @@ struct ask_matches {
 bool ask_store_matches(const struct options *o, struct ask_matches *ret);
 void ask_store_matches_done(struct ask_matches *m);
 
+/* For imports, "before an agent is installed": there may be no folder yet. Says on stderr that it is new, or what is wrong. */
+MUST_USE int ask_store_make_folder(const char *dir);
 /* A stopped collector's store: no retention. may_be_new: an empty folder becomes one. Says on stderr what is wrong. */
 MUST_USE int ask_store_open(const char *dir, bool may_be_new, struct store **ret);
 /* --from and --to as RFC 3339 or seconds since the epoch; not given: all time. false: told. */

@@ -97,19 +97,6 @@ static int run(struct history *h, const char *dir)
     return EXIT_FAILED;
 }
 
-/* `before an agent is installed`: there may be no folder yet. */
-static int make_folder(const char *dir)
-{
-    if (mkdir(dir, 0750) == 0) {
-        fprintf(stderr, "%s is a new data folder\n", dir);
-        return 0;
-    }
-    if (errno == EEXIST)
-        return 0;
-    fprintf(stderr, "crest-collector store import: %s: %s\n", dir, strerror(errno));
-    return -errno;
-}
-
 int ask_store_history(const struct options *o, const char *dir, const char *from)
 {
     struct url url;
@@ -143,7 +130,7 @@ int ask_store_history(const struct options *o, const char *dir, const char *from
         fprintf(stderr, "crest-collector store import: --from lies %s\n",
                 h.from_ms < 0 ? "before 1970" : "in the future");
     else
-        code = make_folder(dir) < 0 ? EXIT_FAILED : run(&h, dir);
+        code = ask_store_make_folder(dir) < 0 ? EXIT_FAILED : run(&h, dir);
     ask_store_matches_done(&matches);
     return code;
 }

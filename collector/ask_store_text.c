@@ -115,7 +115,9 @@ static int import_text(const char *dir, const char *file, struct span text)
 {
     struct parse_error error = {0};
     struct text_import i = {.text = text};
-    int r = ask_store_open(dir, true, &i.store);
+    int r = ask_store_make_folder(dir);
+    if (r == 0)
+        r = ask_store_open(dir, true, &i.store);
     if (r < 0)
         return EXIT_FAILED;
     r = store_import(&i, &error);
@@ -159,6 +161,8 @@ int ask_store_import(const struct options *o)
     }
     bool piped = strcmp(file, "-") == 0;
     struct stat st;
+    if (piped && ask_store_make_folder(dir) < 0) /* of a file there should be one first */
+        return EXIT_FAILED;
     int fd = piped ? spool(dir) : open(file, O_RDONLY | O_CLOEXEC), code = EXIT_FAILED;
     if (fd < 0 || fstat(fd, &st) < 0) {
         fprintf(stderr, "crest-collector store import: %s: %s\n", file, strerror(piped && fd < 0 ? -fd : errno));
