@@ -1,6 +1,7 @@
-/* run: the one test runner. Unit and fuzz-corpus programs run a few at a time, then everything else likewise, then what needs the
- * machine for itself; each has a time-out and a folder of its own in TMPDIR, and must leave no process behind. With --second-chances some end-to-end
- * programs that failed run again, alone, and are named as unsteady when they pass then. The last line of its output is
+/* run: the one test runner. Unit and fuzz-corpus programs run a few at a time, then everything else likewise, then what judges a pace: most of them
+ * wait most of the time, so more are started while the processors are idle. Each has a time-out and a folder of its own in TMPDIR, and must leave no
+ * process behind. With --second-chances some end-to-end programs that failed run again, alone, and are named as unsteady when they pass then. The last
+ * line of its output is
  *
  *     N passed, N failed, N skipped
  *
@@ -19,9 +20,10 @@
 #include "lib/base/options.h"
 #include "lib/base/process.h"
 #include "lib/base/span.h"
+#include "tests/run/idle.h"
 #include "tests/run/results.h"
 
-#define JOBS_MAX 16u
+#define JOBS_MAX 16u              /* and as many more */
 #define LOG_BYTES_MAX (16u << 20) /* kept of one program's output */
 #define SHOWN_BYTES_MAX 16384u    /* of one failed test, its end */
 #define ORPHAN_GRACE_MS 1000
@@ -30,10 +32,22 @@ static const struct option_def OPTIONS[] = {
     {.name = "jobs",
      .type = OPT_COUNT,
      .arg = "N",
-     .fallback = "2",
+     .fallback = "3",
      .min = 1,
      .max = JOBS_MAX,
      .help = "programs at a time"},
+    {.name = "more-jobs",
+     .type = OPT_COUNT,
+     .arg = "N",
+     .fallback = "5",
+     .min = 0,
+     .max = JOBS_MAX,
+     .help = "programs more while the processors are idle"},
+    {.name = "processor-times",
+     .type = OPT_TEXT,
+     .arg = "FILE",
+     .fallback = "/proc/stat",
+     .help = "where the kernel says whether they are"},
     {.name = "unit-timeout",
      .type = OPT_DURATION,
      .fallback = "4m",
@@ -92,7 +106,13 @@ struct runner {
     struct buf failures, skip_list, unsteady; /* the lists at the end */
     const char *again[16];                    /* failed once */
     size_t again_n, chances;
+    unsigned started;
     bool verbose;
+};
+
+struct queue {
+    const char **programs;
+    size_t n, next;
 };
 
 struct job {
@@ -263,8 +283,8 @@ static bool is_unit(const char *program)
     return strstr(program, "tests/unit/") || strstr(program, "tests/fuzz/");
 }
 
-/* What judges how fast things are, even generously, is not run beside something else. */
-static bool runs_alone(const char *program)
+/* What judges how fast things are, even generously, is not run beside what computes; these two need a tenth of a processor each. */
+static bool judges_a_pace(const char *program)
 {
     static const char *const NAMES[] = {
         "test_demo",  /* pages have their seconds, and a load run on a busy machine is void */
@@ -367,35 +387,48 @@ static void reap_strangers(const struct job *jobs, size_t n)
     }
 }
 
-static void run_programs(struct runner *r, const char *const *programs, size_t n, size_t jobs, unsigned *number)
+/* Is there time for one program more? */
+static bool has_time(const struct runner *r, struct idle *idle)
 {
-    struct job job[JOBS_MAX] = {0};
-    size_t next = 0, running = 0;
-    while ((next < n || running) && !daemon_stopping()) {
-        for (size_t i = 0; i < jobs; i++) {
+    AUTO_FREE char *text = NULL;
+    size_t n = 0;
+    int64_t now_us = mono_us();
+    return idle_due(idle, now_us) && file_read(options_text(r->options, "processor-times"), 1u << 20, &text, &n) == 0 &&
+           idle_look(idle, span_of(text, n), now_us);
+}
+
+static int start_next(struct runner *r, struct job *j, struct queue *q)
+{
+    const char *program = q->programs[q->next++];
+    int e = start(r, j, program, r->started++);
+    if (e < 0) {
+        struct report p = {r, program, 0};
+        on_test(&p, span_str(program), OUTCOME_FAILED, (struct span){NULL, 0}, strerror(-e));
+    }
+    return e;
+}
+
+/* `jobs` at a time whatever the machine does, and `more` while its processors are idle. */
+static void run_programs(struct runner *r, struct queue q, size_t jobs, size_t more)
+{
+    struct job job[2 * JOBS_MAX] = {0};
+    size_t running = 0;
+    struct idle idle = {0};
+    while ((q.next < q.n || running) && !daemon_stopping()) {
+        for (size_t i = 0; i < jobs + more; i++) {
             struct job *j = &job[i];
-            if (j->process && !process_running(j->process)) {
-                finish(r, j, false);
-                running--;
-            } else if (j->process && mono_us() > j->deadline_us) {
-                finish(r, j, true);
+            bool runs = j->process && process_running(j->process);
+            if (j->process && (!runs || mono_us() > j->deadline_us)) {
+                finish(r, j, runs);
                 running--;
             }
-            if (!j->process && next < n) {
-                const char *program = programs[next++];
-                int e = start(r, j, program, (*number)++);
-                if (e == 0) {
-                    running++;
-                } else {
-                    struct report p = {r, program, 0};
-                    on_test(&p, span_str(program), OUTCOME_FAILED, (struct span){NULL, 0}, strerror(-e));
-                }
-            }
+            if (!j->process && q.next < q.n && (running < jobs || has_time(r, &idle)) && start_next(r, j, &q) == 0)
+                running++;
         }
-        reap_strangers(job, jobs);
+        reap_strangers(job, jobs + more);
         sleep_us(5000);
     }
-    for (size_t i = 0; i < jobs; i++) { /* Ctrl-C: what still runs gets the chance to end its own children */
+    for (size_t i = 0; i < jobs + more; i++) { /* Ctrl-C: what still runs gets the chance to end its own children */
         if (job[i].process)
             (void)process_stop(job[i].process, 2000, NULL);
         process_free(job[i].process);
@@ -404,28 +437,26 @@ static void run_programs(struct runner *r, const char *const *programs, size_t n
 
 static void run_all(struct runner *r)
 {
-    size_t n = options_operand_count(r->options), unit_n = 0, other_n = 0, alone_n = 0;
-    AUTO_FREE const char **unit = calloc(n, sizeof *unit);
-    AUTO_FREE const char **other = calloc(n, sizeof *other);
-    AUTO_FREE const char **alone = calloc(n, sizeof *alone);
-    if (!unit || !other || !alone)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        const char *p = options_operand(r->options, i);
-        if (is_unit(p))
-            unit[unit_n++] = p;
-        else if (runs_alone(p))
-            alone[alone_n++] = p;
-        else
-            other[other_n++] = p;
+    size_t n = options_operand_count(r->options);
+    struct queue unit = {calloc(n, sizeof(char *)), 0, 0}, other = {calloc(n, sizeof(char *)), 0, 0},
+                 paced = {calloc(n, sizeof(char *)), 0, 0}, again = {r->again, 0, 0};
+    if (unit.programs && other.programs && paced.programs) {
+        for (size_t i = 0; i < n; i++) {
+            const char *p = options_operand(r->options, i);
+            struct queue *q = is_unit(p) ? &unit : judges_a_pace(p) ? &paced : &other;
+            q->programs[q->n++] = p;
+        }
+        size_t jobs = (size_t)options_count(r->options, "jobs"), more = (size_t)options_count(r->options, "more-jobs");
+        run_programs(r, unit, jobs, more);
+        run_programs(r, other, jobs, more);
+        run_programs(r, paced, jobs, 0);
+        again.n = r->again_n;
+        r->chances = 0;
+        run_programs(r, again, 1, 0);
     }
-    unsigned number = 0;
-    size_t jobs = (size_t)options_count(r->options, "jobs");
-    run_programs(r, unit, unit_n, jobs, &number);
-    run_programs(r, other, other_n, jobs, &number);
-    run_programs(r, alone, alone_n, 1, &number);
-    r->chances = 0;
-    run_programs(r, r->again, r->again_n, 1, &number);
+    free(unit.programs);
+    free(other.programs);
+    free(paced.programs);
 }
 
 static void print_summary(const struct runner *r)

@@ -114,11 +114,56 @@ static void a_second_chance_is_used_once_and_told(void **state)
     free(out);
 }
 
+/* The first program writes what the kernel would say of user, nice, system and idle time. It waits for the second at most so many turns. */
+static void two_programs(const char *cpu, unsigned turns, const char *then, const char *more, int *ret_status)
+{
+    char runner[1024], first[1024], second[1024], stat[1024], text[4096], *out = NULL;
+    const char *bin = getenv("CREST_BIN");
+    snprintf(runner, sizeof runner, "%s/tests/run/run", bin && *bin ? bin : "build/release");
+    snprintf(first, sizeof first, "%s", e2e_path("first"));
+    snprintf(second, sizeof second, "%s", e2e_path("second"));
+    snprintf(stat, sizeof stat, "%s", e2e_path("stat"));
+    snprintf(text, sizeof text,
+             "#!/bin/sh\n" BEGIN
+             "i=1; while [ ! -e %s.ran ] && [ $i -lt %u ]; do i=$((i + 1)); echo \"cpu %s 0 0 0 0\" >%s.new; "
+             "mv %s.new %s; sleep 0.02; done; %s\n" OK END "\n",
+             second, turns, cpu, stat, stat, stat, then);
+    check_ok(file_write(first, text, strlen(text)));
+    snprintf(text, sizeof text, "#!/bin/sh\n" BEGIN "touch %s.ran; " OK END "\n", second);
+    check_ok(file_write(second, text, strlen(text)));
+    assert_int_equal(chmod(first, 0700), 0);
+    assert_int_equal(chmod(second, 0700), 0);
+    const char *argv[] = {runner, "--jobs=1", "--more-jobs", more, "--processor-times", stat, first, second, NULL};
+    check_ok(process_run(argv, NULL, 240000, 1u << 20, &out, ret_status));
+    if (*ret_status != 0)
+        print_message("%s\n", out);
+    free(out);
+}
+
+static void programs_more_are_started_while_the_processors_are_idle_and_only_then(void **state)
+{
+    (void)state;
+    int status = -1;
+    char ran[1100], must_run[1200], must_not[1200];
+    snprintf(ran, sizeof ran, "%s.ran", e2e_path("second"));
+    snprintf(must_run, sizeof must_run, "[ -e %s ] || exit 1;", ran);
+    snprintf(must_not, sizeof must_not, "[ ! -e %s ] || exit 1;", ran);
+    two_programs("1 0 0 $((i * 100))", 5000, must_run, "1", &status);
+    assert_int_equal(status, 0);
+    assert_int_equal(unlink(ran), 0);
+    two_programs("$((i * 100)) 0 0 1", 50, must_not, "1", &status); /* busy */
+    assert_int_equal(status, 0);
+    assert_int_equal(unlink(ran), 0);
+    two_programs("1 0 0 $((i * 100))", 50, must_not, "0", &status); /* idle, but more are not wanted */
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_last_line_counts_every_kind_of_failure, e2e_teardown),
         cmocka_unit_test_teardown(a_second_chance_is_used_once_and_told, e2e_teardown),
+        cmocka_unit_test_teardown(programs_more_are_started_while_the_processors_are_idle_and_only_then, e2e_teardown),
         cmocka_unit_test_teardown(programs_run_in_a_folder_of_their_own_that_is_gone_afterwards, e2e_teardown),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);
