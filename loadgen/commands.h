@@ -23,9 +23,9 @@ struct plan_file;
 struct journeys *load_run(const struct options *o, struct plan_file **ret_plan, int *ret_code);
 bool is_plan_path(const char *path);
 /* Variables of the environment, --variables-file and --variable; with `warn` those that no journey uses are named. Problems say what is wrong with
- * them; -ENOMEM. */
+ * them, each line of the file; -EINVAL: a problem behind which nothing was looked at; -ENOMEM. */
 MUST_USE int set_variables(struct journeys *js, const struct options *o, bool warn, struct problems *ps);
-/* Those of HURL_SECRET_…, --secrets-file and --secret, kept to be hidden. -EINVAL: problems were added; -E2BIG, -ENOMEM. */
+/* Those of HURL_SECRET_…, --secrets-file and --secret, kept to be hidden. As set_variables; -E2BIG. */
 MUST_USE int set_secrets(struct journeys *js, const struct options *o, struct problems *ps);
 /* --run-id, or one made of the time and the seed; false after saying what is wrong with it. */
 bool make_run_id(const struct options *o, uint64_t seed, char *id, size_t id_bytes);

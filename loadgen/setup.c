@@ -11,17 +11,60 @@
 
 extern char **environ;
 
-/* ---- variables ---- */
+/* ---- variables, and secrets: variables like others, and hidden. What is wrong with a secret is said without it ---- */
+
+/* One NAME=VALUE. -EINVAL: it is none; -E2BIG, -ENOMEM. */
+typedef int set_fn(struct journeys *js, struct span text, bool *ret_used);
+
+static bool split_pair(struct span text, struct span *ret_name, struct span *ret_value)
+{
+    size_t equals = span_find(text, '=');
+    if (equals == text.len)
+        return false;
+    *ret_name = span_trim(span_of(text.ptr, equals));
+    *ret_value = span_from(text, equals + 1);
+    return ret_name->len > 0;
+}
 
 MUST_USE static int set_variable(struct journeys *js, struct span text, bool *ret_used)
 {
-    size_t equals = span_find(text, '=');
-    struct span name = span_trim(span_of(text.ptr, equals));
-    if (equals == text.len || name.len == 0)
-        return -EINVAL;
-    int r = journeys_set(js, name, hurl_value_guess(span_from(text, equals + 1)));
+    struct span name, value;
+    int r = split_pair(text, &name, &value) ? journeys_set(js, name, hurl_value_guess(value)) : -EINVAL;
     *ret_used = r > 0;
     return r > 0 ? journeys_note_given(js, text, false) : r;
+}
+
+MUST_USE static int set_secret(struct journeys *js, struct span text, bool *ret_used)
+{
+    struct span name, value;
+    int r = split_pair(text, &name, &value) ? journeys_set_secret(js, name, value) : -EINVAL;
+    *ret_used = r > 0;
+    return r > 0 ? journeys_note_given(js, text, true) : r;
+}
+
+/* name=value lines; # starts a comment line. Each line that is neither is named. */
+MUST_USE static int set_from_file(struct journeys *js, const char *path, set_fn *set, struct problems *ps)
+{
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
+    if (r < 0) {
+        problem_add(ps, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
+        return -EINVAL;
+    }
+    struct span rest = span_of(text, n), line;
+    bool used;
+    for (uint32_t number = 1; span_cut(&rest, '\n', &line); number++) {
+        line = span_trim(line);
+        if (line.len == 0 || line.ptr[0] == '#')
+            continue;
+        r = set(js, line, &used);
+        if (r == -EINVAL)
+            problem_add(ps, PROBLEM_ERROR, path, number, 1, "expected name=value");
+        else if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 /* HURL_name and HURL_VARIABLE_name, as hurl reads them. */
@@ -41,36 +84,11 @@ MUST_USE static int set_from_environment(struct journeys *js)
     return 0;
 }
 
-/* name=value lines; # starts a comment line. */
-MUST_USE static int set_from_file(struct journeys *js, const char *path, struct problems *ps)
-{
-    AUTO_FREE char *text = NULL;
-    size_t n;
-    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
-    if (r < 0) {
-        problem_add(ps, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
-        return -EINVAL;
-    }
-    struct span rest = span_of(text, n), line;
-    bool used;
-    for (uint32_t number = 1; span_cut(&rest, '\n', &line); number++) {
-        line = span_trim(line);
-        if (line.len == 0 || line.ptr[0] == '#')
-            continue;
-        r = set_variable(js, line, &used);
-        if (r == -EINVAL)
-            problem_add(ps, PROBLEM_ERROR, path, number, 1, "expected name=value");
-        else if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 int set_variables(struct journeys *js, const struct options *o, bool warn, struct problems *ps)
 {
     int r = set_from_environment(js);
     if (r == 0 && options_text(o, "variables-file"))
-        r = set_from_file(js, options_text(o, "variables-file"), ps);
+        r = set_from_file(js, options_text(o, "variables-file"), set_variable, ps);
     for (size_t i = 0; r == 0 && i < options_list_count(o, "variable"); i++) {
         const char *text = options_list(o, "variable", i);
         bool used = false;
@@ -83,52 +101,21 @@ int set_variables(struct journeys *js, const struct options *o, bool warn, struc
     return r;
 }
 
-/* ---- secrets: variables like others, and hidden. What is wrong with one is said without it ---- */
-
-MUST_USE static int set_secret(struct journeys *js, struct span text)
-{
-    size_t equals = span_find(text, '=');
-    struct span name = span_trim(span_of(text.ptr, equals));
-    if (equals == text.len || name.len == 0)
-        return -EINVAL;
-    int r = journeys_set_secret(js, name, span_from(text, equals + 1));
-    return r > 0 ? journeys_note_given(js, text, true) : r;
-}
-
-MUST_USE static int set_secrets_file(struct journeys *js, const char *path, struct problems *ps)
-{
-    AUTO_FREE char *text = NULL;
-    size_t n;
-    int r = file_read(path, CONFIG_BYTES_MAX, &text, &n);
-    if (r < 0) {
-        problem_add(ps, PROBLEM_ERROR, path, 0, 0, "cannot be read: %s", strerror(-r));
-        return -EINVAL;
-    }
-    struct span rest = span_of(text, n), line;
-    for (uint32_t number = 1; span_cut(&rest, '\n', &line); number++) {
-        line = span_trim(line);
-        if (line.len == 0 || line.ptr[0] == '#')
-            continue;
-        r = set_secret(js, line);
-        if (r == -EINVAL)
-            problem_add(ps, PROBLEM_ERROR, path, number, 1, "expected name=value");
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 int set_secrets(struct journeys *js, const struct options *o, struct problems *ps)
 {
     static const struct span PREFIX = SPAN_INIT("HURL_SECRET_");
     int r = 0;
+    bool used;
     for (char **at = environ; *at && r == 0; at++)
-        if (span_starts(span_str(*at), PREFIX))
-            r = set_secret(js, span_from(span_str(*at), PREFIX.len));
+        if (span_starts(span_str(*at), PREFIX)) {
+            r = set_secret(js, span_from(span_str(*at), PREFIX.len), &used);
+            if (r == -EINVAL)
+                problem_add(ps, PROBLEM_ERROR, "", 0, 0, "HURL_SECRET_: the name is missing");
+        }
     if (r == 0 && options_text(o, "secrets-file"))
-        r = set_secrets_file(js, options_text(o, "secrets-file"), ps);
+        r = set_from_file(js, options_text(o, "secrets-file"), set_secret, ps);
     for (size_t i = 0; r == 0 && i < options_list_count(o, "secret"); i++) {
-        r = set_secret(js, span_str(options_list(o, "secret", i)));
+        r = set_secret(js, span_str(options_list(o, "secret", i)), &used);
         if (r == -EINVAL)
             problem_add(ps, PROBLEM_ERROR, "", 0, 0, "--secret: expected name=value");
     }

@@ -117,7 +117,9 @@ MUST_USE static int load_files(const struct options *o, struct test_setup *s)
             r = set_variables(s->journeys, o, false, &ps);
         }
         if (r == 0)
-            r = problems_errors(&ps) ? -EINVAL : set_secrets(s->journeys, o, &ps);
+            r = set_secrets(s->journeys, o, &ps);
+        if (r == 0 && problems_errors(&ps))
+            r = -EINVAL;
     }
     problems_print(&ps, stderr);
     problems_done(&ps);

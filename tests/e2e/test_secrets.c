@@ -168,10 +168,37 @@ static void synthetic_keeps_no_secret_of_what_failed(void **state)
     e2e_stop(p);
 }
 
+/* Every line that is no name=value at once, and never what stands there: it may be a secret. */
+static void each_bad_line_of_a_file_of_variables_or_secrets_is_named(void **state)
+{
+    (void)state;
+    static const char LINES[] = "# a comment\ngood=1\nhunter2-and-more\n\n=from-the-file\n";
+    static const struct {
+        const char *name;
+        int status;
+    } COMMANDS[] = {{"run", 2}, {"test", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++) {
+        const char *file = e2e_write("any.hurl", "GET http://127.0.0.1:1/\n"), *variables = e2e_write("names", LINES);
+        const char *secrets = e2e_write("secrets", LINES);
+        char *out = e2e_run("crest-loadgen",
+                            E2E_ARGS(COMMANDS[i].name, file, "--variables-file", variables, "--secrets-file", secrets),
+                            COMMANDS[i].status);
+        char *log = text_of(e2e_path("run.log"));
+        check_contains(log, "names:3:1: expected name=value");
+        check_contains(log, "names:5:1: expected name=value");
+        check_contains(log, "secrets:3:1: expected name=value");
+        check_contains(log, "secrets:5:1: expected name=value");
+        must_not_show(COMMANDS[i].name, log);
+        free(log);
+        free(out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_run_and_a_search_show_no_secret_in_anything_that_they_write, start, stop),
+        cmocka_unit_test_setup_teardown(each_bad_line_of_a_file_of_variables_or_secrets_is_named, start, stop),
         cmocka_unit_test_setup_teardown(synthetic_keeps_no_secret_of_what_failed, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
