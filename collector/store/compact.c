@@ -321,20 +321,28 @@ static int compact_round(struct store *s, const struct merge_rule *rule)
     return r == 0 && round.later ? -EAGAIN : r;
 }
 
+struct held_writing {
+    int error;
+    uint32_t last_id;
+};
+
 /* What is over may be held still. */
 static void write_held(struct store *s, void *ctx)
 {
-    *(int *)ctx = store_write_held(s);
+    struct held_writing *w = ctx;
+    w->error = store_write_held(s);
+    w->last_id = w->error == 0 ? s->next_extent - 1 : 0;
 }
 
 static int compact(struct store *s, struct merge_rule rule)
 {
     int64_t started = cpu_thread_us();
     uint64_t merged;
-    int r = 0, written = 0;
+    struct held_writing held = {0};
+    int r = 0;
     pthread_mutex_lock(&s->compactor.lock);
     if (rule.days_over)
-        r = store_call(s, write_held, &written); /* what failed was counted, and is tried again */
+        r = store_call(s, write_held, &held); /* what failed was counted, and is tried again */
     if (r == 0 && rule.days_over)
         r = store_bury_expired(s);
     if (r < 0) /* no memory, or the file's error: merging does not need it */
@@ -344,7 +352,7 @@ static int compact(struct store *s, struct merge_rule rule)
         r = compact_round(s, &rule);
     } while (r == 0 && merged != atomic_load_explicit(&s->counters[COUNT_MERGED_EXTENTS], memory_order_relaxed));
     if (rule.days_over && (r == 0 || r == -EAGAIN)) {
-        int moved = store_move_days(s);
+        int moved = store_move_days(s, held.last_id);
         r = moved < 0 ? moved : r;
         if (r == 0 || r == -EAGAIN) {
             int forgotten = store_forget_tombstones(s);

@@ -466,7 +466,7 @@ static bool is_due(struct store *s, const struct window *w, bool rollups_outlive
     return due;
 }
 
-int store_move_days(struct store *s)
+int store_move_days(struct store *s, uint32_t last_id)
 {
     int64_t before_ms, weeks_before_ms;
     if (__builtin_sub_overflow(store_now_ms(s), DAY_OVER_MS, &before_ms) ||
@@ -480,8 +480,9 @@ int store_move_days(struct store *s)
     struct retention *keep = store_hold_retention(s);
     bool later = false, rollups_outlive = retention_outlives(keep);
     int r = 0;
+    size_t i = 0;
     retention_release(keep);
-    for (size_t i = 0; r == 0 && i < n && mono_us() < atomic_load(&s->compactor.until_us);) {
+    while (r == 0 && i < n && mono_us() < atomic_load(&s->compactor.until_us)) {
         struct window window;
         i += take_window(s, &days[i], n - i, weeks_before_ms, &window);
         bool due = is_due(s, &window, rollups_outlive);
@@ -489,6 +490,10 @@ int store_move_days(struct store *s)
             r = move_window(s, &window, due);
         later = later || r == -EAGAIN;
         r = r == -EAGAIN ? 0 : r;
+    }
+    if (r == 0 && !later && i == n && n < DAYS_MAX) {
+        atomic_store(&s->rolled_before_ms, day_start_ms(before_ms));
+        atomic_store(&s->rolled_id, last_id);
     }
     if (r < 0 && r != -EINTR && r != -ESHUTDOWN) {
         store_count(s, COUNT_MOVE_FAILURES, 1);

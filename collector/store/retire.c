@@ -62,14 +62,22 @@ static void look_at_group(struct retiring *t, uint32_t group)
     t->rollup_cutoff_ms = retention_cutoff_ms(t->now_ms, retention_longest_rollups(t->keep, ix, from, to));
 }
 
+/* Rollups are made with the file of a day (part_move.c): may samples be without those still that will outlive them? */
+static bool awaits_rollups(const struct store *s, const struct retention *keep, const struct extent_ref *ref)
+{
+    return s->db && !ref->part && !(ref->group & EXTENT_KINDS) && retention_outlives(keep) &&
+           (ref->id > atomic_load(&s->rolled_id) || ref->min_ms >= atomic_load(&s->rolled_before_ms));
+}
+
 /* The caller asks about what is over by the least retention. */
 static bool is_spared(void *ctx, const struct extent_ref *ref)
 {
     struct retiring *t = ctx;
     bool rollups = ref->group & EXTENT_ROLLUPS, own = t->keep->rules || (rollups && t->keep->rollups_ms != 0);
-    if (t->by_age && own) {
+    bool waits = t->by_age && awaits_rollups(t->store, t->keep, ref);
+    if (t->by_age && (own || waits)) {
         look_at_group(t, ref->group);
-        if (ref->max_ms >= (rollups ? t->rollup_cutoff_ms : t->cutoff_ms))
+        if (ref->max_ms >= (rollups || waits ? t->rollup_cutoff_ms : t->cutoff_ms))
             return true;
     }
     return is_pinned(t, ref);
@@ -338,7 +346,7 @@ static int bury_in_group(struct burial *b, uint32_t group, uint32_t last_id)
     int r = extent_dir_list(&s->extents, group, last_id, &refs, &n);
     for (size_t i = 0; r == 0 && i < n && refs[i].max_ms < retention_cutoff_ms(b->now_ms, least_ms); i++) {
         uint64_t ords[TOMBSTONE_WORDS];
-        if (refs[i].bad || !over_on_day(b, &refs[i], ords))
+        if (refs[i].bad || awaits_rollups(s, b->keep, &refs[i]) || !over_on_day(b, &refs[i], ords))
             continue;
         uint32_t looked_for = (uint32_t)hash_bytes(ords, sizeof ords, 0) | 1;
         if (refs[i].lacks == looked_for)

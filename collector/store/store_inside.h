@@ -197,6 +197,10 @@ struct store {
     size_t n_parts;
     uint32_t next_part;      /* the compactor's */
     uint64_t part_bytes_min; /* a day with less stays in head.db */
+    /* The compactor's: days before rolled_before_ms, as far as their extents have numbers up to rolled_id, have the rollups that they
+     * will have. */
+    _Atomic uint32_t rolled_id;
+    _Atomic int64_t rolled_before_ms;
     pthread_rwlock_t
         read_gate; /* held for reading during a fetch; the writer closes it to get rid of an overgrown WAL */
 
@@ -368,8 +372,8 @@ void store_compact_last(struct store *s);
  * damaged or away is set aside and counted. */
 MUST_USE int store_parts_load(struct store *s);
 void store_parts_free(struct store *s);
-/* part_move.c, the compactor's: move what is over. */
-MUST_USE int store_move_days(struct store *s);
+/* part_move.c, the compactor's: move what is over. last_id: the newest extent that is in a file. */
+MUST_USE int store_move_days(struct store *s, uint32_t last_id);
 /* Of all files; the writer's. */
 uint64_t store_parts_bytes(const struct store *s);
 /* Of it, what the next compaction frees: files that lost much are written anew. */

@@ -413,6 +413,32 @@ static void rollups_outlive_their_samples_and_answer_who_asks_with_a_warning(voi
         promql_result_free(before[i]);
 }
 
+/* An import, or a retention that is made shorter: rollups come before the samples go. */
+static void samples_that_are_over_when_they_come_have_rollups_before_they_go(void **state)
+{
+    static struct trial t;
+    struct promql_result *before, *got;
+    begin(&t, state, 0, 100 * DAY_MS);
+    write_days(&t, 3);
+    before = hours(&t, "max_over_time(g[1h])", PROMQL_ROLLUPS_OFF);
+    assert_int_equal(count_points(before), 71);
+    t.f->config.retention_ms = 40 * DAY_MS;
+    atomic_store(&t.now_ms, MIDNIGHT + 60 * DAY_MS);
+    restart(t.f);
+    for (int i = 0; i < 3; i++) /* the retention has run when the second one is there */
+        put(t.f->s, "other", MIDNIGHT + 60 * DAY_MS + i, 1);
+    pass_to(&t, MIDNIGHT + 60 * DAY_MS);
+    for (int i = 0; i < 60000 && store_oldest_ms(t.f->s) < MIDNIGHT + 60 * DAY_MS; i++)
+        sleep_us(1000);
+    assert_int_equal(count_samples(t.f->s, "g"), 0);
+    got = hours(&t, "max_over_time(g[1h])", PROMQL_ROLLUPS_1H);
+    assert_non_null(got->warnings[0]);
+    got->warnings = before->warnings;
+    compare(&t, "max_over_time(g[1h])", got, before);
+    promql_result_free(got);
+    promql_result_free(before);
+}
+
 static void a_day_that_is_partly_gone_is_never_told_by_its_rollups_unasked(void **state)
 {
     static struct trial t;
@@ -489,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(answers_with_rollups_are_those_of_the_samples_bit_by_bit),
         TEST(rollups_outlive_their_samples_and_answer_who_asks_with_a_warning),
+        TEST(samples_that_are_over_when_they_come_have_rollups_before_they_go),
         TEST(a_day_that_is_partly_gone_is_never_told_by_its_rollups_unasked),
         TEST(what_is_deleted_is_not_told_by_rollups_either),
     };
