@@ -82,6 +82,7 @@ int ask_store_export(const struct options *o)
     } LOST[] = {{e.stale, "stale markers: left out"},
                 {e.histograms, "native histograms: left out (--native-histograms writes them)"},
                 {e.nans, "NaNs with a payload: became NaN"},
+                {e.exemplars, "exemplars where they stand: left out"},
                 {e.nameless, "series without a metric name: left out"}};
     for (size_t i = 0; i < ARRAY_LEN(LOST); i++)
         if (LOST[i].n)
@@ -131,6 +132,9 @@ static int import_text(const char *dir, const char *file, struct span text)
         return EXIT_FAILED;
     }
     printf("%" PRIu64 " sample%s stored\n", i.samples, i.samples == 1 ? "" : "s");
+    if (i.exemplars_refused)
+        fprintf(stderr, "note: %" PRIu64 " exemplars are left out, their series have newer ones\n",
+                i.exemplars_refused);
     if (i.refused)
         fprintf(stderr, "crest-collector store import: %" PRIu64 " sample%s refused, the first: %s\n", i.refused,
                 i.refused == 1 ? " was" : "s were", i.why);

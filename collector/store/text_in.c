@@ -13,8 +13,8 @@ struct importing {
     struct text_import *i;
     struct parse_error *error;
     struct write_request *request;
-    size_t samples, samples_cap, histograms_cap; /* of the request; room of its last series */
-    struct span last;                            /* the text that names its last series */
+    size_t samples, samples_cap, histograms_cap, exemplars_cap; /* of the request; room of its last series */
+    struct span last;                                           /* the text that names its last series */
     int64_t last_start_ms;
     size_t series_cap, metadata_cap;
 };
@@ -48,9 +48,11 @@ static int send_batch(struct importing *x)
         return r;
     }
     x->i->samples += written.samples + written.histograms;
+    x->i->exemplars += written.exemplars;
+    x->i->exemplars_refused += written.refused[STORE_REFUSED_EXEMPLAR];
     for (size_t k = 0; k < STORE_REFUSED_REASONS; k++)
-        x->i->refused += written.refused[k];
-    if ((written.error || x->i->why[0] == '\0') && written.why[0])
+        x->i->refused += k == STORE_REFUSED_EXEMPLAR ? 0 : written.refused[k];
+    if ((written.error || (x->i->refused && x->i->why[0] == '\0')) && written.why[0])
         (void)snprintf(x->i->why, sizeof x->i->why, "%s", written.why);
     return written.error;
 }
@@ -92,7 +94,7 @@ static int new_series(struct importing *x, const struct exposition_sample *s)
         return r;
     w->n_series++;
     x->last = s->series;
-    x->samples_cap = x->histograms_cap = 0;
+    x->samples_cap = x->histograms_cap = x->exemplars_cap = 0;
     return 0;
 }
 
@@ -118,6 +120,21 @@ static int add_float(struct importing *x, struct write_series *ws, const struct 
     return 0;
 }
 
+static int add_exemplar(struct importing *x, struct write_series *ws, const struct exemplar *from)
+{
+    struct exemplar *exemplars =
+        grown(x->request, ws->exemplars, ws->n_exemplars, &x->exemplars_cap, sizeof *exemplars);
+    if (!exemplars)
+        return -ENOMEM;
+    ws->exemplars = exemplars;
+    struct exemplar *to = &exemplars[ws->n_exemplars];
+    *to = (struct exemplar){.t_ms = from->t_ms, .value = from->value, .has_time = from->has_time};
+    int r = labels_copy(&x->request->arena, &from->labels, &to->labels);
+    if (r == 0)
+        ws->n_exemplars++;
+    return r;
+}
+
 static int take_sample(void *ctx, const struct exposition_sample *s)
 {
     struct importing *x = ctx;
@@ -128,6 +145,8 @@ static int take_sample(void *ctx, const struct exposition_sample *s)
         return r;
     struct write_series *ws = &x->request->series[x->request->n_series - 1];
     r = s->histogram ? add_histogram(x, ws, s) : add_float(x, ws, s);
+    if (r == 0 && s->exemplar)
+        r = add_exemplar(x, ws, s->exemplar);
     if (r < 0)
         return r;
     if (++x->samples >= BATCH_SAMPLES || x->request->arena.used_bytes >= BATCH_BYTES_MAX)

@@ -14,7 +14,8 @@ struct text_import {
     struct store *store;
     struct span text;
     uint64_t samples, refused; /* stored; refused by the store (limits, another value at the same time) */
-    char why[256];             /* the first refusal, or why it failed */
+    uint64_t exemplars, exemplars_refused;
+    char why[256]; /* the first refusal, or why it failed */
 };
 /* -EINVAL; -EIO, -ENOSPC: the store could not write, what came before stays; -ENOMEM. */
 MUST_USE int store_import(struct text_import *i, struct parse_error *ret_error);

@@ -24,6 +24,8 @@ struct exporting {
     struct metric *metrics;
     size_t n_metrics;
     struct sample_columns columns;
+    struct store_exemplars *exemplars; /* of the metric, by labels; those of earlier series are done with */
+    size_t n_exemplars;
     struct buf out, line;
 };
 
@@ -235,6 +237,14 @@ static void put_head(struct exporting *x, const struct metric *m)
     }
 }
 
+static void put_label(struct buf *b, const struct label *l)
+{
+    put_name(b, l->name, label_name_is_plain(l->name));
+    buf_str(b, "=\"");
+    label_value_escape(b, l->value);
+    buf_char(b, '"');
+}
+
 /* The series up to the blank before its value. */
 static void put_series(struct buf *b, const struct labels *labels)
 {
@@ -253,23 +263,80 @@ static void put_series(struct buf *b, const struct labels *labels)
             continue;
         buf_char(b, open ? ',' : '{');
         open = true;
-        put_name(b, labels->pairs[i].name, label_name_is_plain(labels->pairs[i].name));
-        buf_str(b, "=\"");
-        label_value_escape(b, labels->pairs[i].value);
-        buf_char(b, '"');
+        put_label(b, &labels->pairs[i]);
     }
     if (open)
         buf_char(b, '}');
     buf_char(b, ' ');
 }
 
-static int put_samples(struct exporting *x, const struct store_series *series)
+/* ---- exemplars ---- */
+static int by_series(const void *a, const void *b)
+{
+    return labels_compare(&((const struct store_exemplars *)a)->series, &((const struct store_exemplars *)b)->series);
+}
+
+static int list_exemplars(struct exporting *x, struct span name)
+{
+    struct matcher matcher;
+    struct parse_error error;
+    int r = matcher_init(&matcher, MATCH_EQUAL, SPAN("__name__"), name, &error);
+    if (r < 0)
+        return r;
+    const struct store_selection selection = {&matcher, 1, x->e->min_ms, x->e->max_ms, 0};
+    r = store_exemplars(x->rd, &selection, &x->series, &x->exemplars, &x->n_exemplars);
+    matcher_done(&matcher);
+    if (r == 0 && x->n_exemplars)
+        qsort(x->exemplars, x->n_exemplars, sizeof *x->exemplars, by_series);
+    return r;
+}
+
+/* Both lists are sorted: series without exemplars are passed over. */
+static struct store_exemplars exemplars_of(struct exporting *x, const struct labels *labels)
+{
+    int c = -1;
+    while (x->n_exemplars && (c = labels_compare(&x->exemplars[0].series, labels)) < 0) {
+        x->exemplars++;
+        x->n_exemplars--;
+    }
+    return x->n_exemplars && c == 0 ? x->exemplars[0] : (struct store_exemplars){0};
+}
+
+static void put_exemplar(struct buf *b, const struct exemplar *e)
+{
+    char text[NUMBER_TEXT_MAX];
+    buf_str(b, " # {");
+    for (size_t i = 0; i < e->labels.n; i++) {
+        if (i)
+            buf_char(b, ',');
+        put_label(b, &e->labels.pairs[i]);
+    }
+    buf_str(b, "} ");
+    buf_bytes(b, text, format_f64(text, e->value));
+    buf_char(b, ' ');
+    buf_bytes(b, text, format_seconds_ms(text, e->t_ms));
+}
+
+static bool has_exemplars(const struct metric *m)
+{
+    struct span stem;
+    return m->type == METRIC_TYPE_COUNTER
+               ? ends_with(m->name, "_total", &stem)
+               : (m->type == METRIC_TYPE_HISTOGRAM || m->type == METRIC_TYPE_GAUGE_HISTOGRAM) &&
+                     ends_with(m->name, "_bucket", &stem);
+}
+
+static int put_samples(struct exporting *x, const struct metric *m, const struct store_series *series)
 {
     int r = store_read(x->rd, series->id, x->e->min_ms, x->e->max_ms, &x->columns);
     if (r < 0)
         return r;
     put_series(&x->line, &series->labels);
     uint64_t before = x->e->samples;
+    struct store_exemplars exemplars = exemplars_of(x, &series->labels);
+    size_t next = 0, last = x->columns.n; /* what is newer than all samples stands behind the last one */
+    while (last && is_stale(x->columns.value[last - 1]))
+        last--;
     for (size_t i = 0; r == 0 && i < x->columns.n; i++) {
         char text[NUMBER_TEXT_MAX];
         double value = x->columns.value[i];
@@ -290,11 +357,15 @@ static int put_samples(struct exporting *x, const struct store_series *series)
             buf_bytes(&x->out, text, format_f64(text, value));
         buf_char(&x->out, ' ');
         buf_bytes(&x->out, text, format_seconds_ms(text, x->columns.t_ms[i]));
+        if (!h && next < exemplars.n && has_exemplars(m) &&
+            (exemplars.exemplars[next].t_ms <= x->columns.t_ms[i] || i + 1 == last))
+            put_exemplar(&x->out, &exemplars.exemplars[next++]);
         buf_char(&x->out, '\n');
         x->e->samples++;
         r = flush(x, FLUSH_BYTES);
     }
     x->e->series += x->e->samples > before;
+    x->e->exemplars += exemplars.n - next;
     return r < 0 ? r : buf_error(&x->line);
 }
 
@@ -357,8 +428,10 @@ static int put_metrics(struct exporting *x)
             head = &x->metrics[i];
             put_head(x, head);
         }
+        if (r == 0 && n)
+            r = list_exemplars(x, x->metrics[i].name);
         for (size_t k = 0; r == 0 && k < n; k++)
-            r = put_samples(x, &series[k]);
+            r = put_samples(x, &x->metrics[i], &series[k]);
         if (r < 0)
             return r;
         arena_reset(&x->series);

@@ -7,7 +7,8 @@
  * read. A family whose samples do not fit its type, whose name two types claim, or whose bounds a reader would write differently
  * (le="1"), goes out as unknown, each metric by its own name. Left out: stale markers, series without a metric name, and native
  * histograms unless they are asked for: our own import reads those (exposition_native.h), promtool does not. A NaN's payload
- * becomes NaN, start times stay behind. */
+ * becomes NaN, start times stay behind. An exemplar stands behind the first sample from its time on that has none yet, of counters'
+ * _total and histograms' _bucket only, as the text wants it; others are left out. */
 #pragma once
 
 #include "collector/store/store.h"
@@ -24,6 +25,7 @@ struct text_export {
     void *ctx;
     uint64_t series, samples;
     uint64_t stale, histograms, nans, nameless; /* nans: with a payload that the text has no word for */
+    uint64_t exemplars;                         /* left out */
 };
 /* -ENOMEM, -E2BIG (a regular expression), what write returned, or the store's error. */
 MUST_USE int store_export(struct text_export *e);

@@ -176,6 +176,48 @@ static void what_the_text_has_no_word_for_is_counted(void **state)
     buf_done(&text);
 }
 
+/* Behind the first sample from their time on, one each; the last takes what is newer than all samples. */
+static void exemplars_go_out_with_counters_and_buckets_and_come_in(void **state)
+{
+    struct store_fixture *f = *state;
+    static const char TEXT[] =
+        "# TYPE lat_seconds histogram\n"
+        "lat_seconds_bucket{le=\"+Inf\"} 2 1600000000 # {id=\"q\"} 9.5 1599999990\n"
+        "lat_seconds_bucket{le=\"+Inf\"} 3 1600000010\n"
+        "lat_seconds_bucket{le=\"1.0\"} 1 1600000000\n"
+        "# TYPE sold counter\n"
+        "sold_total{shop=\"a\"} 1 1600000000 # {trace_id=\"a\\\"b\",\"x.y\"=\"z\"} 0.5 1599999999.5\n"
+        "sold_total{shop=\"a\"} 2 1600000010 # {} 1 1599999999.6\n"
+        "sold_total{shop=\"a\"} 3 1600000020\n"
+        "sold_total{shop=\"a\"} 4 1600000030 # {trace_id=\"late\"} -1 1600000031\n"
+        "sold_total{shop=\"b\"} 1 1600000000 # {trace_id=\"b\"} 1 1600000000\n"
+        "# EOF\n";
+    for (int twice = 0; twice < 2; twice++) {
+        struct buf text;
+        import_all(f->s, span_str(TEXT), 8);
+        struct text_export e = export_of(f->s, &text);
+        assert_string_equal(text.data, TEXT);
+        assert_int_equal(e.exemplars, 0);
+        buf_done(&text);
+        restart(f);
+    }
+    struct parse_error error;
+    struct buf text;
+    struct text_import old = {.store = f->s,
+                              .text = SPAN("# TYPE sold counter\n"
+                                           "sold_total{shop=\"a\"} 0.5 1500000000 # {} 1 1500000000\n"
+                                           "# TYPE g gauge\ng 1 5 # {trace_id=\"g\"} 1 5\n# EOF\n")};
+    check_ok(store_import(&old, &error));
+    assert_int_equal(old.samples, 2);
+    assert_int_equal(old.exemplars, 1);
+    assert_int_equal(old.exemplars_refused, 1); /* the series has newer ones */
+    assert_int_equal(old.refused, 0);
+    struct text_export e = export_of(f->s, &text);
+    assert_int_equal(e.exemplars, 1); /* the text has no place for a gauge's */
+    assert_null(strstr(text.data, "\"g\""));
+    buf_done(&text);
+}
+
 static void selectors_and_times_choose_and_a_series_of_two_comes_once(void **state)
 {
     struct store_fixture *f = *state;
@@ -355,6 +397,7 @@ int main(void)
         TEST(the_copy_has_the_same_bits_at_the_same_times),
         TEST(families_stand_as_openmetrics_wants_them),
         TEST(what_the_text_has_no_word_for_is_counted),
+        TEST(exemplars_go_out_with_counters_and_buckets_and_come_in),
         TEST(selectors_and_times_choose_and_a_series_of_two_comes_once),
         TEST(a_mistake_has_its_place_and_nothing_was_stored),
         TEST(another_value_at_the_same_time_is_refused_and_said),
