@@ -81,6 +81,8 @@ export const EVENT = (t) => ({name: 'black-friday', title: 'Black Friday', phase
         return [market, {currency, orders: beside('orders'), revenue: beside('revenue'), total: {orders: total('orders'), revenue: total('revenue')},
             on_pace_for: {orders: pace(SALE.orders(0, market) * 120), revenue: pace(SALE.revenue(0, market) * 120)}}];
     }))});
+/* A page and a ticket fire while the event is on. */
+export const fire = (fake) => fake.set({alerts: {aaaa: ALERTS.stuck(Date.now() - 42_000), cccc: ALERTS.cache(Date.now() - 12_000)}, event: {bf: EVENT}});
 /* As GET /api/crest/v1/events/black-friday. */
 export const EVENT_DETAIL = {name: 'black-friday', title: 'Black Friday', zone: 'Europe/Berlin', starts: DOORS, ends: ENDS, phase: 'rush',
     phases: [{name: 'warm-up', starts: DOORS - 1_800_000}, {name: 'rush', starts: DOORS + 60_000}],
