@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/store/first_page.h"
 #include "collector/store/log_slots.h"
 #include "collector/store/part.h"
 #include "collector/store/store_sql.h"
@@ -16,6 +17,7 @@
 #include "lib/base/number.h"
 
 #define NEW_FILE "head.db.new"
+#define COPY_FILE "head.db.copy"
 #define HOLE_BYTES 32 /* no frame of the log: what is read there is a damaged record */
 
 /* Tables whose rows have a number, which is the first column. Of `kinds` each letter is a column: i a number, b bytes, t a text. */
@@ -457,19 +459,32 @@ static int exchange(const char *dir, const char *made, struct rescue *x, bool sa
     return r < 0 ? r : 1;
 }
 
+static int open_damaged(const char *path, struct rescue *x)
+{
+    const struct db_options options = {.read_only = true, .sql = SQL, .sql_count = STATEMENTS};
+    int r = db_open(path, &options, &x->from, NULL, 0);
+    return r == 0 ? look_at(x) : r;
+}
+
 static int set_aside(const char *dir)
 {
-    char head[PART_PATH_MAX], made[PART_PATH_MAX];
-    const struct db_options options = {.read_only = true, .sql = SQL, .sql_count = STATEMENTS};
+    char head[PART_PATH_MAX], made[PART_PATH_MAX], copy[PART_PATH_MAX];
     struct rescue x = {0};
     int r = path_of(dir, STORE_FILE, head);
     if (r == 0)
         r = path_of(dir, NEW_FILE, made);
+    if (r == 0)
+        r = path_of(dir, COPY_FILE, copy);
     if (r < 0)
         return r;
-    r = db_open(head, &options, &x.from, NULL, 0);
-    if (r == 0)
-        r = look_at(&x);
+    r = open_damaged(head, &x);
+    if (r == -EUCLEAN) { /* not even its first page can be read */
+        db_close(x.from);
+        x = (struct rescue){0};
+        r = first_page_replace(head, copy);
+        if (r == 0 && (r = open_damaged(copy, &x)) == 0)
+            r = -EUCLEAN;
+    }
     bool damaged = r > 0 || r == -EUCLEAN;
     if (r > 0)
         r = rescue_into(made, &x);
@@ -480,6 +495,7 @@ static int set_aside(const char *dir)
     db_close(x.from);
     if (!saved || r < 0)
         (void)unlink(made);
+    (void)unlink(copy);
     return r;
 }
 
