@@ -8,6 +8,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/limits.h"
+#include "lib/wire/http_client.h"
+#include "lib/wire/remote_write.h"
 #include "tests/support/ingest.h"
 #include "tests/support/query.h"
 
@@ -37,6 +40,31 @@ static void fill(const char *path)
         assert_int_equal(write(fd, block, sizeof block), sizeof block);
 }
 
+/* The sender is told when to try again, and that nothing was written. */
+static void check_refusal(const struct e2e_program *p, int64_t t_ms)
+{
+    static const char *const HEADERS[] = {"Content-Encoding: snappy", "Content-Type: " REMOTE_WRITE_CONTENT_TYPE, NULL};
+    struct label pairs[] = {{SPAN("__name__"), SPAN("refused")}};
+    struct sample sample = {t_ms, 0, 1};
+    struct remote_write_encoder *e;
+    struct http_response response;
+    struct buf body;
+    char url[128];
+    buf_init(&body, BODY_BYTES_MAX);
+    check_ok(remote_write_encoder_new(&e));
+    check_ok(remote_write_add(e, &(struct labels){pairs, 1}, &sample, 1));
+    check_ok(remote_write_finish(e, &body));
+    (void)snprintf(url, sizeof url, "%s/api/v1/write", e2e_url(p));
+    check_ok(http_fetch(&(struct http_request){.url = url, .headers = HEADERS, .body = buf_view(&body)}, &response));
+    assert_int_equal(response.status, 503);
+    check_contains(response.headers.data, "\nretry-after: 1\n");
+    check_contains(response.headers.data, "\nx-prometheus-remote-write-samples-written: 0\n");
+    check_contains(response.body.data, "nothing was stored: ");
+    http_response_done(&response);
+    remote_write_encoder_free(e);
+    buf_done(&body);
+}
+
 static void a_full_disk_loses_nothing_and_comes_back(void **state UNUSED)
 {
     char disk[1024], data[1100], filler[1100];
@@ -61,6 +89,7 @@ static void a_full_disk_loses_nothing_and_comes_back(void **state UNUSED)
     assert_true(acknowledged > 10);
     print_message("full after %lld requests of %u samples\n", (long long)acknowledged, SERIES);
     assert_int_equal(ingest(e2e_url(p), "disk", SERIES, base + i, 1), 503);
+    check_refusal(p, base + i);
     free(e2e_get(p, "/-/healthy", 200));
     char *page = e2e_get(p, "/metrics", 200);
     assert_true(page_value(page, "crest_write_refused_total{reason=\"not_stored\"}") >= 2);
