@@ -15,13 +15,12 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
-#define FAN_IN 4u               /* alike extents that become one; more, when there are */
+#define FAN_IN 8u               /* alike extents that become one; more, when there are */
 #define SWAP_BYTES (256u << 10) /* of new extents in a transaction: commits of samples wait for it */
 #define SWAP_GROUPS 64u
 #define NICE 10
 #define HOUR_US INT64_C(3600000000)
 #define FIRST_US INT64_C(300000000) /* a collector that is restarted often must not put it off for ever */
-#define LAST_US 4000000             /* at the end: SIGTERM has 10 s for everything */
 
 struct merge_rule {
     size_t least;   /* that many alike become one */
@@ -190,32 +189,40 @@ int store_gather(struct extent_source *src, const struct extent_ref *refs, size_
     return r;
 }
 
-/* One extent by itself is rewritten for what was deleted. */
-static int merge_group(struct store *s, struct extent_source *src, const struct extent_ref *refs, size_t n,
-                       struct gathered *g, struct swap *w)
+int store_merge(struct extent_source *src, const struct extent_ref *refs, size_t n, const struct tombstones *dead,
+                struct gathered *g, struct cutter *c, size_t *ret_dropped)
 {
     struct loaded_extent parts[EXTENT_ALIKE_MAX];
+    unsigned level = 0;
+    for (size_t i = 0; i < n; i++)
+        level = refs[i].level > level ? refs[i].level : level;
+    int r = store_gather(src, refs, n, dead, parts, g, ret_dropped);
+    if (r == 0)
+        r = cutter_cut(c, refs[0].group, n > 1 && level < EXTENT_LEVEL_FULL - 1 ? level + 1 : level, g);
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].damaged) /* the CRC was right and the column is not: it stays as it is, and is not tried again */
+            extent_dir_mark_bad(&src->store->extents, refs[i].group, refs[i].id);
+        loaded_extent_free(&parts[i]);
+    }
+    return r;
+}
+
+/* One extent by itself is rewritten for what was deleted. */
+static int merge_group(struct extent_source *src, const struct extent_ref *refs, size_t n, struct gathered *g,
+                       struct swap *w)
+{
     struct merge *m = &w->merges[w->n_merges];
     *m = (struct merge){.group = refs[0].group, .parts = n, .first = w->cutter.n};
-    unsigned level = 0;
     size_t dropped = 0;
     for (size_t i = 0; i < n; i++) {
-        level = refs[i].level > level ? refs[i].level : level;
         m->ids[i] = refs[i].id;
         m->since = refs[i].since > m->since ? refs[i].since : m->since;
         m->since = refs[i].id > m->since ? refs[i].id : m->since;
     }
-    int r = store_gather(src, refs, n, w->dead, parts, g, &dropped);
-    m->drops = dropped > 0;
-    if (r == 0)
-        r = cutter_cut(&w->cutter, m->group, n > 1 && level < EXTENT_LEVEL_FULL - 1 ? level + 1 : level, g);
-    for (size_t i = 0; i < n; i++) {
-        if (parts[i].damaged) /* the CRC was right and the column is not: it stays as it is, and is not tried again */
-            extent_dir_mark_bad(&s->extents, m->group, m->ids[i]);
-        loaded_extent_free(&parts[i]);
-    }
+    int r = store_merge(src, refs, n, w->dead, g, &w->cutter, &dropped);
     if (r < 0)
         return r;
+    m->drops = dropped > 0;
     m->n = w->cutter.n - m->first;
     for (size_t i = m->first; i < w->cutter.n; i++)
         w->bytes += w->cutter.extents[i].n_bytes;
@@ -250,7 +257,7 @@ struct round {
 static int add_merge(struct store *s, struct round *rd, const struct extent_ref *refs, size_t n)
 {
     struct swap *w = rd->swap;
-    int r = merge_group(s, &rd->src, refs, n, rd->gathered, w);
+    int r = merge_group(&rd->src, refs, n, rd->gathered, w);
     if (r == -ENOENT || r == -EBADMSG) /* retired meanwhile, or damaged: without it another time */
         r = 0;
     if (r == 0 && (w->bytes >= SWAP_BYTES || w->n_merges == SWAP_GROUPS))
@@ -372,12 +379,19 @@ int store_compact(struct store *s)
     return r == -EAGAIN ? 0 : r;
 }
 
-void store_compact_last(struct store *s)
+static void look_at_file(struct store *s, void *ctx)
 {
-    if (!s->db || store_seal(s) < 0)
-        return;
-    atomic_store(&s->compactor.until_us, mono_us() + LAST_US);
-    (void)!compact(s, AT_LAST); /* as far as it gets: the rest stays as it is */
+    *(bool *)ctx = store_renew_is_due(s);
+}
+
+bool store_compact_last(struct store *s)
+{
+    bool renews = false;
+    if (s->db && store_call(s, look_at_file, &renews) == 0 && !renews && store_seal(s) == 0) {
+        atomic_store(&s->compactor.until_us, mono_us() + STORE_LAST_MERGE_US);
+        (void)!compact(s, AT_LAST); /* as far as it gets: the rest stays as it is */
+    }
+    return renews;
 }
 
 /* ---- the thread ---- */

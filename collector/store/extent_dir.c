@@ -366,14 +366,14 @@ static size_t alike_in(const struct extent_group *g, const struct extent_wanted 
     for (size_t first = 0; first < g->n; first++) {
         const struct extent_ref *like = &g->refs[first];
         size_t n = 0;
-        if (like->level == EXTENT_LEVEL_FULL || like->part || like->held)
+        if (like->level == EXTENT_LEVEL_FULL || like->part || (like->held && !wanted->held))
             continue;
         int64_t day_ms = day_start_ms(like->min_ms);
         bool over = day_ms < day_start_ms(wanted->over_before_ms);
         for (size_t i = first; i < g->n && n < EXTENT_ALIKE_MAX && day_start_ms(g->refs[i].min_ms) == day_ms; i++) {
             const struct extent_ref *ref = &g->refs[i];
             if (ref->level != EXTENT_LEVEL_FULL && (over || ref->level == like->level) && !ref->bad && ref->part == 0 &&
-                !ref->held && ref->id <= wanted->last_id)
+                (!ref->held || wanted->held) && ref->id <= wanted->last_id)
                 refs[n++] = *ref;
         }
         if (n >= (over ? 2 : wanted->least))

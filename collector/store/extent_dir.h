@@ -72,6 +72,7 @@ struct extent_wanted {
     uint32_t last_id;       /* no later one */
     size_t least;           /* >= 2 */
     int64_t over_before_ms; /* days before this one's get no more samples, or few */
+    bool held;              /* also those that are held */
 };
 size_t extent_dir_alike(struct extent_dir *dir, uint32_t *at, const struct extent_wanted *wanted,
                         struct extent_ref *refs);

@@ -287,6 +287,22 @@ void log_slots_trimmed(struct log_slots *ls, int64_t seq)
     }
 }
 
+static size_t list_pages(const struct log_slot *slot)
+{
+    size_t pages = 0;
+    for (; slot; slot = slot->next)
+        pages += class_pages(slot->class);
+    return pages;
+}
+
+size_t log_slots_pages(const struct log_slots *ls)
+{
+    size_t pages = list_pages(ls->first);
+    for (unsigned c = 0; c < LOG_SLOT_CLASSES; c++)
+        pages += list_pages(ls->free[c]);
+    return pages;
+}
+
 int log_slots_drop(struct log_slots *ls, struct db *db)
 {
     if (ls->first)

@@ -53,6 +53,7 @@ void log_slots_close(struct log_slots *ls);
 /* Deletes free slots beyond as many as were in use. */
 MUST_USE int log_slots_trim(struct log_slots *ls, struct db *db, int64_t seq);
 void log_slots_trimmed(struct log_slots *ls, int64_t seq);
+size_t log_slots_pages(const struct log_slots *ls); /* of all, free ones too */
 /* At the end: all of them, when none is in use. */
 MUST_USE int log_slots_drop(struct log_slots *ls, struct db *db);
 

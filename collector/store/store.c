@@ -16,10 +16,8 @@
 #define CHECKED_BYTES_MAX                                                                                              \
     (32 << 20) /* a head.db up to this is looked through at start: some 20 ms; a larger one as it is read */
 #define KEY_BYTES_MAX ((LABELS_MAX) * (LABEL_NAME_BYTES_MAX + LABEL_VALUE_BYTES_MAX + 16u))
-#define PART_BYTES_MIN (64u << 10)   /* a day with less is not worth a file */
-#define WRITE_CACHE_KIB 512          /* inner pages; records and extents are written once, and read by others */
-#define VACUUM_MEMORY_MAX (16 << 20) /* by way of memory, which the heads have left, instead of a temporary file */
-#define VACUUM_BYTES_MAX (256 << 20) /* at close; beyond that it would take longer than a stop may */
+#define PART_BYTES_MIN (64u << 10) /* a day with less is not worth a file */
+#define WRITE_CACHE_KIB 512        /* inner pages; records and extents are written once, and read by others */
 
 int64_t store_now_ms(const struct store *s)
 {
@@ -275,37 +273,24 @@ static void fold_series(struct store *s)
         db_rollback(s->db); /* no room: several rows are as good */
 }
 
-/* Deleted log rows leave free pages behind; at the end the file should be as large as its data. */
-static void give_back_pages(struct store *s)
-{
-    int64_t free_pages = 0, pages = 0;
-    if (db_step(s->db, SQL_FREE_PAGES) > 0)
-        free_pages = db_i64(s->db, SQL_FREE_PAGES, 0);
-    db_reset(s->db, SQL_FREE_PAGES);
-    if (db_step(s->db, SQL_PAGES) > 0)
-        pages = db_i64(s->db, SQL_PAGES, 0);
-    db_reset(s->db, SQL_PAGES);
-    if (free_pages > pages / 8 && (pages - free_pages) * STORE_PAGE_BYTES <= VACUUM_BYTES_MAX)
-        (void)!db_exec(s->db, (pages - free_pages) * STORE_PAGE_BYTES <= VACUUM_MEMORY_MAX
-                                  ? "PRAGMA temp_store = MEMORY; VACUUM"
-                                  : "VACUUM"); /* if there is no room for it, the pages stay and are used later */
-}
-
 void store_close(struct store *s)
 {
     if (!s)
         return;
     store_compactor_stop(s);
     atomic_store_explicit(&s->closing, true, memory_order_relaxed);
-    store_compact_last(s);
+    bool renews = store_compact_last(s);
     queue_close(s->queue);
     thread_join(s->writer); /* after this we are the writer */
-    int r = store_seal_all(s);
+    int r = renews ? store_seal_held(s) : store_seal_all(s);
     if (s->db && r == 0) { /* otherwise the log keeps what could not be sealed */
         store_connections_close(s);
-        (void)!log_slots_drop(&s->slots, s->db); /* without room for it they stay, and are used again */
         fold_series(s);
-        give_back_pages(s);
+        if (!renews)
+            (void)!log_slots_drop(&s->slots, s->db); /* without room for it they stay, and are used again */
+        /* Without room for it the pages stay and are used later, and the log keeps what is held. */
+        if (renews || store_renew_is_due(s))
+            (void)!store_renew(s, renews ? mono_us() + STORE_LAST_MERGE_US : 0);
     }
     store_free(s);
 }

@@ -4,6 +4,7 @@
  *   writer.c   the writer thread: commit, upkeep      ingest.c  one request: series, refusals, head, log record
  *   seal.c     head -> extents                        hold.c    a few seals' extents wait to be merged before they are written
  *   compact.c small extents -> larger ones, on a thread of its own
+ *   renew.c   head.db is written anew at the end
  *   part.c     files of days and weeks that are over  part_move.c makes them
  *   source.c  fetches extents' bytes; the readers' connections
  *   reader.c   views and samples                      select.c  matchers -> series; label names and values
@@ -46,7 +47,8 @@
 
 #define READ_CONNECTIONS_IDLE_MAX 16
 #define PART_PATH_MAX 4096
-#define DAY_OVER_MS 3600000   /* after midnight UTC: what comes later than this is rare */
+#define STORE_LAST_MERGE_US 4000000 /* at the end: SIGTERM has 10 s for everything */
+#define DAY_OVER_MS 3600000         /* after midnight UTC: what comes later than this is rare */
 #define STORE_PAGE_BYTES 2048 /* docs/store.md: 17.4 B written per sample, against 21.7 with 4096; reading is as fast */
 
 /* What a reader sees: commits up to seq, series below n_series, extents up to last_extent without what `dead` hides. */
@@ -361,11 +363,23 @@ struct tombstones *store_hold_tombstones(struct store *s, uint64_t *ret_generati
 MUST_USE int store_gather(struct extent_source *src, const struct extent_ref *refs, size_t n,
                           const struct tombstones *dead, struct loaded_extent *parts, struct gathered *g,
                           size_t *ret_dropped);
+/* Two or more extents of a group, or one by itself, as new ones that c gets; r < 0: nothing was appended. What is damaged is marked. As
+ * store_gather(). */
+MUST_USE int store_merge(struct extent_source *src, const struct extent_ref *refs, size_t n,
+                         const struct tombstones *dead, struct gathered *g, struct cutter *c, size_t *ret_dropped);
 MUST_USE int store_compactor_start(struct store *s);
 void store_compactor_stop(struct store *s); /* waits for it; the writer must still be there */
 void store_compactor_wake(struct store *s);
-/* When the thread has stopped and the writer not yet: seal, and merge what there is, for some seconds at most. */
-void store_compact_last(struct store *s);
+/* When the thread has stopped and the writer not yet: seal, and merge what there is, for some seconds at most. true: it did not, as
+ * store_renew() is due. */
+bool store_compact_last(struct store *s);
+
+/* renew.c: at the end head.db is written anew. The writer's. */
+/* Is it worth it, once the log is not needed any more, and does a stop have the time for it? */
+bool store_renew_is_due(struct store *s);
+/* Everything is sealed, and may be held. Extents are merged on the way, until then. On an error the file is as it was, and the list
+ * of extents is not to be used any more. */
+MUST_USE int store_renew(struct store *s, int64_t merge_until_us);
 
 /* part.c */
 /* At start, before head.db's extents are listed: the days' files' extents. -ENOMEM, or an error of head.db; a file that is

@@ -43,7 +43,8 @@ struct db_options {
     size_t cache_kib;          /* 0: SQLite's default */
     int64_t journal_bytes_max; /* what the WAL file shrinks to after a checkpoint; 0: 4 MB */
 };
-/* path NULL: in memory. why (may be NULL) gets a sentence on failure. */
+/* path NULL: in memory. "": until it is closed, in memory as far as cache_kib goes and then in a temporary file; with .bulk.
+ * why (may be NULL) gets a sentence on failure. */
 MUST_USE int db_open(const char *path, const struct db_options *options, struct db **ret, char *why, size_t why_bytes);
 /* Finalises, checkpoints (TRUNCATE, unless read_only) and closes. NULL is fine. */
 void db_close(struct db *db);
@@ -84,3 +85,9 @@ MUST_USE int db_sync_file(const char *path);
 /* Copy a consistent image of the whole database to a new file while it is in use (VACUUM INTO), synced. -EEXIST. A
  * failed copy is removed. */
 MUST_USE int db_backup(struct db *db, const char *to_path);
+/* The rows of a table that is alike in both, in the order of the first column; wanted NULL: all of them, else those whose first
+ * column, a number, it says yes to. Rows of the same key are replaced. In the caller's transaction of `to`. */
+MUST_USE int db_copy_rows(struct db *from, struct db *to, const char *table, bool (*wanted)(void *ctx, int64_t key),
+                          void *ctx);
+/* All that db has becomes what `by` has, in one transaction; page sizes must be the same. */
+MUST_USE int db_replace(struct db *db, struct db *by);

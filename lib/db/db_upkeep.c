@@ -1,4 +1,4 @@
-/* Checkpoint, check and copy a database. */
+/* Checkpoint, check, copy and replace a database. */
 #include "lib/db/db_internal.h"
 
 #include <errno.h>
@@ -96,4 +96,68 @@ int db_backup(struct db *db, const char *to_path)
     if (r < 0)
         (void)unlink(to_path);
     return r;
+}
+
+/* ---- into another one ---- */
+#define COLUMNS_MAX 16
+
+static int prepare(struct db *db, const char *sql, sqlite3_stmt **ret)
+{
+    int rc = sqlite3_prepare_v2(db->handle, sql, -1, ret, NULL);
+    return rc == SQLITE_OK ? 0 : db_fail(db, rc);
+}
+
+static int prepare_put(struct db *to, const char *table, int columns, sqlite3_stmt **ret)
+{
+    char sql[256], places[2 * COLUMNS_MAX];
+    if (columns < 1 || columns > COLUMNS_MAX)
+        return db_fail_with(to, -EINVAL, "table %s has %d columns", table, columns);
+    for (int i = 0; i < columns; i++) {
+        places[2 * i] = '?';
+        places[2 * i + 1] = i + 1 < columns ? ',' : '\0';
+    }
+    (void)snprintf(sql, sizeof sql, "INSERT OR REPLACE INTO %s VALUES(%s)", table, places);
+    return prepare(to, sql, ret);
+}
+
+static int put_row(sqlite3_stmt *get, sqlite3_stmt *put)
+{
+    int rc = SQLITE_OK;
+    for (int i = 0; rc == SQLITE_OK && i < sqlite3_column_count(get); i++)
+        rc = sqlite3_bind_value(put, i + 1, sqlite3_column_value(get, i));
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(put);
+    int reset = sqlite3_reset(put);
+    return rc == SQLITE_DONE ? reset : rc;
+}
+
+int db_copy_rows(struct db *from, struct db *to, const char *table, bool (*wanted)(void *ctx, int64_t key), void *ctx)
+{
+    char sql[128];
+    sqlite3_stmt *get = NULL, *put = NULL;
+    int rc = SQLITE_DONE;
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1", table);
+    int r = prepare(from, sql, &get);
+    if (r == 0)
+        r = prepare_put(to, table, sqlite3_column_count(get), &put);
+    while (r == 0 && (rc = sqlite3_step(get)) == SQLITE_ROW) {
+        int put_rc = !wanted || wanted(ctx, sqlite3_column_int64(get, 0)) ? put_row(get, put) : SQLITE_OK;
+        r = put_rc == SQLITE_OK ? 0 : db_fail(to, put_rc);
+    }
+    if (r == 0 && rc != SQLITE_DONE)
+        r = db_fail(from, rc);
+    sqlite3_finalize(get);
+    sqlite3_finalize(put);
+    return r;
+}
+
+int db_replace(struct db *db, struct db *by)
+{
+    sqlite3_backup *copy = sqlite3_backup_init(db->handle, "main", by->handle, "main");
+    if (!copy)
+        return db_fail(db, sqlite3_extended_errcode(db->handle));
+    int rc = sqlite3_backup_step(copy, -1); /* what passes by itself, as a lock, only this tells */
+    int end = sqlite3_backup_finish(copy);
+    rc = rc == SQLITE_DONE ? end : rc;
+    return rc == SQLITE_OK ? 0 : db_fail(db, rc);
 }

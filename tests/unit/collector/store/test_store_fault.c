@@ -267,6 +267,38 @@ static void tell_a_little(struct story *y)
         story_send(y, 40 * i, 40, t + STORY_STEP_MS * i, 1);
 }
 
+/* A stop that writes head.db anew: extents in the file, others held, some alone, a deletion's and a file's rows; and the next start. */
+static void tell_a_stop(struct story *y)
+{
+    int64_t t = STORY_MIDNIGHT;
+    story_clock(y, t);
+    story_describe(y);
+    for (unsigned i = 0; i < 6; i++)
+        story_send(y, 0, 160, t + (2 * i + 1) * STORY_STEP_MS, 2);
+    story_seal(y);
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned i = 0; i < 8; i++)
+            story_send(y, 0, k ? 160 : 40, t + (100 * k + 2 * i + 100) * STORY_STEP_MS, 2);
+        story_seal_held(y);
+    }
+    story_close(y);
+    story_open(y);
+    story_send(y, 0, 4, t + 400 * STORY_STEP_MS, 1);
+}
+
+static void a_stop_that_fails_at_any_place_loses_nothing(void **state)
+{
+    struct run *run = *state;
+    struct check_random r = check_random_new("a_stop_that_fails_at_any_place_loses_nothing");
+    run->tell = tell_a_stop;
+    must_hold(run, &(struct fault){.at = UINT64_MAX / 2, .count = 1, .error = EIO});
+    assert_int_equal(run->errors, 0);
+    uint64_t writes = run->writes, allocations = run->allocations, some = check_slowness() > 1 ? 6 : 20;
+    fail_at_places(run, (struct fault){.count = 1, .error = ENOSPC}, writes, some, &r);
+    fail_at_places(run, (struct fault){.count = 150, .error = ENOSPC}, writes, some, &r);
+    fail_at_places(run, (struct fault){0}, allocations, some, &r);
+}
+
 /* From the last place of a short run on backwards: what is lost near the end no seal has put right. */
 static void each_planted_bug_is_found(void **state)
 {
@@ -305,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(writes_that_fail_lose_nothing_acknowledged, start, end),
         cmocka_unit_test_setup_teardown(allocations_that_fail_lose_nothing_acknowledged, start, end),
         cmocka_unit_test_setup_teardown(a_derived_commit_without_memory_leaves_the_next_one_safe, start, end),
+        cmocka_unit_test_setup_teardown(a_stop_that_fails_at_any_place_loses_nothing, start, end),
         cmocka_unit_test_setup_teardown(each_planted_bug_is_found, start, end),
     };
     check_ok(db_test_memory_install(&MEMORY));

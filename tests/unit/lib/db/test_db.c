@@ -424,6 +424,69 @@ static void db_backs_up_while_in_use(void **state)
     db_close(db);
 }
 
+static bool is_not_two(void *ctx, int64_t key)
+{
+    ++*(int *)ctx;
+    return key != 2;
+}
+
+static void rows_are_copied_as_they_are_but_those_that_are_not_wanted(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const TABLES[] = {"CREATE TABLE t(id INTEGER PRIMARY KEY, v)", NULL};
+    static const char *const STATEMENTS[] = {
+        "INSERT INTO t(id, v) VALUES(1, x'00ff'), (2, 'two'), (3, NULL), (-4, 0.5), (5, '')",
+        "INSERT INTO t(id, v) VALUES(5, 'replaced'), (6, 'stays')",
+        "SELECT group_concat(id || '=' || typeof(v) || coalesce(quote(v), ''), ' ') FROM (SELECT * FROM t ORDER BY "
+        "id)"};
+    const struct db_options options = {.migrations = TABLES, .sql = STATEMENTS, .sql_count = ARRAY_LEN(STATEMENTS)};
+    struct db *from = open_ok(f, f->path, &options), *to = open_ok(f, NULL, &options);
+    int asked = 0;
+    assert_int_equal(db_run(from, 0), 0);
+    assert_int_equal(db_run(to, 1), 0);
+    assert_int_equal(db_copy_rows(from, to, "t", is_not_two, &asked), 0);
+    assert_int_equal(asked, 5);
+    assert_int_equal(db_step(to, 2), 1);
+    assert_true(span_equal(db_text(to, 2, 0), SPAN("-4=real0.5 1=blobX'00FF' 3=nullNULL 5=text'' 6=text'stays'")));
+    db_reset(to, 2);
+    assert_int_equal(db_copy_rows(from, to, "t", NULL, NULL), 0);
+    assert_int_equal(db_copy_rows(from, to, "nothing", NULL, NULL), -EINVAL);
+    db_close(from);
+    db_close(to);
+}
+
+static void one_database_takes_the_place_of_another_in_one_transaction(void **state)
+{
+    struct fixture *f = *state;
+    struct db_options scratch = PLAIN, reading = PLAIN;
+    scratch.bulk = true;
+    reading.read_only = true;
+    struct db *db = open_ok(f, f->path, &PLAIN), *fresh = open_ok(f, "", &scratch);
+    assert_int_equal(put(db, "old", 1), 0);
+    assert_int_equal(put(fresh, "a", 1), 0);
+    assert_int_equal(put(fresh, "b", 2), 0);
+    struct db *reader = open_ok(f, f->path, &reading);
+    assert_int_equal(db_step(reader, SQL_GET), 1); /* and goes on reading the old one */
+    assert_int_equal(db_replace(db, fresh), 0);
+    assert_int_equal(rows(db), 2);
+    assert_int_equal(rows(fresh), 2);
+    assert_int_equal(rows(reader), 1);
+    db_reset(reader, SQL_GET);
+    assert_int_equal(rows(reader), 2);
+    db_close(reader);
+    db_close(fresh);
+    db_close(db);
+    db = open_ok(f, f->path, &PLAIN); /* its version and application are those of the other */
+    assert_int_equal(rows(db), 2);
+    assert_int_equal(db_quick_check(db), 0);
+    scratch.page_bytes = 8192;
+    fresh = open_ok(f, "", &scratch);
+    assert_true(db_replace(db, fresh) < 0);
+    assert_int_equal(rows(db), 2);
+    db_close(fresh);
+    db_close(db);
+}
+
 static void db_quick_check_finds_a_damaged_page(void **state)
 {
     struct fixture *f = *state;
@@ -470,6 +533,8 @@ int main(void)
         TEST(db_lets_readers_read_but_not_write),
         TEST(db_sets_the_pragmas_that_the_design_asks_for),
         TEST(db_backs_up_while_in_use),
+        TEST(rows_are_copied_as_they_are_but_those_that_are_not_wanted),
+        TEST(one_database_takes_the_place_of_another_in_one_transaction),
         TEST(db_quick_check_finds_a_damaged_page),
     };
     return cmocka_run_group_tests_name("lib/db", tests, NULL, NULL);
