@@ -65,13 +65,6 @@ static int need_starts(struct sample_columns *c)
     return c->start_ms ? 0 : -ENOMEM;
 }
 
-/* Samples are one each. */
-static void count_ones(struct sample_columns *c, size_t n)
-{
-    for (size_t i = 0; c->count && i < n; i++)
-        c->count[c->n + i] = 1;
-}
-
 /* And from the first histogram on for those. */
 static int need_histograms(struct sample_columns *c)
 {
@@ -80,26 +73,37 @@ static int need_histograms(struct sample_columns *c)
     return c->histograms ? 0 : -ENOMEM;
 }
 
-int reader_append(struct reading *in, const int64_t *t_ms, const uint64_t *bits, const int64_t *starts, size_t n)
+static int make_room(struct sample_columns *c, size_t n, bool starts)
 {
-    struct sample_columns *c = in->columns;
-    int r = n ? reader_reserve(c, n) : 0;
-    if (r == 0 && n && starts)
-        r = need_starts(c);
-    if (r < 0 || n == 0)
-        return r;
-    if (c->n && t_ms[0] <= c->t_ms[c->n - 1])
-        in->ascending = false;
-    memcpy(c->t_ms + c->n, t_ms, n * sizeof *t_ms);
-    memcpy(c->value + c->n, bits, n * sizeof *bits); /* bits are the double's */
+    int r = reader_reserve(c, n);
+    return r == 0 && starts ? need_starts(c) : r;
+}
+
+/* All but their times, for which there is room. bits are the double's. */
+static void put_samples(struct sample_columns *c, const uint64_t *bits, const int64_t *starts, size_t n)
+{
+    memcpy(c->value + c->n, bits, n * sizeof *bits);
     if (c->start_ms && starts)
         memcpy(c->start_ms + c->n, starts, n * sizeof *starts);
     else if (c->start_ms)
         memset(c->start_ms + c->n, 0, n * sizeof *starts);
     if (c->histograms)
         memset(c->histograms + c->n, 0, n * sizeof(*c->histograms));
-    count_ones(c, n);
+    for (size_t i = 0; c->count && i < n; i++) /* samples are one each */
+        c->count[c->n + i] = 1;
     c->n += n;
+}
+
+int reader_append(struct reading *in, const int64_t *t_ms, const uint64_t *bits, const int64_t *starts, size_t n)
+{
+    struct sample_columns *c = in->columns;
+    int r = n ? make_room(c, n, starts != NULL) : 0;
+    if (r < 0 || n == 0)
+        return r;
+    if (c->n && t_ms[0] <= c->t_ms[c->n - 1])
+        in->ascending = false;
+    memcpy(c->t_ms + c->n, t_ms, n * sizeof *t_ms);
+    put_samples(c, bits, starts, n);
     return 0;
 }
 
@@ -107,9 +111,7 @@ int reader_append_run(void *ctx, const struct head_run *run)
 {
     struct reading *in = ctx;
     struct sample_columns *c = in->columns;
-    int r = reader_reserve(c, run->n);
-    if (r == 0 && run->starts)
-        r = need_starts(c);
+    int r = make_room(c, run->n, run->starts != NULL);
     if (r < 0)
         return r;
     int64_t last = c->n ? c->t_ms[c->n - 1] : INT64_MIN;
@@ -118,15 +120,7 @@ int reader_append_run(void *ctx, const struct head_run *run)
         in->ascending = in->ascending && (t > last || c->n + i == 0);
         c->t_ms[c->n + i] = last = t;
     }
-    memcpy(c->value + c->n, run->bits, run->n * sizeof *run->bits);
-    if (c->start_ms && run->starts)
-        memcpy(c->start_ms + c->n, run->starts, run->n * sizeof *run->starts);
-    else if (c->start_ms)
-        memset(c->start_ms + c->n, 0, run->n * sizeof *run->starts);
-    if (c->histograms)
-        memset(c->histograms + c->n, 0, run->n * sizeof(*c->histograms));
-    count_ones(c, run->n);
-    c->n += run->n;
+    put_samples(c, run->bits, run->starts, run->n);
     return 0;
 }
 
@@ -147,9 +141,7 @@ void reader_clear_columns(struct sample_columns *c)
 int reader_append_histogram(struct reading *in, int64_t t_ms, int64_t start_ms, const struct native_histogram *h)
 {
     struct sample_columns *c = in->columns;
-    int r = reader_reserve(c, 1);
-    if (r == 0 && start_ms)
-        r = need_starts(c);
+    int r = make_room(c, 1, start_ms != 0);
     if (r == 0)
         r = need_histograms(c);
     if (r < 0)
