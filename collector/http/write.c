@@ -45,8 +45,8 @@ static uint64_t refused_of(const struct pending_write *p, const struct store_wri
  * counts all samples; without such, what it left out are histograms that break their rules. */
 static void count_rejected(struct store *s, const struct remote_write_report *report)
 {
-    store_count_refused(s, report->rejected_series ? STORE_REFUSED_LABELS : STORE_REFUSED_HISTOGRAM,
-                        report->rejected_samples);
+    store_count_refused(s, STORE_REFUSED_LABELS, report->rejected_samples - report->rejected_histograms);
+    store_count_refused(s, STORE_REFUSED_HISTOGRAM, report->rejected_histograms);
     store_count_refused(s, STORE_REFUSED_EXEMPLAR, report->rejected_exemplars);
 }
 

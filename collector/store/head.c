@@ -113,7 +113,8 @@ static void *slab_room(struct head *h, size_t n)
         struct head_slab *s = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (s == MAP_FAILED)
             return NULL;
-        (void)madvise(s, SLAB_BYTES, MADV_POPULATE_WRITE); /* all of it will be written: at once costs half of page by page */
+        (void)madvise(s, SLAB_BYTES,
+                      MADV_POPULATE_WRITE); /* all of it will be written: at once costs half of page by page */
         *s = (struct head_slab){h->slab, SLAB_BYTES, sizeof *s};
         h->slab = s;
         h->bytes += SLAB_BYTES;

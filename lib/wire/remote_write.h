@@ -49,6 +49,7 @@ MUST_USE int remote_write_protocol_of(struct span content_type, struct span cont
  * WRITE_REQUEST_BYTES_MAX of memory for it; -ENOMEM. */
 struct remote_write_report {
     uint64_t rejected_series, rejected_samples, rejected_exemplars;
+    uint64_t rejected_histograms; /* of the samples: for their own sake, not their series' */
     char why[PROBLEM_TEXT_MAX];
 };
 MUST_USE int remote_write_decode(enum remote_write_protocol protocol, struct span body, struct write_request **ret,

@@ -299,6 +299,7 @@ MUST_USE static int decode_one_histogram(struct decoder *d, struct pb *in, struc
             labels.n = 0;
         reject(d, &labels, why);
         d->report->rejected_samples++;
+        d->report->rejected_histograms++;
         return 0;
     }
     if (r == 0)

@@ -21,6 +21,7 @@ static void expect_rejected(struct buf *bad, const char *words)
     assert_int_equal(w->n_series, 2);
     assert_int_equal(report.rejected_series, 1);
     assert_int_equal(report.rejected_samples, 2);
+    assert_int_equal(report.rejected_histograms, 0);
     check_contains(report.why, "series 2");
     check_contains(report.why, words);
     for (size_t i = 0; i < w->n_series; i++) {
@@ -131,6 +132,7 @@ static void histograms_that_break_their_rules_are_left_out(void **state)
         struct write_request *w = must_decode(REMOTE_WRITE_1, &raw, &report);
         assert_int_equal(w->n_series, 0);
         assert_int_equal(report.rejected_samples, 1);
+        assert_int_equal(report.rejected_histograms, 1);
         check_contains(report.why, "series 1 (h)");
         check_contains(report.why, WORDS[i]);
         write_request_free(w);
