@@ -133,6 +133,8 @@ static inline void compare(struct model *m, const struct view *v, struct store_r
         const struct twin_sample *want = &ts->samples[at];
         if (!twin_sees(want, v->op) || is_hidden(v, i, want->t_ms))
             continue;
+        if (k < c->n && c->t_ms[k] < want->t_ms)
+            break; /* one too many */
         if (k < c->n && c->t_ms[k] == want->t_ms) {
             if (f64_bits(c->value[k]) != f64_bits(want->value) || !same_kind(m, c, k, want->seed) ||
                 (c->start_ms ? c->start_ms[k] : 0) != want->start_ms)

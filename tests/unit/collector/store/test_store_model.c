@@ -295,10 +295,11 @@ static void forget_exemplars(struct model *m, unsigned i)
     ts->n_exemplars = kept;
 }
 
-/* What can be in no extent any more leaves the twin. No snapshot is open. */
+/* What can be in no extent any more leaves the twin. No snapshot is open, and nothing waits for its rollups. */
 static void forget(struct model *m)
 {
     check_ok(store_seal(m->f->s));
+    check_ok(store_compact(m->f->s));
     check_ok(store_call(m->f->s, retire_all, NULL));
     for (unsigned i = 0; i < SERIES; i++) {
         twin_forget(&m->twin[i], m->view.op, is_over, m);
