@@ -347,6 +347,8 @@ static void start(struct model *m)
     open_again(f);
     f->s->part_bytes_min = 1; /* days move into files of their own however small they are */
     check_ok(store_set_pins(f->s, m->view.pins, m->view.n_pins));
+    check_ok(store_call(f->s, retire_all,
+                        NULL)); /* a file still has what was over before; the writer would do it in a moment */
     learn_ids(m);
 }
 
